@@ -67,7 +67,7 @@ pub enum OpErrorKind {
 
 /// A failed call or wait: what was tried, what AWS said.
 #[derive(Debug, thiserror::Error)]
-#[error("{}{message}{}", tried(.action), .request_id.as_deref().map(|id| format!(" (request {id})")).unwrap_or_default())]
+#[error("{}{message}{}", tried(.action), request(.request_id.as_deref()))]
 pub struct OpError {
     /// `sagemaker:CreateEndpoint`, or what was done here.
     pub action: Cow<'static, str>,
@@ -84,6 +84,10 @@ pub type OpResult<T> = Result<T, OpError>;
 
 fn tried(action: &str) -> String {
     if action.is_empty() { String::new() } else { format!("{action}: ") }
+}
+
+fn request(id: Option<&str>) -> String {
+    id.map(|id| format!(" (request {id})")).unwrap_or_default()
 }
 
 impl OpError {

@@ -79,8 +79,8 @@ pub fn content_type(said: &str) -> Result<(), Failure> {
     Err(Failure::new(codes::USAGE, Exit::Usage, message, "write one like text/csv or image/jpeg"))
 }
 
-/// `type/subtype`, with parameters (<https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1>), as long as SageMaker
-/// takes it.
+/// `type/subtype`, with parameters (<https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1>), as long as
+/// SageMaker takes it.
 fn is_type(text: &str) -> bool {
     let is_short = text.len() <= 1_024 && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     let main = text.split(';').next().unwrap_or_default().trim();

@@ -175,8 +175,16 @@ mod tests {
             (chained, "ValueError: no learning rate"),
             (at_exit, "ValueError: bad"),
             (traceback("mylib.Stop"), "mylib.Stop"),
-            ("  File \"train.py\", line 1\n    def x(:\n          ^\nSyntaxError: invalid syntax\n".into(), "SyntaxError: invalid syntax"),
-            ("[rank0]: Traceback (most recent call last):\n[rank0]:   File \"t.py\", line 1\n[rank0]: torch.OutOfMemoryError: CUDA out of memory.\n".into(), "torch.OutOfMemoryError: CUDA out of memory."),
+            (
+                "  File \"train.py\", line 1\n    def x(:\n          ^\nSyntaxError: invalid syntax\n".into(),
+                "SyntaxError: invalid syntax",
+            ),
+            (
+                "[rank0]: Traceback (most recent call last):\n[rank0]:   File \"t.py\", line 1\n\
+                 [rank0]: torch.OutOfMemoryError: CUDA out of memory.\n"
+                    .into(),
+                "torch.OutOfMemoryError: CUDA out of memory.",
+            ),
             ("loading\nno GPU here\n\n".into(), "no GPU here"),
             ("KeyError: 'x'".into(), "KeyError: 'x'"),
             ("\u{1b}[31mred\u{1b}]0;title\u{7}".into(), "\\u{1b}[31mred\\u{1b}]0;title\\u{7}"),

@@ -3,7 +3,8 @@
 //!
 //! `cargo bench --profile dev --bench sweep -- [--operation WORD]… [--fault WORD]… [--every N] [--reads N]
 //! [--offset K] [--jobs N]`: only what contains the words, one case in N, of reads one in N of these.
-//! Findings and the table go to stdout, progress to stderr; the exit status is 1 when something did not converge or an exit 0 was not true.
+//! Findings and the table go to stdout, progress to stderr; the exit status is 1 when something did not
+//! converge or an exit 0 was not true.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its table")]
 

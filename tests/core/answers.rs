@@ -48,8 +48,8 @@ fn of_a_failed_model_the_sentence_that_matters_comes_first() {
     let frames: String = (0..9).map(|n| format!("  File \"m.py\", line {n}, in f{n}\n    f()\n")).collect();
     let said = format!(
         "Received server error (500) from primary with message \"Traceback (most recent call last):\n{frames}\
-         KeyError: 'instances'\n\". See https://us-east-1.console.aws.amazon.com/cloudwatch/home in account 123 \
-         for more information."
+         KeyError: 'instances'\n\". See https://us-east-1.console.aws.amazon.com/cloudwatch/home in account \
+         123 for more information."
     );
     let shown = model_error(&said);
     assert!(shown.starts_with("KeyError: 'instances'\n  …\n"), "{shown}");

@@ -1,5 +1,6 @@
 //! The arrows of docs/architecture.md, kept by reading the sources.
 
+mod lines;
 mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,8 +153,9 @@ fn sources() -> Vec<File> {
 /// What `sources` leaves out, and the tests in `tests`.
 fn tests() -> Vec<File> {
     let beside = below("src").into_iter().filter(File::is_only_tests);
-    let files: Vec<File> =
-        beside.chain(["core", "e2e", "bench"].iter().flat_map(|f| below(&format!("tests/{f}")))).collect();
+    let files: Vec<File> = beside
+        .chain(["core", "e2e", "bench", "fuzz"].iter().flat_map(|f| below(&format!("tests/{f}"))))
+        .collect();
     assert!(files.len() > 50);
     files
 }
@@ -258,9 +260,9 @@ fn arrows_inside_the_sandbox_point_one_way() {
     assert_eq!(against(&SANDBOX, "src/sandbox", &[]), [] as [&str; 0], "arrows inside src/sandbox");
 }
 
-/// Of modules side by side, files or folders, of any package, one may name the other, not both: what they share
-/// has a place of its own. A kind that is a part is written in the section of its whole, so the whole names the
-/// part. A folder's `mod.rs` is what they have in common: it may name them, and they it.
+/// Of modules side by side, files or folders, of any package, one may name the other, not both: what they
+/// share has a place of its own. A kind that is a part is written in the section of its whole, so the whole
+/// names the part. A folder's `mod.rs` is what they have in common: it may name them, and they it.
 #[test]
 fn modules_side_by_side_form_no_circle() {
     let folders: BTreeSet<_> = ARROWS.values().flatten().map(|arrow| &arrow.folder).collect();
@@ -306,8 +308,8 @@ fn sessions_are_opened_where_they_are_closed() {
     assert_eq!(places.into_iter().collect::<Vec<_>>(), ["src/cli/session.rs"]);
 }
 
-/// Kinds answer for themselves, so that one more is no line here: where their log, their artifact and their page
-/// are, what `scale`, `stop` and `invoke` do with them, what a person does next.
+/// Kinds answer for themselves, so that one more is no line here: where their log, their artifact and their
+/// page are, what `scale`, `stop` and `invoke` do with them, what a person does next.
 #[test]
 fn what_asks_kinds_names_none() {
     let kind = r"\bKindName::(?:[A-Z][a-z]+)+\b";
@@ -399,42 +401,4 @@ fn the_environment_is_read_in_one_place() {
     }
     places.dedup();
     assert_eq!(places, ["src/cli/environment.rs"]);
-}
-
-/// Lines are as long as `rustfmt.toml` says. Only what cannot be broken is longer: a literal of one line, an
-/// address, a table. A literal of several lines can be broken anywhere. Tests have pages in them, which are as
-/// wide as they are.
-#[test]
-fn lines_fit_the_width() {
-    const WIDTH: usize = 110;
-    let literal = Regex::new(r#""(?:\\.|[^"\\]){40,}""#).unwrap();
-    let unbroken = |line: &str, goes_on: bool| {
-        let text = line.trim_start();
-        match text.strip_prefix("//") {
-            Some(comment) => {
-                let comment = comment.trim_start_matches(['/', '!']).trim_start();
-                comment.starts_with(['|', '{', '"']) || comment.split(' ').any(|word| word.contains("://"))
-            }
-            None if text.starts_with("use ") => !text.contains('{'),
-            None if goes_on || text.ends_with('\\') => false,
-            // A line without its long literals, or one inside a literal whose lines are its own.
-            None => {
-                literal.replace_all(line, "").chars().count() <= WIDTH
-                    || text.matches('"').count() % 2 == 1
-                    || text.contains("r#\"")
-                    || !text.trim_end().contains(' ')
-            }
-        }
-    };
-    let mut wrong = Vec::new();
-    for file in sources() {
-        let mut goes_on = false;
-        for (i, line) in file.text.lines().enumerate() {
-            if line.chars().count() > WIDTH && !unbroken(line, goes_on) {
-                wrong.push(file.at(i + 1));
-            }
-            goes_on = line.ends_with('\\');
-        }
-    }
-    assert_eq!(wrong, [] as [&str; 0], "lines over {WIDTH} characters");
 }

@@ -244,8 +244,8 @@ fn the_files_that_pages_name_are_there() {
     assert!(wrong.is_empty(), "files that pages name moved or went:\n{}", wrong.join("\n"));
 }
 
-/// A page about the inside of a folder names that folder's files without it (`walk.rs`), and those of others with
-/// theirs (`iam/policy.rs`), also in its diagrams.
+/// A page about the inside of a folder names that folder's files without it (`walk.rs`), and those of others
+/// with theirs (`iam/policy.rs`), also in its diagrams.
 #[test]
 fn the_files_in_diagrams_are_there() {
     let file = Regex::new(r"[\w/]+\.rs\b").unwrap();
@@ -309,8 +309,8 @@ fn declares(text: &Text, name: &str) -> bool {
     text.text.contains(name) && text.text.lines().any(|line| is_word_of(line, name) && is_declaration(line))
 }
 
-/// Whether a name is where its path says: `store::Entry` in `store.rs` or a file of `store/`, `OpCx::wait` where
-/// there is an `OpCx`.
+/// Whether a name is where its path says: `store::Entry` in `store.rs` or a file of `store/`, `OpCx::wait`
+/// where there is an `OpCx`.
 fn is_at(path: &str, code: &[&Text]) -> bool {
     let parts: Vec<&str> = path.split("::").collect();
     let ([.., owner, item], true) = (&parts[..], parts[0] != "AWS") else { return true };
@@ -404,8 +404,8 @@ fn the_files_that_guides_list_are_there_and_are_all() {
     assert!(count > 20, "only {count} paths were found");
 }
 
-/// A file of the tests that has most kinds by name, or most keys, is a list that a new one has to be added to: the guide
-/// says so.
+/// A file of the tests that has most kinds by name, or most keys, is a list that a new one has to be added
+/// to: the guide says so.
 #[test]
 fn the_lists_that_tests_keep_by_hand_are_in_the_guides() {
     let texts = texts();

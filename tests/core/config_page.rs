@@ -97,8 +97,8 @@ fn the_page_of_the_config_is_fresh() {
     expect_file!["../../docs/config.md"].assert_eq(&format!("{HEAD}{sections}{ENV}"));
 }
 
-/// The file with the tables that only some projects need, and that are comments there: from their header to the
-/// next empty line.
+/// The file with the tables that only some projects need, and that are comments there: from their header to
+/// the next empty line.
 fn uncommented(shipped: &str) -> String {
     let mut within = false;
     let lines = shipped.lines().map(|line| {
@@ -282,7 +282,8 @@ fn sentence(text: &str) -> String {
     first.chain(characters).collect::<String>() + end
 }
 
-/// The sentence about the default, where it depends on something: "Default `ml.m5.xlarge`, on EC2 `t2.xlarge`."
+/// The sentence about the default, where it depends on something: "Default `ml.m5.xlarge`, on EC2
+/// `t2.xlarge`."
 fn about_default(text: &str) -> Option<std::ops::Range<usize>> {
     let start = text.find("Default ")?;
     // A point in a version is none at the end of a sentence.

@@ -13,9 +13,11 @@ mod exit;
 fn the_page_of_codes_is_fresh() {
     let mut page = String::from(
         "# Codes\n\n\
-         <!-- Written from src/domain/codes.rs: UPDATE_EXPECT=1 cargo test --no-default-features --test core docs -->\n\n\
-         Every problem that opsctl reports has a code, and `opsctl explain CODE` prints what is here. A code never\n\
-         changes its meaning, so scripts may match on it. Those of the audit (`IAM…`) are explained by the same command.\n",
+         <!-- Written from src/domain/codes.rs:\n\
+         UPDATE_EXPECT=1 cargo test --no-default-features --test core docs -->\n\n\
+         Every problem that opsctl reports has a code, and `opsctl explain CODE` prints what is here. A\n\
+         code never changes its meaning, so scripts may match on it. Those of the audit (`IAM…`) are\n\
+         explained by the same command.\n",
     );
     let parts = [
         ("C0", "Errors in the config"),
@@ -37,27 +39,29 @@ fn the_page_of_codes_is_fresh() {
 fn the_page_of_exit_codes_is_fresh() {
     let mut page = String::from(
         "# Exit codes\n\n\
-         <!-- Written from src/cli/exit.rs: UPDATE_EXPECT=1 cargo test --no-default-features --test core docs -->\n\n\
-         What a script learns from how opsctl ends. A number never changes its meaning; new ones may come. With several\n\
-         problems, the first that stopped the run decides.\n\n\
+         <!-- Written from src/cli/exit.rs:\n\
+         UPDATE_EXPECT=1 cargo test --no-default-features --test core docs -->\n\n\
+         What a script learns from how opsctl ends. A number never changes its meaning; new ones may come.\n\
+         With several problems, the first that stopped the run decides.\n\n\
          | Code | Meaning |\n|---:|---|\n",
     );
     for (exit, meaning) in exit::MEANINGS {
         page.push_str(&format!("| {} | {meaning} |\n", *exit as u8));
     }
     page.push_str(
-        "\n`status`, `report` and `audit-iam` end with 10 when something could not be read: they say what there is. `plan` and\n\
-         `deploy` are about what the config names, and end with 0 when all of that was read, also where something that may\n\
-         be left over was not: that is a warning, `unread` in JSON. What would delete it (`destroy`, `--prune`) ends with 4.\n\n\
+        "\n`status`, `report` and `audit-iam` end with 10 when something could not be read: they say what\n\
+         there is. `plan` and `deploy` are about what the config names, and end with 0 when all of that was\n\
+         read, also where something that may be left over was not: that is a warning, `unread` in JSON.\n\
+         What would delete it (`destroy`, `--prune`) ends with 4.\n\n\
          ## What a stream that takes nothing changes\n\n\
-         - Results go to stdout. One that cannot be written is not 0: 1 where the disk is full or the like, 141 where the\n  \
-         reader has ended.\n\
-         - Progress, warnings and errors go to stderr. When that cannot be written (a full disk), nobody can be told, and\n  \
-         the code stays what the command has done: a failure is not 0 without its words either, and what was done is\n  \
-         done. `opsctl check -o json` has the warnings on stdout.\n\
-         - A stdout that is closed (`>&-`) is not noticed. Rust opens `/dev/null` in the place of a closed stream before the\n  \
-         program's first line\n  \
-         (<https://github.com/rust-lang/rust/blob/master/library/std/src/sys/pal/unix/mod.rs>, `sanitize_standard_fds`),\n  \
+         - Results go to stdout. One that cannot be written is not 0: 1 where the disk is full or the\n  \
+         like, 141 where the reader has ended.\n\
+         - Progress, warnings and errors go to stderr. When that cannot be written (a full disk), nobody\n  \
+         can be told, and the code stays what the command has done: a failure is not 0 without its words\n  \
+         either, and what was done is done. `opsctl check -o json` has the warnings on stdout.\n\
+         - A stdout that is closed (`>&-`) is not noticed. Rust opens `/dev/null` in the place of a\n  \
+         closed stream before the program's first line (`sanitize_standard_fds` in\n  \
+         <https://github.com/rust-lang/rust/blob/master/library/std/src/sys/pal/unix/mod.rs>),\n  \
          and in the same way other programs say that they want no output.\n",
     );
     expect_file!["../../docs/exit-codes.md"].assert_eq(&page);

@@ -30,7 +30,8 @@ fn said_about_training(lines: &str) -> String {
 fn an_endpoints_environment_is_measured_in_bytes() {
     let said = |variables: &str| {
         let text = format!(
-            "[project]\nname = \"shop\"\n[training.shoes]\nsource = \"files/training\"\n[endpoint.shoes]\nmodel = \"shoes\"\n\
+            "[project]\nname = \"shop\"\n[training.shoes]\nsource = \"files/training\"\n[endpoint.shoes]\n\
+            model = \"shoes\"\n\
              instance_type = \"ml.m5.large\"\n[endpoint.shoes.environment]\n{variables}"
         );
         project::said_about(Path::new("tests/core/config/x.toml"), text, "dev").1

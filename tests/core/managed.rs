@@ -23,7 +23,8 @@ const OF_LOGGING: [&str; 4] = ["LogFormat", "LogGroup", "ApplicationLogLevel", "
 /// What the second column says of what keys set; a person who means it too writes more behind it.
 const BY_KEY: &str = "as the config says";
 
-/// The sandbox's copy of AWS's models: which shape an operation takes, and the members of a shape with theirs.
+/// The sandbox's copy of AWS's models: which shape an operation takes, and the members of a shape with
+/// theirs.
 #[derive(Default)]
 struct Models {
     operations: BTreeMap<String, String>,

@@ -20,7 +20,8 @@ fn named_in(file: &Path) -> Vec<Action> {
     named.map(|name| *action::ALL.iter().find(|a| a.name == name).expect("it compiles")).collect()
 }
 
-/// The files of a folder that make calls: not the pure half, which lists them and writes the policies of roles.
+/// The files of a folder that make calls: not the pure half, which lists them and writes the policies of
+/// roles.
 fn that_call(folder: &Path) -> Vec<PathBuf> {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let pure = ["spec.rs", "section.rs", "policy.rs"];
@@ -91,8 +92,8 @@ fn what_a_call_implies_is_needed_too() {
     assert_eq!(action::s3::PutObject.needed(), "");
 }
 
-/// AWS checks more than the action that a call is named by: each of these was denied to somebody, or is in AWS's
-/// pages, which `src/domain/action.rs` names.
+/// AWS checks more than the action that a call is named by: each of these was denied to somebody, or is in
+/// AWS's pages, which `src/domain/action.rs` names.
 #[test]
 fn what_aws_checks_beside_a_call_is_known() {
     let implied = |action: &&Action| !action.needs().is_empty() && action.needs() != [action.name];
@@ -146,8 +147,8 @@ fn the_page_of_permissions_is_fresh() {
         "# Permissions\n\n\
          <!-- Written from src/domain/action.rs and the lists of the kinds:\n\
          UPDATE_EXPECT=1 cargo test --no-default-features --test core permissions -->\n\n\
-         The actions that whoever runs opsctl must be allowed, by what the config has, and all of them as one policy. A\n\
-         call that AWS denies (E202) names the action that it needs.\n",
+         The actions that whoever runs opsctl must be allowed, by what the config has, and all of them as\n\
+         one policy. A call that AWS denies (E202) names the action that it needs.\n",
     );
     let needs = |actions: &[Action]| -> BTreeSet<&str> { actions.iter().flat_map(|a| a.needs()).collect() };
     let mut all = BTreeSet::new();

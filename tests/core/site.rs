@@ -96,7 +96,9 @@ fn heading(page: &str) -> String {
 fn the_summary_of_the_book_has_every_page_once() {
     let all = pages();
     let mut summary = String::from(
-        "# Summary\n\n<!-- Written by tests/core/site.rs: UPDATE_EXPECT=1 cargo test --no-default-features --test core site -->\n\n\
+        "# Summary\n\n\
+        <!-- Written by tests/core/site.rs: UPDATE_EXPECT=1 cargo test --no-default-features --test core \
+        site -->\n\n\
          [opsctl](README.md)\n",
     );
     let mut listed: Vec<&str> = vec!["README.md"];

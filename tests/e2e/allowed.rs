@@ -1,5 +1,5 @@
-//! The documents of `opsctl policy` against what opsctl really asks: each call is allowed, and nothing is that
-//! no call needs.
+//! The documents of `opsctl policy` against what opsctl really asks: each call is allowed, and nothing is
+//! that no call needs.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -120,7 +120,8 @@ const CHANGES: &[&str] = &[
 ];
 
 /// Needed where something is as no run of this test finds it: a session of a role asks about that role, and a
-/// boundary that IAM counts and its listing leaves out, which the sandbox never does (`audit_pages` has both).
+/// boundary that IAM counts and its listing leaves out, which the sandbox never does (`audit_pages` has
+/// both).
 const RARE: &[&str] = &[
     "arn:aws:iam::123456789012:role/* of iam:SimulatePrincipalPolicy",
     "arn:aws:iam::123456789012:policy/* of iam:ListEntitiesForPolicy",

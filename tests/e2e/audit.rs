@@ -446,7 +446,8 @@ fn proposals_stay_in_their_folder() {
 /// A template of an administrator's role, with YAML's short forms.
 fn in_yaml(trust: &Value) -> String {
     format!(
-        "AWSTemplateFormatVersion: 2010-09-09\nResources:\n  Job:\n    Type: AWS::IAM::Role\n    Properties:\n      \
+        "AWSTemplateFormatVersion: 2010-09-09\n\
+        Resources:\n  Job:\n    Type: AWS::IAM::Role\n    Properties:\n      \
          ManagedPolicyArns: [!Sub 'arn:${{AWS::Partition}}:iam::aws:policy/AdministratorAccess']\n      \
          AssumeRolePolicyDocument: {trust}\n"
     )
@@ -472,10 +473,12 @@ fn files_of_all_kinds_are_judged_before_they_are_deployed() {
     world.write(
         "template.json",
         &json!({"Resources": {"Job": {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "job",
-            "AssumeRolePolicyDocument": trust, "ManagedPolicyArns": ["arn:aws:iam::aws:policy/AdministratorAccess"]}}}})
+            "AssumeRolePolicyDocument": trust,
+            "ManagedPolicyArns": ["arn:aws:iam::aws:policy/AdministratorAccess"]}}}})
         .to_string(),
     );
-    let resources = json!([{"mode": "managed", "type": "aws_iam_role", "name": "job", "address": "aws_iam_role.job",
+    let resources = json!([{
+        "mode": "managed", "type": "aws_iam_role", "name": "job", "address": "aws_iam_role.job",
         "values": {"name": "job", "assume_role_policy": trust.to_string(),
             "managed_policy_arns": ["arn:aws:iam::aws:policy/AdministratorAccess"]}}]);
     world.write(

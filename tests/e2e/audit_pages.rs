@@ -89,7 +89,8 @@ fn serve(stream: TcpStream, answer: impl Fn(&Call) -> Answer) {
 
 fn identity() -> Answer {
     let body = format!(
-        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+         <GetCallerIdentityResult>\
          <Arn>arn:aws:iam::{ACCOUNT}:user/a</Arn><UserId>A</UserId><Account>{ACCOUNT}</Account>\
          </GetCallerIdentityResult></GetCallerIdentityResponse>"
     );
@@ -99,20 +100,23 @@ fn identity() -> Answer {
 /// A page of roles, and how it says where the next begins.
 fn page(action: &str, roles: std::ops::Range<usize>, end: &str) -> Answer {
     let list = if action == "ListRoles" { "Roles" } else { "RoleDetailList" };
-    let policies = "<RolePolicyList/><AttachedManagedPolicies><member><PolicyName>AmazonS3FullAccess</PolicyName>\
+    let policies = "<RolePolicyList/><AttachedManagedPolicies><member>\
+        <PolicyName>AmazonS3FullAccess</PolicyName>\
         <PolicyArn>arn:aws:iam::aws:policy/AmazonS3FullAccess</PolicyArn></member></AttachedManagedPolicies>";
     let trust = "%7B%22Statement%22%3A%5B%5D%7D";
     let roles: String = roles
         .map(|n| {
             format!(
-                "<member><Path>/</Path><RoleName>r{n}</RoleName><RoleId>AROA{n}</RoleId><Arn>arn:aws:iam::{ACCOUNT}:role/r{n}</Arn>\
-                 <CreateDate>2024-01-01T00:00:00Z</CreateDate><AssumeRolePolicyDocument>{trust}</AssumeRolePolicyDocument>\
+                "<member><Path>/</Path><RoleName>r{n}</RoleName><RoleId>AROA{n}</RoleId>\
+                 <Arn>arn:aws:iam::{ACCOUNT}:role/r{n}</Arn><CreateDate>2024-01-01T00:00:00Z</CreateDate>\
+                 <AssumeRolePolicyDocument>{trust}</AssumeRolePolicyDocument>\
                  <MaxSessionDuration>3600</MaxSessionDuration>{policies}<RoleLastUsed/></member>"
             )
         })
         .collect();
     let body = format!(
-        "<{action}Response xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><{action}Result><{list}>{roles}</{list}>{end}\
+        "<{action}Response xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">\
+         <{action}Result><{list}>{roles}</{list}>{end}\
          </{action}Result></{action}Response>"
     );
     (200, body)

@@ -209,8 +209,8 @@ async fn a_name_in_a_strangers_hands_is_left_alone() {
         without_tags,
         [KindName::Data, KindName::Instance, KindName::Autoscaling, KindName::Concurrency]
     );
-    // All of them at once: a destroy that is carried out touches nothing but the machine of the job, which has
-    // tags of its own, and the job's folder, which its fingerprint names.
+    // All of them at once: a destroy that is carried out touches nothing but the machine of the job, which
+    // has tags of its own, and the job's folder, which its fingerprint names.
     for node in &project.desired.nodes {
         estrange(&sandbox, &node.physical);
     }

@@ -1,5 +1,5 @@
-//! What people see at 80 and at 40 columns, in a pipe and in a job of GitHub Actions, in files beside this one:
-//! whoever changes the words of a command sees it as they do.
+//! What people see at 80 and at 40 columns, in a pipe and in a job of GitHub Actions, in files beside this
+//! one: whoever changes the words of a command sees it as they do.
 
 use std::path::Path;
 use std::process::Command;

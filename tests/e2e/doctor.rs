@@ -148,7 +148,8 @@ async fn a_deploy_that_cannot_succeed_makes_nothing() {
     user(&sandbox, &[denied]).await;
     run(&url, &deploy).await.ended(4).says("E252").says("sagemaker:CreateEndpoint on arn:");
     // What is not needed to make anything may be denied.
-    let stop = json!({ "Effect": "Deny", "Action": ["sagemaker:StopTrainingJob", "sagemaker:Delete*"], "Resource": "*" });
+    let stops = ["sagemaker:StopTrainingJob", "sagemaker:Delete*"];
+    let stop = json!({ "Effect": "Deny", "Action": stops, "Resource": "*" });
     user(&sandbox, &[stop]).await;
     assert_eq!(sandbox.state().calls.of("s3:CreateBucket"), 0);
 

@@ -52,7 +52,8 @@ async fn suspend_and_scale_otherwise(aws: &Clients) {
     call.target_tracking_scaling_policy_configuration(tracking).send().await.expect("put");
 }
 
-/// A rule of ours that somebody has made delete current objects, in the console or by a tool that merges rules.
+/// A rule of ours that somebody has made delete current objects, in the console or by a tool that merges
+/// rules.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lifecycle_rule_of_ours_that_does_more_is_put_back() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -361,8 +362,8 @@ async fn a_boundary_is_left_and_named() {
     sandbox.stop().await;
 }
 
-/// Data that others have replaced, deleted or added in the bucket is not trained on. The bucket is listed when
-/// a training is about to read it, and not otherwise.
+/// Data that others have replaced, deleted or added in the bucket is not trained on. The bucket is listed
+/// when a training is about to read it, and not otherwise.
 #[tokio::test(flavor = "multi_thread")]
 async fn data_that_others_changed_in_the_bucket_is_sent_again_before_it_is_trained_on() {
     let folder = tempfile::tempdir().expect("a folder");

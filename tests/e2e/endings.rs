@@ -58,7 +58,8 @@ fn a_lease_that_cannot_be_given_back_is_in_nobodys_way() {
     assert_eq!(world.run(["lease", "show", "-o", "json"]).success().json()["held"], false);
 }
 
-/// What is done is done: nobody waits a minute for the lease to be taken back, and it is said that it is left.
+/// What is done is done: nobody waits a minute for the lease to be taken back, and it is said that it is
+/// left.
 #[test]
 fn a_lease_whose_release_hangs_is_left_and_said() {
     let world = world();

@@ -1,5 +1,5 @@
-//! Strikes calls, and demands that running again converges (docs/decisions/0022). Here one fault at every write
-//! and a sample of all others; `tests/bench/sweep.rs` has the whole (docs/reliability.md).
+//! Strikes calls, and demands that running again converges (docs/decisions/0022). Here one fault at every
+//! write and a sample of all others; `tests/bench/sweep.rs` has the whole (docs/reliability.md).
 
 use futures_util::{StreamExt, stream};
 use opsctl_sandbox::faults::FaultRule;

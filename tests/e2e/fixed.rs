@@ -108,7 +108,8 @@ async fn what_is_in_a_vpc_is_as_the_config_says() {
             text.replacen(section, &format!("{}\nnetwork = \"company\"{end}", section.trim_end()), 1)
         });
         format!(
-            "{text}\n[network.company]\nsubnets = [\"subnet-0b1c2d3e4f5061728\", \"subnet-0a1b2c3d4e5f60718\"]\n\
+            "{text}\n[network.company]\n\
+            subnets = [\"subnet-0b1c2d3e4f5061728\", \"subnet-0a1b2c3d4e5f60718\"]\n\
              security_groups = [\"sg-0a1b2c3d4e5f60718\"]\n"
         )
     };

@@ -92,7 +92,8 @@ fn a_name_that_cannot_be_sent_does_not_keep_anybody_from_destroying() {
 #[test]
 fn what_opsctl_writes_into_a_source_changes_no_plan() {
     let world = World::with_config(
-        "[project]\nname = \"flat\"\nregion = \"eu-west-1\"\n[training.t]\nsource = \".\"\nentry = \"train.py\"\n\
+        "[project]\nname = \"flat\"\nregion = \"eu-west-1\"\n[training.t]\nsource = \".\"\n\
+        entry = \"train.py\"\n\
          [data.things]\npath = \"things\"\n",
     )
     .sandbox();

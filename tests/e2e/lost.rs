@@ -23,7 +23,8 @@ async fn untag_bucket(aws: &Clients, lost: &[&str]) {
     aws.s3.put_bucket_tagging().bucket(BUCKET).tagging(tagging).send().await.expect("put");
 }
 
-/// The mark of what was adopted is on it twice: one tag less does not make it ours, to be stripped and deleted.
+/// The mark of what was adopted is on it twice: one tag less does not make it ours, to be stripped and
+/// deleted.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_adopted_stays_theirs_without_its_tag() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -31,7 +32,8 @@ async fn what_was_adopted_stays_theirs_without_its_tag() {
     let project = Project::open(&sandbox).await;
     let aws = &project.world.aws;
     let trust = json!({ "Version": "2012-10-17", "Statement": [{
-        "Sid": "Glue", "Effect": "Allow", "Principal": { "Service": "glue.amazonaws.com" }, "Action": "sts:AssumeRole",
+        "Sid": "Glue", "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": { "Service": "glue.amazonaws.com" },
     }] });
     let call = aws.iam.create_role().role_name(ROLE).path("/opsctl/digits/dev/");
     call.assume_role_policy_document(trust.to_string()).send().await.expect("made");

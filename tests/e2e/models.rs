@@ -13,8 +13,8 @@ use crate::support::{World, python};
 const CHECK: &str = include_str!("../bench/models/check.py");
 const EXTREME: &str = include_str!("../bench/models/extreme.py");
 /// The newest when `src/limits/data` was made, and what it needs.
-const REQUIREMENTS: &str = "botocore==1.44.8\njmespath==1.1.0\npython-dateutil==2.9.0.post0\nregex==2026.11.15\n\
-                            six==1.17.0\nurllib3==2.8.0\n";
+const REQUIREMENTS: &str = "botocore==1.44.8\njmespath==1.1.0\npython-dateutil==2.9.0.post0\n\
+                            regex==2026.11.15\nsix==1.17.0\nurllib3==2.8.0\n";
 
 /// What AWS's models say of all this.
 fn held(requests: &[Sent]) -> Value {

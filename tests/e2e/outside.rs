@@ -1,4 +1,5 @@
-//! Data and models in buckets of others: read by what is deployed, and there as before when all of it is gone.
+//! Data and models in buckets of others: read by what is deployed, and there as before when all of it is
+//! gone.
 
 use std::path::Path;
 

@@ -1,7 +1,8 @@
-//! The command blocks of the tutorial, of the guides by task and of some references are run, one after the other, as a reader runs them.
+//! The command blocks of the tutorial, of the guides by task and of some references are run, one after the
+//! other, as a reader runs them.
 //!
-//! `opsctl --sandbox` is what it is for the reader. Without it, AWS is a sandbox whose jobs only go through their
-//! states. Comments in a page, which no reader sees, say what a reader does between the commands:
+//! `opsctl --sandbox` is what it is for the reader. Without it, AWS is a sandbox whose jobs only go through
+//! their states. Comments in a page, which no reader sees, say what a reader does between the commands:
 //!
 //! | Comment before a block | |
 //! |---|---|
@@ -10,8 +11,8 @@
 //! | `<!-- write: FILE -->`, `<!-- append: FILE -->` | the block is the file, or its end |
 //! | `<!-- undo: FILE -->` | the last of these is taken back |
 //!
-//! A `text` block after a `sh` block is of what that has printed: each of its lines is in it, with any gaps between
-//! words, and `…` for whatever is left out.
+//! A `text` block after a `sh` block is of what that has printed: each of its lines is in it, with any gaps
+//! between words, and `…` for whatever is left out.
 
 use std::collections::BTreeMap;
 use std::fs;

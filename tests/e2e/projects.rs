@@ -42,7 +42,8 @@ async fn others_role(endpoint: &str) {
     }] });
     let role = iam.create_role().role_name("training").path("/team/");
     role.assume_role_policy_document(trust.to_string()).send().await.expect("made");
-    let all = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
+    let all = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+    let all = json!({ "Version": "2012-10-17", "Statement": [all] });
     let policy =
         iam.put_role_policy().role_name("training").policy_name("all").policy_document(all.to_string());
     policy.send().await.expect("put");
@@ -50,8 +51,8 @@ async fn others_role(endpoint: &str) {
     boundary.send().await.expect("made");
 }
 
-/// Those whose containers, or packages of hundreds of megabytes, are not for a test: their jobs and servers go
-/// through their states. All are in one account.
+/// Those whose containers, or packages of hundreds of megabytes, are not for a test: their jobs and servers
+/// go through their states. All are in one account.
 #[test]
 fn they_deploy_as_they_are() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");

@@ -1,4 +1,5 @@
-//! An archive that somebody has put in the place of the one that a job left, or of the one that opsctl packed.
+//! An archive that somebody has put in the place of the one that a job left, or of the one that opsctl
+//! packed.
 
 use opsctl::aws::Clients;
 use opsctl::domain::ResourceId;

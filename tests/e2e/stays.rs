@@ -21,7 +21,8 @@ source = "src"
 model = "t"
 "#;
 
-/// One whose sandbox stays this long. Nothing is deployed in it: that the endpoint is missing is an answer too.
+/// One whose sandbox stays this long. Nothing is deployed in it: that the endpoint is missing is an answer
+/// too.
 fn world(idle: &str) -> Guard {
     let world = World::with_config(CONFIG).sandbox().env("OPSCTL_SANDBOX_IDLE", idle);
     world.write("src/train.py", "");

@@ -302,7 +302,8 @@ async fn what_others_have_under_a_name_of_ours_is_not_overwritten() {
     let aws = &project.world.aws;
     aws.s3.create_bucket().bucket(THEIRS).send().await.expect("made");
     let statement = json!({
-        "Sid": "OpsctlDenyWithoutTls", "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::210987654321:root" },
+        "Sid": "OpsctlDenyWithoutTls", "Effect": "Allow",
+        "Principal": { "AWS": "arn:aws:iam::210987654321:root" },
         "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{THEIRS}/*"),
     });
     let their_policy = json!({ "Version": "2012-10-17", "Statement": [statement] });
@@ -318,7 +319,8 @@ async fn what_others_have_under_a_name_of_ours_is_not_overwritten() {
     call.lifecycle_configuration(theirs.expect("complete")).send().await.expect("put");
     let role = "digits-dev-instance-numbers-on-ec2-us-east-1";
     let their_trust = json!({ "Version": "2012-10-17", "Statement": [{
-        "Sid": "Opsctl", "Effect": "Allow", "Principal": { "Service": "glue.amazonaws.com" }, "Action": "sts:AssumeRole",
+        "Sid": "Opsctl", "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": { "Service": "glue.amazonaws.com" },
     }] });
     let call = aws.iam.create_role().role_name(role).path("/opsctl/digits/dev/");
     call.assume_role_policy_document(their_trust.to_string()).send().await.expect("made");

@@ -1,4 +1,5 @@
-//! A project that ends itself: EventBridge Scheduler, played by the sandbox with a clock that is moved by hand.
+//! A project that ends itself: EventBridge Scheduler, played by the sandbox with a clock that is moved by
+//! hand.
 
 use std::time::Duration;
 

@@ -70,7 +70,8 @@ static READS_DATA: KnownActions = KnownActions::new(&[
 ]);
 
 /// Told beside those, and no data alone: metadata, decryption (IAM115), copies that stay in the account, and
-/// what needs one of those as well. <https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html>,
+/// what needs one of those as well.
+/// <https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html>,
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_BatchGetSecretValue.html>
 static BESIDE_DATA: KnownActions = KnownActions::new(&[
     "secretsmanager:BatchGetSecretValue",

@@ -41,7 +41,8 @@ pub async fn drive(mut events: UnboundedReceiver<Event>, mut reader: Box<dyn Rea
                 told = true;
                 let reason = match cancel.cause() {
                     Some(Cause::Deadline(limit)) => {
-                        format!("--timeout ({}) is over: no new step starts.", humantime::format_duration(limit))
+                        let limit = humantime::format_duration(limit);
+                        format!("--timeout ({limit}) is over: no new step starts.")
                     }
                     Some(Cause::LeaseLost) => "The lease is lost: no new step starts.".to_owned(),
                     _ => "Stopping: no new step starts, and running ones get a moment to finish.".to_owned(),

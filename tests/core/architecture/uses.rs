@@ -1,5 +1,5 @@
-//! Which module names which: by the whole path, by `super::`, by what `use` has brought, and by what the `mod.rs`
-//! of a folder hands on, followed to the file that defines it.
+//! Which module names which: by the whole path, by `super::`, by what `use` has brought, and by what the
+//! `mod.rs` of a folder hands on, followed to the file that defines it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -16,8 +16,10 @@ use super::world::*;
 /// What a terminal (control characters, both kinds), a reader (text turned around, text unseen), GitHub's
 /// log, Azure's, HTML, Markdown (code, table, link, image, mention, address), XML, SARIF and a shell would
 /// obey.
-const HOSTILE: &str = "\n::error::pwned\r\n  ::add-mask::x\r##[error]y ##vso[task.x]z\u{1b}[31m\u{9b}31m\u{7}\u{8}\u{202e}\u{200b}\u{e0041}\u{feff}\
-    <script>alert(1)</script>|`x` ``y`` ]]> --> & %0A%0D ![i](https://e.example) [l](http://e.example) www.e.example @octocat #1 a@e.example\\| \\";
+const HOSTILE: &str = "\n::error::pwned\r\n  ::add-mask::x\r##[error]y ##vso[task.x]z\
+    \u{1b}[31m\u{9b}31m\u{7}\u{8}\u{202e}\u{200b}\u{e0041}\u{feff}\
+    <script>alert(1)</script>|`x` ``y`` ]]> --> & %0A%0D ![i](https://e.example) [l](http://e.example) \
+    www.e.example @octocat #1 a@e.example\\| \\";
 
 /// Puts it behind a share of all texts of a document, names of fields among conditions included.
 fn poison(value: &mut Value, dice: &mut Dice, one_in: usize) {
@@ -43,8 +45,8 @@ fn shown(audit: &Audit, form: Format) -> String {
 }
 
 fn is_hidden(c: char) -> bool {
-    (c.is_control() && c != '\n')
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    let unseen = matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+    (c.is_control() && c != '\n') || unseen || matches!(c, '\u{202a}'..='\u{202e}')
 }
 
 fn check(audit: &Audit) {
@@ -231,7 +233,9 @@ fn explanations_leave_variables_open() {
         explain(&account, "a", "s3:GetObject", Some(resource), now()).expect("the role").decision
     };
     let all = allow(&["s3:GetObject"], &["*"]);
-    let named = |effect: &str, field: &str, pattern: &str| json!({"Effect": effect, "Action": "s3:*", field: pattern});
+    let named = |effect: &str, field: &str, pattern: &str| -> Value {
+        json!({"Effect": effect, "Action": "s3:*", field: pattern})
+    };
     let (team, id) = ("arn:aws:s3:::b/${aws:PrincipalTag/Team}/*", "arn:aws:s3:::b/${aws:userid}/*");
     let (blue, red, other) = ("arn:aws:s3:::b/blue/k", "arn:aws:s3:::b/red/k", "arn:aws:s3:::c/k");
     use Decision::{Allowed, Conditional, DeniedExplicitly, NotAllowed};

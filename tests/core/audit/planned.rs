@@ -252,15 +252,17 @@ fn elsewhere(policy: Value) -> Account {
         json!({"mode": "managed", "type": kind, "name": "x",
         "address": format!("{kind}.x"), "values": values})
     };
+    let policy = policy.to_string();
+    let caller = json!({"arn": format!("arn:aws:iam::{ACCOUNT}:user/ci")});
     plan_of(&json!({"format_version": "1.2", "terraform_version": "1.9.0",
         "planned_values": {"root_module": {"resources": [
-            resource("aws_iam_role_policy", json!({"name": "p", "role": "app", "policy": policy.to_string()})),
+            resource("aws_iam_role_policy", json!({"name": "p", "role": "app", "policy": policy})),
             resource("aws_iam_user_policy_attachment", json!({"user": "ana",
                 "policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess"})),
             resource("aws_iam_user_group_membership", json!({"user": "ben", "groups": ["ops"]})),
         ]}},
         "prior_state": {"values": {"root_module": {"resources": [
-            {"type": "aws_caller_identity", "values": {"arn": format!("arn:aws:iam::{ACCOUNT}:user/ci")}}]}}}}))
+            {"type": "aws_caller_identity", "values": caller}]}}}}))
 }
 
 #[test]

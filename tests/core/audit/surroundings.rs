@@ -20,7 +20,8 @@ fn on_bucket(statement: Value) -> Value {
 }
 
 fn lets(principal: Value) -> Value {
-    json!({"Effect": "Allow", "Principal": principal, "Action": "s3:GetObject", "Resource": format!("{BUCKET}/*")})
+    let objects = format!("{BUCKET}/*");
+    json!({"Effect": "Allow", "Principal": principal, "Action": "s3:GetObject", "Resource": objects})
 }
 
 #[test]

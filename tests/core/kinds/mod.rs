@@ -1,5 +1,5 @@
-//! Tests of each kind, in a module of its name: `cargo test --no-default-features --test core kinds::endpoint`.
-//! What holds for every kind is elsewhere, and runs over all of them.
+//! Tests of each kind, in a module of its name: `cargo test --no-default-features --test core
+//! kinds::endpoint`. What holds for every kind is elsewhere, and runs over all of them.
 
 use expect_test::expect_file;
 use opsctl::domain::{KindName, ResourceId};
@@ -41,8 +41,8 @@ fn made_again_in(files: &Files, id: &str) {
     assert!(made, "{}", shown(&plan));
 }
 
-/// What of a resource somebody has changed, as a pointer into what is seen of it; and what the one step says that
-/// puts it right.
+/// What of a resource somebody has changed, as a pointer into what is seen of it; and what the one step says
+/// that puts it right.
 #[track_caller]
 fn put_right<const N: usize>(cases: [(&str, &str, Value, &str); N]) {
     let want = Files::new().desired();

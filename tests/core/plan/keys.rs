@@ -1,5 +1,5 @@
-//! The keys of the config as the schema has them, and values that each may have beside the one that it has: so
-//! that a new key is drawn by the tests of plans without a line in them.
+//! The keys of the config as the schema has them, and values that each may have beside the one that it has:
+//! so that a new key is drawn by the tests of plans without a line in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -187,8 +187,8 @@ impl Key {
         all.map(|(_, bound)| *bound)
     }
 
-    /// The values of AWS's list that begin most like this one: two, and of a list of versions, of which AWS may
-    /// have closed others, the nearest.
+    /// The values of AWS's list that begin most like this one: two, and of a list of versions, of which AWS
+    /// may have closed others, the nearest.
     fn near(&self, text: &str, kind: KindName) -> Vec<String> {
         let known = self.bound_by(kind).find_map(|bound| {
             let member = Member::of(bound.member)?;
@@ -240,8 +240,8 @@ impl Key {
         self.of["items"]["$ref"].as_str().is_some_and(|of| of.ends_with("/Permission"))
     }
 
-    /// The kinds that have it in them, as far as its members say: the kind itself if it makes the call that they
-    /// are of, else who does.
+    /// The kinds that have it in them, as far as its members say: the kind itself if it makes the call that
+    /// they are of, else who does.
     pub fn sent_by(&self, kind: KindName) -> Vec<KindName> {
         let operations: BTreeSet<&str> =
             self.bound_by(kind).filter_map(|bound| bound.member.split('.').next()).collect();

@@ -218,13 +218,10 @@ fn an_adopted_thing_is_never_made_again() {
         account.seen(&want, "role/training-numbers")["owner"] = json!(owner);
         account.seen(&want, "role/training-numbers")["path"] = json!("/");
         let said = account.refused(&want, ADOPT);
-        assert_eq!(
-            said,
-            [
-                "E203: role `shop-dev-training-numbers-us-east-1` is not this project's, and would have to be re-created: \
-             path: / -> /opsctl/shop/dev/ (delete it yourself, or rename yours)"
-            ]
-        );
+        let not_ours = "E203: role `shop-dev-training-numbers-us-east-1` is not this project's, and \
+                        would have to be re-created: path: / -> /opsctl/shop/dev/ \
+                        (delete it yourself, or rename yours)";
+        assert_eq!(said, [not_ours]);
     }
 }
 
@@ -382,8 +379,8 @@ fn a_lost_output_is_made_again_when_it_is_needed() {
     );
 }
 
-/// Whose weights are in it, nobody knows: it is neither read nor overwritten. What opsctl has packed itself, it
-/// packs again.
+/// Whose weights are in it, nobody knows: it is neither read nor overwritten. What opsctl has packed itself,
+/// it packs again.
 #[test]
 fn a_replaced_archive_is_not_read() {
     let want = Files::new().desired();

@@ -1,5 +1,5 @@
-//! What a plan is when it is written down. A saved plan is a promise about the fingerprint of these bytes: they
-//! stay as they are, or every plan that was saved before is refused.
+//! What a plan is when it is written down. A saved plan is a promise about the fingerprint of these bytes:
+//! they stay as they are, or every plan that was saved before is refused.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,7 @@
 //! What a request asks AWS's authorization: permissions on resources, with the keys that conditions are
 //! about. After the Service Authorization Reference
-//! (https://docs.aws.amazon.com/service-authorization/latest/reference/), and what src/domain/action.rs cites.
+//! (https://docs.aws.amazon.com/service-authorization/latest/reference/), and what src/domain/action.rs
+//! cites.
 
 use std::collections::BTreeSet;
 

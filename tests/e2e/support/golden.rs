@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use expect_test::expect_file;
 
-/// Compares each text with its file, below the repository. All that differ are shown; `UPDATE_EXPECT=1` writes them.
+/// Compares each text with its file, below the repository. All that differ are shown; `UPDATE_EXPECT=1`
+/// writes them.
 #[track_caller]
 pub fn same_as_files(texts: impl IntoIterator<Item = (PathBuf, String)>, about: &str) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));

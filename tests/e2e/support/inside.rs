@@ -173,7 +173,8 @@ pub async fn perform(project: &Project, node: &Node, op: Op) -> Result<(), OpErr
 pub fn with_more(text: &str, n: usize) -> String {
     let more = |i| {
         format!(
-            "\n[endpoint.more-{i}]\nmodel = \"numbers\"\ncode = \"serving\"\ninstance_type = \"ml.m5.large\"\n\
+            "\n[endpoint.more-{i}]\nmodel = \"numbers\"\ncode = \"serving\"\n\
+            instance_type = \"ml.m5.large\"\n\
              [endpoint.more-{i}.autoscaling]\nmin = 1\nmax = 2\ntarget_invocations_per_instance = 600\n\
              [function.more-{i}]\nendpoint = \"more-{i}\"\nprovisioned_concurrency = 1\n"
         )

@@ -51,7 +51,8 @@ fn step(what: &str, command: &mut Command) {
         Err(error) => error.to_string(),
     };
     panic!(
-        "These tests run opsctl beside programs from PyPI. They need python3 (3.10 or newer, with venv) and a way to \
+        "These tests run opsctl beside programs from PyPI. They need python3 (3.10 or newer, with venv) and \
+        a way to \
          PyPI, once. It was not possible to {what}:\n{command:?}\n{why}"
     );
 }

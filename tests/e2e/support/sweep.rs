@@ -357,8 +357,8 @@ impl Sweep {
         Mended { ended, wrong }
     }
 
-    /// What tells one account from another: all of it but what differs between undisturbed runs. A lease is held
-    /// or not: its holder is made up.
+    /// What tells one account from another: all of it but what differs between undisturbed runs. A lease is
+    /// held or not: its holder is made up.
     fn state(&self, sandbox: &Sandbox) -> Inventory {
         let mut state = documents(sandbox, |_| true);
         for (_, lease) in state.iter_mut().filter(|(document, _)| document.ends_with(lease::KEY)) {

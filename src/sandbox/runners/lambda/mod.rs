@@ -444,7 +444,8 @@ impl Inner {
         let inner = Arc::clone(self);
         tokio::spawn(async move {
             if let Err(failure) = inner.start_provisioned().await {
-                tracing::warn!(function = inner.spec.name, %failure, "a provisioned environment was not replaced");
+                let function = &inner.spec.name;
+                tracing::warn!(function, %failure, "a provisioned environment was not replaced");
             }
         });
     }

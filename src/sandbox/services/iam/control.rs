@@ -2,8 +2,10 @@
 //! only the simulator goes by.
 //!
 //! ```json
-//! {"role": "old-trainer", "created": "2025-01-31T00:00:00Z", "last_used": "2026-06-01T00:00:00Z", "region": "eu-west-1",
-//!  "services": {"s3": {"last": "2026-06-01T00:00:00Z", "region": "eu-west-1", "actions": {"GetObject": null}}}}
+//! {"role": "old-trainer", "created": "2025-01-31T00:00:00Z",
+//!  "last_used": "2026-06-01T00:00:00Z", "region": "eu-west-1",
+//!  "services": {"s3": {"last": "2026-06-01T00:00:00Z", "region": "eu-west-1",
+//!                      "actions": {"GetObject": null}}}}
 //! {"user_policies": [{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}]}
 //! ```
 

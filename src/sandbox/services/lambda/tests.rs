@@ -316,7 +316,8 @@ async fn a_role_must_exist_trust_lambda_and_be_known() {
         [("wrong", "sagemaker.amazonaws.com", 0), ("young", "lambda.amazonaws.com", usable_at)]
     {
         let arn = format!("arn:aws:iam::123456789012:role/{name}");
-        let role = json!({"RoleName": name, "Arn": arn, "AssumeRolePolicyDocument": trust(service).to_string(),
+        let trust = trust(service).to_string();
+        let role = json!({"RoleName": name, "Arn": arn, "AssumeRolePolicyDocument": trust,
             "UsableAt": at, "Path": "/", "Attached": {}, "Inline": {}});
         roles().put(name, role).unwrap();
     }

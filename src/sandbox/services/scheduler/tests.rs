@@ -31,14 +31,17 @@ async fn lab(action: &str) -> (tempfile::TempDir, Sandbox, String) {
     let iam = client!(iam, sandbox);
     let mut arn = String::new();
     for service in ["sagemaker", "scheduler"] {
-        let trust = json!({ "Version": "2012-10-17", "Statement": { "Effect": "Allow", "Action": "sts:AssumeRole",
-            "Principal": { "Service": format!("{service}.amazonaws.com") } } });
+        let trust = json!({ "Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": { "Service": format!("{service}.amazonaws.com") },
+        } });
         let made =
             iam.create_role().role_name(service).assume_role_policy_document(trust.to_string()).send().await;
         arn = made.unwrap().role.unwrap().arn;
     }
     let lab = "arn:aws:sagemaker:eu-west-1:123456789012:notebook-instance/lab";
-    let policy = json!({ "Version": "2012-10-17", "Statement": { "Effect": "Allow", "Action": action, "Resource": lab } }).to_string();
+    let allow = json!({ "Effect": "Allow", "Action": action, "Resource": lab });
+    let policy = json!({ "Version": "2012-10-17", "Statement": allow }).to_string();
     let put = iam.put_role_policy().role_name("scheduler").policy_name("p").policy_document(policy);
     put.send().await.unwrap();
     sandbox.state().clock.advance(Duration::from_secs(60));

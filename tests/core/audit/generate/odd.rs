@@ -41,7 +41,9 @@ pub const ARCHETYPES: &[Archetype] = &[
         must: &["IAM103"],
         must_not: &[],
         make: |r| {
-            r.set("RolePolicyList", json!([{"PolicyName": "p", "PolicyDocument": "%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22%2A%22%2C%22Resource%22%3A%22%2A%22%7D%7D"}]))
+            let all = "%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C\
+                %22Action%22%3A%22%2A%22%2C%22Resource%22%3A%22%2A%22%7D%7D";
+            r.set("RolePolicyList", json!([{"PolicyName": "p", "PolicyDocument": all}]))
         },
     },
     Archetype {
