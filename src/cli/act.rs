@@ -167,7 +167,7 @@ pub async fn run_plan(
         return Ok(Exit::Done);
     }
     if session.is_sandbox {
-        sandbox::can_run(&gated.plan).await?;
+        sandbox::can_run(session, &gated.plan).await?;
     }
     // It also says whom a run waits for that has no lease yet.
     let display = start_display(events, session, ui);

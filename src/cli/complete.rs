@@ -19,8 +19,10 @@ use crate::audit::report::Format as AuditFormat;
 use crate::audit::{self, Severity};
 use crate::config::Document;
 use crate::config::project::DEFAULT_ENVIRONMENT;
-use crate::domain::codes;
+use crate::desired::AnyKind;
+use crate::domain::{KindName, ResourceId, codes};
 use crate::limits;
+use crate::resources::kinds;
 
 /// Holds the name of the shell that asks.
 pub const VARIABLE: &str = "OPSCTL_COMPLETE";
@@ -51,18 +53,18 @@ const ANSWERS: &[Answer] = &[
     to(&[], "env", environments),
     to(&[], "profile", profiles),
     to(&[], "region", regions),
-    to(&["upload"], "names", || names(&["data"])),
-    to(&["data", "pull"], "name", || names(&["data"])),
-    to(&["model", "pull"], "name", || names(&["training"])),
-    to(&["train"], "names", || names(&["training"])),
-    to(&["notebook"], "name", || names(&["notebook"])),
-    to(&["scale"], "names", || names(&["endpoint", "function"])),
-    to(&["invoke"], "target", || names(&["function", "endpoint"])),
-    to(&["invoke"], "endpoint", || names(&["endpoint"])),
-    to(&["logs"], "target", || resources(&["training", "endpoint", "function", "notebook"])),
-    to(&["stop"], "target", || resources(&["training", "notebook"])),
-    to(&["start"], "target", || resources(&["notebook"])),
-    to(&["open"], "target", || resources(&["training", "endpoint", "function", "notebook"])),
+    to(&["upload"], "names", || names(|kind| kind.name() == KindName::Data)),
+    to(&["data", "pull"], "name", || names(|kind| kind.name() == KindName::Data)),
+    to(&["model", "pull"], "name", || names(|kind| kind.artifact("").is_some())),
+    to(&["train"], "names", || names(|kind| kind.is_called(KindName::Training))),
+    to(&["notebook"], "name", || names(|kind| kind.name() == KindName::Notebook)),
+    to(&["scale"], "names", || names(is_scaled)),
+    to(&["invoke"], "target", || names(|kind| kind.invoked().is_some())),
+    to(&["invoke"], "endpoint", || names(|kind| kind.name() == KindName::Endpoint)),
+    to(&["logs"], "target", || resources(|kind| kind.log("").is_some())),
+    to(&["stop"], "target", || resources(|kind| kind.stops())),
+    to(&["start"], "target", || resources(|kind| kind.starts())),
+    to(&["open"], "target", || resources(|_| true)),
     to(&["explain"], "code", explained),
     to(&["audit-iam"], "fail_on", severities),
     to(&["audit-iam"], "severity", || Severity::ALL.iter().map(|severity| plain(severity.word())).collect()),
@@ -118,31 +120,32 @@ fn profiles() -> Vec<Offer> {
     names.iter().map(|name| plain(name)).collect()
 }
 
-/// The names below sections of the config.
-fn names(sections: &[&str]) -> Vec<Offer> {
-    found(sections).into_iter().map(|(_, name)| (name, None)).collect()
+/// What the config names of these kinds.
+fn names(is_meant: fn(&dyn AnyKind) -> bool) -> Vec<Offer> {
+    found(is_meant).into_iter().map(|id| (id.name, None)).collect()
 }
 
 /// The same as KIND/NAME.
-fn resources(sections: &[&str]) -> Vec<Offer> {
-    found(sections).into_iter().map(|(kind, name)| (format!("{kind}/{name}"), None)).collect()
+fn resources(is_meant: fn(&dyn AnyKind) -> bool) -> Vec<Offer> {
+    found(is_meant).into_iter().map(|id| (id.to_string(), None)).collect()
 }
 
-/// Kinds and names below sections of the config.
-fn found(sections: &[&str]) -> Vec<(String, String)> {
+/// Whether a part of it is what `opsctl scale` changes.
+fn is_scaled(kind: &dyn AnyKind) -> bool {
+    kinds().iter().any(|part| part.is_scaled() && part.part_of() == Some(kind.name()))
+}
+
+/// What has a table of its own in the config, in the order of the kinds.
+fn found(is_meant: fn(&dyn AnyKind) -> bool) -> Vec<ResourceId> {
     let Some(document) = document() else { return Vec::new() };
     let typed = value_of(&typed(), "-e", "--env").map(|it| it.to_string_lossy().into_owned());
     let environment = typed.or_else(|| Asked::read().environment);
     let environment = environment.as_deref().unwrap_or(DEFAULT_ENVIRONMENT);
     let merged = document.environment(environment);
     let mut found = Vec::new();
-    for section in sections {
-        let items = merged.values().get(*section).and_then(serde_json::Value::as_object);
-        for (name, item) in items.into_iter().flatten() {
-            // A training on EC2 is an instance.
-            let kind = if *section == "training" && item["on"] == "ec2" { "instance" } else { section };
-            found.push((kind.to_owned(), name.clone()));
-        }
+    for kind in kinds().iter().filter(|kind| kind.section().is_some() && is_meant(kind.as_ref())) {
+        let items = kind.items(&merged).into_iter();
+        found.extend(items.filter_map(|at| Some(ResourceId::new(kind.name(), at.0.get(1)?))));
     }
     found
 }

@@ -121,7 +121,7 @@ fn next(rows: &[(&Row, Facts)], session: &Session, intent: &Intent) -> Vec<(&'st
     let ids = || rows.iter().map(|(row, _)| &row.id);
     let mut next = Vec::new();
     // Of several, `invoke` must be told which; without a function it asks the endpoint.
-    let invoked = session.kinds.iter().rev().filter(|kind| kind.invoked());
+    let invoked = session.kinds.iter().rev().filter(|kind| kind.invoked().is_some());
     let mut counts = invoked.map(|kind| ids().filter(|id| id.kind == kind.name()).count());
     if counts.find(|count| *count > 0) == Some(1) {
         next.push(("ask it", "`opsctl invoke`".to_owned()));

@@ -7,6 +7,7 @@ use super::error::Failure;
 use super::exit::Exit;
 use crate::domain::codes;
 use crate::plan::Plan;
+use crate::run::Session;
 
 /// There is none, so nobody has one.
 pub enum Sandbox {}
@@ -36,7 +37,7 @@ pub async fn end_background(_config: Option<&Path>, _env: &Environment) {}
 
 /// Nothing is asked of this machine.
 #[expect(clippy::unused_async, reason = "the sandbox's own signature")]
-pub async fn can_run(_plan: &Plan) -> Result<(), Failure> {
+pub async fn can_run(_session: &Session, _plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 

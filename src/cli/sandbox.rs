@@ -8,8 +8,9 @@ use super::environment::{self, Environment, Lifetime};
 use super::error::Failure;
 use super::exit::Exit;
 use super::hidden;
-use crate::domain::{HumanDuration, KindName, codes};
+use crate::domain::{HumanDuration, codes};
 use crate::plan::{Plan, Step};
+use crate::run::Session;
 use opsctl_sandbox::runners::python::Python;
 use opsctl_sandbox::{Holder, ProgressSink, SandboxError, SandboxOptions};
 
@@ -110,9 +111,8 @@ pub async fn end_background(config: Option<&Path>, env: &Environment) {
 }
 
 /// Whether this machine can run what a plan makes: the sandbox runs the user's code with its Python.
-pub async fn can_run(plan: &Plan) -> Result<(), Failure> {
-    let runs = [KindName::Training, KindName::Instance, KindName::Endpoint, KindName::Function];
-    let makes = |step: &Step| !step.op.verb().removes() && runs.contains(&step.target.kind);
+pub async fn can_run(session: &Session, plan: &Plan) -> Result<(), Failure> {
+    let makes = |step: &Step| !step.op.verb().removes() && session.kind(step.target.kind).runs_code();
     if !plan.steps.iter().any(makes) {
         return Ok(());
     }

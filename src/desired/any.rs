@@ -42,6 +42,7 @@ pub trait OfSpec: Any + Debug + Send + Sync {
     fn taken(&self, seen: &AnySeen) -> Vec<String>;
     fn summary(&self) -> String;
     fn usage(&self) -> Usage;
+    fn object_keys(&self, physical: &str) -> Vec<String>;
 }
 
 /// What every kind answers of one that is there: each method is what the function of its name in [`Kind`] is,
@@ -210,6 +211,10 @@ impl<K: Kind> OfSpec for SpecOf<K> {
 
     fn usage(&self) -> Usage {
         K::usage(&self.0)
+    }
+
+    fn object_keys(&self, physical: &str) -> Vec<String> {
+        K::object_keys(&self.0, physical)
     }
 }
 

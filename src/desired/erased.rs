@@ -3,7 +3,7 @@
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
-use crate::config::{Config, section};
+use crate::config::{Config, Document, section};
 use crate::desired::{AnySeen, AnySpec, Draft, Kind, Log, Node, Scaled, Scaling};
 use crate::domain::{
     Action, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, ResourceId, Scale, Scope, Verb,
@@ -29,7 +29,7 @@ pub trait AnyKind: Send + Sync {
     fn desired(&self, config: &Config, draft: &mut Draft<'_>);
     fn bound(&self) -> &'static [Bound];
     /// The items that the file has of it ([`Kind::items`], [`Kind::is_item`]).
-    fn items(&self, config: &Config) -> Vec<KeyPath>;
+    fn items(&self, document: &Document) -> Vec<KeyPath>;
     fn usual(&self, verb: Verb) -> Option<HumanDuration>;
     /// [`Kind::usual`], when AWS itself says it.
     fn awss_usual(&self, verb: Verb) -> Option<HumanDuration>;
@@ -37,7 +37,11 @@ pub trait AnyKind: Send + Sync {
     fn stays(&self) -> bool;
     fn stops(&self) -> bool;
     fn starts(&self) -> bool;
-    fn invoked(&self) -> bool;
+    /// [`Kind::INVOKED`].
+    fn invoked(&self) -> Option<Action>;
+    /// [`Kind::REPORTED`].
+    fn reported(&self) -> &'static [Action];
+    fn runs_code(&self) -> bool;
     /// Whether it is of this kind, or called so in the config ([`Kind::ALSO_CALLED`]).
     fn is_called(&self, kind: KindName) -> bool;
     fn next(&self, id: &ResourceId) -> Option<(&'static str, String)>;
@@ -56,6 +60,7 @@ pub trait AnyKind: Send + Sync {
     ) -> Option<Result<(Node, Vec<String>), Diagnostic>>;
     fn log(&self, physical: &str) -> Option<Log>;
     fn artifact(&self, physical: &str) -> Option<String>;
+    fn read_keys(&self, physical: &str) -> Vec<String>;
     fn arns(&self, scope: &Scope, physical: &str) -> Vec<String>;
     fn calls(&self) -> &'static [Action];
     /// Reads back an observation that was serialized.
@@ -125,15 +130,11 @@ impl<K: Kind> AnyKind for K {
         <K as Kind>::bound()
     }
 
-    fn items(&self, config: &Config) -> Vec<KeyPath> {
+    fn items(&self, document: &Document) -> Vec<KeyPath> {
         let path = <K as Kind>::items();
-        let found = match path.split_first() {
-            Some((section, rest)) => {
-                config.section(section).map(|s| limits::found(s, KeyPath::of([*section]), rest))
-            }
-            None => None,
-        };
-        let found = found.unwrap_or_default().into_iter();
+        let Some((section, rest)) = path.split_first() else { return Vec::new() };
+        let Some(written) = document.values().get(*section) else { return Vec::new() };
+        let found = limits::found(written, KeyPath::of([*section]), rest).into_iter();
         found.filter(|(_, written)| <K as Kind>::is_item(written)).map(|(at, _)| at).collect()
     }
 
@@ -157,8 +158,16 @@ impl<K: Kind> AnyKind for K {
         K::STARTS
     }
 
-    fn invoked(&self) -> bool {
+    fn invoked(&self) -> Option<Action> {
         K::INVOKED
+    }
+
+    fn reported(&self) -> &'static [Action] {
+        K::REPORTED
+    }
+
+    fn runs_code(&self) -> bool {
+        K::RUNS_CODE
     }
 
     fn is_called(&self, kind: KindName) -> bool {
@@ -206,6 +215,10 @@ impl<K: Kind> AnyKind for K {
 
     fn artifact(&self, physical: &str) -> Option<String> {
         <K as Kind>::artifact(physical)
+    }
+
+    fn read_keys(&self, physical: &str) -> Vec<String> {
+        <K as Kind>::read_keys(physical)
     }
 
     fn arns(&self, scope: &Scope, physical: &str) -> Vec<String> {

@@ -72,9 +72,13 @@ pub trait Kind: Send + Sync + 'static {
     const STOPS: bool = false;
     /// What was stopped can be started again.
     const STARTS: bool = false;
-    /// `opsctl invoke` sends it a payload. Where nothing is named, the kind that is registered last is meant:
-    /// it stands before the others.
-    const INVOKED: bool = false;
+    /// The call by which `opsctl invoke` sends it a payload. Where nothing is named, the kind that is
+    /// registered last is meant: it stands before the others.
+    const INVOKED: Option<Action> = None;
+    /// What `opsctl report` calls of it beside what its verbs do.
+    const REPORTED: &'static [Action] = &[];
+    /// The user's code runs in it as soon as it is made: in the sandbox by the Python of this machine.
+    const RUNS_CODE: bool = false;
     /// The kind whose word the config has for it too: a training that runs on EC2 is `training/NAME` there.
     const ALSO_CALLED: Option<KindName> = None;
     /// Whether AWS itself says how long it takes: then [`Self::usual`] may be held against the clock.
@@ -251,6 +255,17 @@ pub trait Kind: Send + Sync + 'static {
     /// Where it leaves what it made, as a key of the project's bucket; `None`: it makes nothing.
     fn artifact(_physical: &str) -> Option<String> {
         None
+    }
+
+    /// The objects of the project's bucket that a plan looks at, by their keys: what was made is only looked
+    /// for, which is the same permission as reading it.
+    fn read_keys(physical: &str) -> Vec<String> {
+        Self::artifact(physical).into_iter().collect()
+    }
+
+    /// The objects of the project's bucket that its verbs read and write.
+    fn object_keys(_want: &Self::Spec, physical: &str) -> Vec<String> {
+        Self::read_keys(physical)
     }
 
     /// The ARNs of what its calls are about, besides the bucket and the logs of [`Self::log`]: what a policy

@@ -210,7 +210,7 @@ pub fn build(
     let mut draft = Draft::new(config, scope, inputs);
     let misread: Vec<Diagnostic> = kinds.iter().flat_map(|kind| kind.misread(config).0).collect();
     for kind in kinds {
-        draft.hold(kind.as_ref(), kind.items(config), &misread);
+        draft.hold(kind.as_ref(), kind.items(&config.document), &misread);
     }
     // Kinds refer only to kinds registered before them.
     for kind in kinds {

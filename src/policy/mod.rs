@@ -11,18 +11,17 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::desired::{AnyKind, Desired, GivenRole, Kind, Log, Node};
-use crate::domain::{Action, KindName, LEASE_KEY, Scope, action};
+use crate::domain::{Action, KindName, Scope, action};
 use crate::inputs::{Look, bucket_and_key};
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::bucket::Bucket;
+use crate::resources::data::Data;
 use crate::resources::function::Function;
 use crate::resources::image::Reference;
-use crate::resources::instance::Instance;
 use crate::resources::manifest::Manifest;
 use crate::resources::model::{Model, Spec};
 use crate::resources::role::Role;
 use crate::resources::training::Training;
-use crate::resources::training::job::model_key;
 use opsctl_iam::catalogue::{Catalogue, Level};
 
 pub use questions::{Question, Work, questions};
@@ -75,15 +74,6 @@ const PRICES: &[Action] = &[action::pricing::GetProducts];
 
 /// What `opsctl logs` calls.
 const LOGS: &[Action] = &[action::logs::DescribeLogStreams, action::logs::GetLogEvents];
-
-/// What `opsctl report` calls beside what every look does.
-fn of_report(kind: KindName) -> &'static [Action] {
-    match kind {
-        KindName::Endpoint => &[action::autoscaling::DescribeScalingActivities],
-        KindName::Function => &[action::lambda::ListVersionsByFunction],
-        _ => &[],
-    }
-}
 
 /// Reads that only a change makes.
 const OF_CHANGES: &[&str] =
@@ -164,7 +154,11 @@ impl Writer<'_> {
             arns.push(format!("{group}:*"));
             self.calls(LOGS, &arns);
         }
-        let mut objects = self.objects(node.id.kind, &physical);
+        let mut objects = match self.names {
+            // Data sets have no prefix of the project in their keys.
+            Names::OfProject if node.spec_as::<Data>().is_some() => vec![Manifest::key("data/*")],
+            _ => kind.read_keys(&physical),
+        };
         if node.spec_as::<Model>().is_some_and(Spec::is_of_this_machine) {
             objects.push(format!("{}*", Model::artifacts(self.scope)));
         }
@@ -183,7 +177,7 @@ impl Writer<'_> {
             Names::OfProject => kind.calls().to_vec(),
         };
         self.calls(&calls, &arns);
-        self.calls(of_report(node.id.kind), &arns);
+        self.calls(kind.reported(), &arns);
         if self.whom == Whom::Deployer {
             // "you must have permission to call GetLayerVersion on the layer version"
             // (https://docs.aws.amazon.com/lambda/latest/dg/permissions-user-function.html#permissions-user-layer)
@@ -197,28 +191,7 @@ impl Writer<'_> {
                 self.calls(&looks, &[]);
                 self.calls(&[action::ec2::DescribeVpcs], &[]);
             }
-            match node.id.kind {
-                KindName::Function => self.calls(&[action::lambda::InvokeFunction], &arns),
-                KindName::Endpoint => self.calls(&[action::sagemaker::InvokeEndpoint], &arns),
-                _ => {}
-            }
-        }
-    }
-
-    /// The objects of the bucket that a plan and its like read. What was trained is only looked for, which is
-    /// the same permission.
-    fn objects(&self, kind: KindName, physical: &str) -> Vec<String> {
-        match kind {
-            KindName::Bucket => vec![LEASE_KEY.to_owned()],
-            KindName::Data if self.names == Names::OfProject => vec![Manifest::key("data/*")],
-            KindName::Data => {
-                let key = physical.splitn(4, '/').nth(3).unwrap_or_default();
-                vec![Manifest::key(key)]
-            }
-            KindName::Training => vec![model_key(Training::OUTPUT, physical)],
-            KindName::Instance => vec![format!("{}/{physical}/*", Instance::OUTPUT)],
-            KindName::Model => vec![Model::key(physical)],
-            _ => Vec::new(),
+            self.calls(kind.invoked().as_slice(), &arns);
         }
     }
 

@@ -7,15 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use opsctl_iam::pattern;
 
 use crate::desired::{AnyKind, Desired, Kind, Log, Node};
-use crate::domain::{Action, KindName, LEASE_KEY, ResourceId, Scope, action};
-use crate::inputs::bucket_and_key;
-use crate::resources::data::Data;
-use crate::resources::instance::Instance;
-use crate::resources::manifest::Manifest;
-use crate::resources::model::Model;
+use crate::domain::{Action, KindName, ResourceId, Scope, action};
 use crate::resources::role::Role;
-use crate::resources::training::Training;
-use crate::resources::training::job::model_key;
 
 use super::{BOUNDS, LOGS, boundary, calls_for, condition, fitting};
 
@@ -107,7 +100,8 @@ impl Asked<'_> {
         arns.retain(|arn| !arn.starts_with(&format!("arn:{}:s3:::", self.scope.partition)));
         if let Some(bucket) = bucket {
             let bare = format!("arn:{}:s3:::{}", self.scope.partition, bucket.physical);
-            arns.extend(objects(node).iter().map(|key| format!("{bare}/{key}")));
+            let keys = node.spec.object_keys(&node.physical);
+            arns.extend(keys.iter().map(|key| format!("{bare}/{key}")));
             arns.push(bare);
         }
         if let Some(Log::Streams { group, prefix }) = kind.log(&node.physical).filter(|_| work == Work::Any) {
@@ -118,11 +112,7 @@ impl Asked<'_> {
         }
         self.calls(&calls_for(kind, node), &arns, work);
         if work == Work::Any {
-            match node.id.kind {
-                KindName::Function => self.calls(&[action::lambda::InvokeFunction], &arns, work),
-                KindName::Endpoint => self.calls(&[action::sagemaker::InvokeEndpoint], &arns, work),
-                _ => {}
-            }
+            self.calls(kind.invoked().as_slice(), &arns, work);
         }
     }
 
@@ -199,29 +189,5 @@ fn requested_region<'a>(scope: &'a Scope, action: &str) -> Option<&'a str> {
         (Some("iam"), "aws") => Some("us-east-1"),
         (Some("iam"), _) => None,
         _ => Some(&scope.region),
-    }
-}
-
-/// The objects of the bucket that a resource's verbs read and write.
-fn objects(node: &Node) -> Vec<String> {
-    let physical = &node.physical;
-    if let Some(data) = node.spec_as::<Data>() {
-        return vec![format!("{}x", data.prefix), Manifest::key(&data.prefix)];
-    }
-    if let Some(spec) = node.spec_as::<Training>() {
-        let code = spec.code.iter().map(|code| code.key.clone());
-        return code.chain([model_key(Training::OUTPUT, physical)]).collect();
-    }
-    if let Some(spec) = node.spec_as::<Instance>() {
-        return vec![spec.code.key.clone(), format!("{}/{physical}/output/result.json", Instance::OUTPUT)];
-    }
-    if let Some(spec) = node.spec_as::<Model>().filter(|spec| spec.is_of_this_machine()) {
-        let key = bucket_and_key(&spec.trained).map(|(_, key)| key.to_owned());
-        return key.into_iter().chain([Model::key(physical)]).collect();
-    }
-    match node.id.kind {
-        KindName::Bucket => vec![LEASE_KEY.to_owned()],
-        KindName::Model => vec![Model::key(physical)],
-        _ => Vec::new(),
     }
 }

@@ -88,7 +88,7 @@ pub fn kinds(session: &Session, given: &str) -> Vec<KindName> {
 
 /// What can be invoked, and what stands before others first.
 fn invoked(session: &Session) -> impl Iterator<Item = KindName> {
-    session.kinds.iter().rev().filter(|kind| kind.invoked()).map(|kind| kind.name())
+    session.kinds.iter().rev().filter(|kind| kind.invoked().is_some()).map(|kind| kind.name())
 }
 
 /// The kind that is invoked when nothing is named: a function, or an endpoint where the config has none.

@@ -196,7 +196,7 @@ fn every_bound_key_is_held_against_its_model() {
     let mut held = 0;
     for kind in kinds() {
         let (config, _) = Config::read(&shipped, "dev", &sections);
-        let items = kind.items(&config);
+        let items = kind.items(&config.document);
         for bound in kind.bound() {
             let item = items.first().unwrap_or_else(|| panic!("{} has no item in the file", kind.name()));
             let parts = bound.key.split('.').filter(|part| *part != "*");

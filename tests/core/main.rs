@@ -18,6 +18,7 @@ mod limits;
 mod managed;
 mod names;
 mod network;
+mod package;
 mod permissions;
 mod plan;
 mod plural;

@@ -8,8 +8,8 @@ use super::Keys;
 use crate::config::Name;
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::{
-    Action, Attributes, Days, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Usage,
-    Verb, action, attributes, changes, codes, many,
+    Action, Attributes, Days, FieldChange, HumanDuration, KeyPath, KindName, LEASE_KEY, Needs, Phase, Scope,
+    Usage, Verb, action, attributes, changes, codes, many,
 };
 use crate::limits;
 use opsctl_iam as iam;
@@ -255,6 +255,10 @@ impl Kind for Bucket {
 
     fn console_path(physical: &str, _: &State, region: &str) -> Option<String> {
         Some(format!("s3/buckets/{physical}?region={region}"))
+    }
+
+    fn read_keys(_: &str) -> Vec<String> {
+        vec![LEASE_KEY.to_owned()]
     }
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {

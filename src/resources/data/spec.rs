@@ -12,9 +12,10 @@ use crate::domain::{
     Action, Attributes, FieldChange, KeyPath, KindName, Needs, Scope, Usage, action, attributes, bytes,
     changes, codes, grouped, many,
 };
-use crate::inputs::{Remote, Source, Tree, UseAs};
+use crate::inputs::{Remote, Source, Tree, UseAs, bucket_and_key};
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
+use crate::resources::manifest::Manifest;
 
 pub struct Data;
 
@@ -281,6 +282,14 @@ impl Kind for Data {
     fn console_path(uri: &str, _: &State, region: &str) -> Option<String> {
         let (bucket, prefix) = uri.strip_prefix("s3://")?.split_once('/')?;
         Some(format!("s3/buckets/{bucket}?region={region}&prefix={prefix}"))
+    }
+
+    fn read_keys(uri: &str) -> Vec<String> {
+        bucket_and_key(uri).map(|(_, prefix)| Manifest::key(prefix)).into_iter().collect()
+    }
+
+    fn object_keys(want: &Spec, _: &str) -> Vec<String> {
+        vec![format!("{}x", want.prefix), Manifest::key(&want.prefix)]
     }
 
     fn arns(_: &Scope, _: &str) -> Vec<String> {

@@ -28,7 +28,9 @@ pub struct State {
 impl Kind for Endpoint {
     const NAME: KindName = KindName::Endpoint;
     const SECTION: Option<&'static str> = Some("endpoint");
-    const INVOKED: bool = true;
+    const INVOKED: Option<Action> = Some(action::sagemaker::InvokeEndpoint);
+    const REPORTED: &'static [Action] = &[action::autoscaling::DescribeScalingActivities];
+    const RUNS_CODE: bool = true;
     type Section = section::Section;
     type Spec = Spec;
     type State = State;

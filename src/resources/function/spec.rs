@@ -115,7 +115,9 @@ impl Function {
 impl Kind for Function {
     const NAME: KindName = KindName::Function;
     const SECTION: Option<&'static str> = Some("function");
-    const INVOKED: bool = true;
+    const INVOKED: Option<Action> = Some(action::lambda::InvokeFunction);
+    const REPORTED: &'static [Action] = &[action::lambda::ListVersionsByFunction];
+    const RUNS_CODE: bool = true;
     type Section = BTreeMap<Name, Item>;
     type Spec = Spec;
     type State = State;

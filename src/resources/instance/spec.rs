@@ -150,6 +150,7 @@ impl Kind for Instance {
     const SECTION: Option<&'static str> = Some("training");
     const FINGERPRINTED: bool = true;
     const STOPS: bool = true;
+    const RUNS_CODE: bool = true;
     type Section = job::Section;
     type Spec = Spec;
     type State = State;
@@ -269,6 +270,14 @@ impl Kind for Instance {
 
     fn artifact(physical: &str) -> Option<String> {
         Some(job::model_key(Self::OUTPUT, physical))
+    }
+
+    fn read_keys(physical: &str) -> Vec<String> {
+        vec![format!("{}/{physical}/*", Self::OUTPUT)]
+    }
+
+    fn object_keys(want: &Spec, physical: &str) -> Vec<String> {
+        vec![want.code.key.clone(), format!("{}/{physical}/output/result.json", Self::OUTPUT)]
     }
 
     fn arns(scope: &Scope, _: &str) -> Vec<String> {

@@ -10,7 +10,7 @@ use crate::desired::{Draft, Kind, Seen};
 use crate::domain::{
     Action, Attributes, FieldChange, KindName, Needs, Scope, action, attributes, changes, console,
 };
-use crate::inputs::{Remote, Source, UseAs};
+use crate::inputs::{Remote, Source, UseAs, bucket_and_key};
 use crate::limits::Bound;
 
 /// The user's serving code.
@@ -225,6 +225,15 @@ impl Kind for Model {
 
     fn console_path(physical: &str, _: &State, region: &str) -> Option<String> {
         Some(console::sagemaker("models", physical, region))
+    }
+
+    fn read_keys(physical: &str) -> Vec<String> {
+        vec![Self::key(physical)]
+    }
+
+    fn object_keys(want: &Spec, physical: &str) -> Vec<String> {
+        let packed_here = bucket_and_key(&want.trained).filter(|_| want.is_of_this_machine());
+        packed_here.map(|(_, key)| key.to_owned()).into_iter().chain(Self::read_keys(physical)).collect()
     }
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {

@@ -142,6 +142,7 @@ impl Kind for Training {
     const SECTION: Option<&'static str> = Some("training");
     const FINGERPRINTED: bool = true;
     const STOPS: bool = true;
+    const RUNS_CODE: bool = true;
     type Section = job::Section;
     type Spec = Spec;
     type State = State;
@@ -329,6 +330,11 @@ impl Kind for Training {
 
     fn artifact(physical: &str) -> Option<String> {
         Some(job::model_key(Self::OUTPUT, physical))
+    }
+
+    fn object_keys(want: &Spec, physical: &str) -> Vec<String> {
+        let code = want.code.iter().map(|code| code.key.clone());
+        code.chain(Self::artifact(physical)).collect()
     }
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {

@@ -19,8 +19,10 @@ use crate::run::Session;
 const UNRESERVED: i64 = 100;
 
 /// Whether the account's limit of concurrent executions has room for what is kept initialized.
-pub(super) async fn concurrency(session: &Session) -> Option<Check> {
+pub(super) async fn concurrency(session: &Session, is_meant: impl Fn(&Node) -> bool) -> Option<Check> {
     const CHECK: &str = "lambda concurrency";
+    session.desired.nodes.iter().find(|node| is_meant(node) && node.spec_as::<Concurrency>().is_some())?;
+    // Others have theirs already, and keep it.
     let wanted = session.desired.nodes.iter().filter_map(|node| node.spec_as::<Concurrency>());
     let wanted: i64 = wanted.map(|spec| i64::from(spec.requested)).sum();
     if wanted == 0 {
@@ -50,9 +52,9 @@ pub(super) async fn concurrency(session: &Session) -> Option<Check> {
 }
 
 /// Whether there is the network that an EC2 job starts in.
-pub(super) async fn default_vpc(session: &Session) -> Option<Check> {
+pub(super) async fn default_vpc(session: &Session, is_meant: impl Fn(&Node) -> bool) -> Option<Check> {
     const CHECK: &str = "default VPC";
-    session.desired.nodes.iter().find(|node| node.spec_as::<Instance>().is_some())?;
+    session.desired.nodes.iter().find(|node| is_meant(node) && node.spec_as::<Instance>().is_some())?;
     let filter = Filter::builder().name("is-default").values("true").build();
     let call = session.context.aws.ec2.describe_vpcs().filters(filter);
     Some(match call.send().await.op(action::ec2::DescribeVpcs) {

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::Session;
 use crate::aws::{AnswerDate, OpError, SdkResultExt};
 use crate::desired::Node;
-use crate::domain::{KindName, ResourceId, Verb, action};
+use crate::domain::{ResourceId, Verb, action};
 use crate::plan::Plan;
 use crate::policy::Work;
 
@@ -79,8 +79,8 @@ pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
     let mut checks = vec![who, region, clock];
     let looks = futures_util::join!(
         permissions::allowed(session, |_| Some(Work::Any)),
-        account::concurrency(session),
-        account::default_vpc(session),
+        account::concurrency(session, |_| true),
+        account::default_vpc(session, |_| true),
         account::images(session),
         account::registries(session, |_| true),
         quotas::instances(session),
@@ -104,24 +104,12 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// is not there, Lambda's limit, no network, a right that is denied, a role of others that lacks one. All are
 /// looked at at the same time, and only for what the plan makes.
 pub async fn before(session: &Session, plan: &Plan) -> Vec<Check> {
-    let is = |kind: KindName, verbs: &[Verb]| {
-        plan.steps.iter().any(|step| step.target.kind == kind && verbs.contains(&step.op.verb()))
-    };
     let made: BTreeSet<&ResourceId> =
         plan.steps.iter().filter(|step| step.op.verb() == Verb::Create).map(|step| &step.target).collect();
     let is_made = |node: &Node| made.contains(&node.id);
     // Something that is there may be given another role.
     let is_used =
         |id: &ResourceId| plan.steps.iter().any(|step| step.target == *id && !step.op.verb().removes());
-    let concurrency = async {
-        match is(KindName::Concurrency, &[Verb::Create, Verb::Update]) {
-            true => account::concurrency(session).await,
-            false => None,
-        }
-    };
-    let network = async {
-        if is(KindName::Instance, &[Verb::Create]) { account::default_vpc(session).await } else { None }
-    };
     let allowed = async {
         if made.is_empty() {
             return None;
@@ -130,8 +118,8 @@ pub async fn before(session: &Session, plan: &Plan) -> Vec<Check> {
     };
     let looks = futures_util::join!(
         timeout(PATIENCE, allowed),
-        timeout(PATIENCE, concurrency),
-        timeout(PATIENCE, network),
+        timeout(PATIENCE, account::concurrency(session, |node| is_used(&node.id))),
+        timeout(PATIENCE, account::default_vpc(session, is_made)),
         timeout(PATIENCE, account::registries(session, is_made)),
         timeout(PATIENCE, quotas::too_small(session, is_made)),
         timeout(PATIENCE, roles::roles(session, |node| is_used(&node.id))),

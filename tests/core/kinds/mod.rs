@@ -73,7 +73,8 @@ fn every_kind_answers_for_itself() {
         said += &format!("{}\n", kind.name());
         let answers = answers.into_iter().chain([continues(Verb::Update)]).flatten();
         said.extend(answers.map(|answer| format!("  {answer}\n")));
-        let is = [("stops", kind.stops()), ("starts", kind.starts()), ("invoked", kind.invoked())];
+        let is = [("stops", kind.stops()), ("starts", kind.starts()), ("runs code", kind.runs_code())];
+        said.extend(kind.invoked().map(|call| format!("  invoked by {}\n", call.name)));
         said.extend(is.iter().filter(|(_, is)| *is).map(|(word, _)| format!("  {word}\n")));
         let called = KindName::ALL.iter().filter(|other| **other != kind.name() && kind.is_called(**other));
         said.extend(called.map(|other| format!("  also called {other}\n")));

@@ -138,7 +138,7 @@ fn bound(shipped: &Config) -> BTreeMap<String, Vec<(KindName, Bound)>> {
     let mut all: BTreeMap<String, Vec<(KindName, Bound)>> = BTreeMap::new();
     for kind in kinds().iter().filter(|kind| !kind.bound().is_empty()) {
         // What the file shows in a comment only has its section for a table.
-        let table = kind.items(shipped).first().map(table_of).or(kind.section().map(str::to_owned));
+        let table = kind.items(&shipped.document).first().map(table_of).or(kind.section().map(str::to_owned));
         let bound = kind.bound().iter().map(|bound| (kind.name(), *bound));
         all.entry(table.expect("it is written somewhere")).or_default().extend(bound);
     }

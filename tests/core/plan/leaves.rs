@@ -71,7 +71,7 @@ const NO_IDEA: &str = "add another possible value to this test";
 /// Another value that can be guessed.
 fn guessed(at: &KeyPath, value: &Value, config: &Config) -> Option<Value> {
     let item = at.parent()?;
-    let kind = kinds().into_iter().find(|kind| kind.items(config).contains(&item));
+    let kind = kinds().into_iter().find(|kind| kind.items(&config.document).contains(&item));
     let Some(key) = key_at(at) else { return alike(value).into_iter().next() };
     // A kind without limits is none whose limits others would break.
     key.others(value, kind.map_or(KindName::Bucket, |kind| kind.name())).into_iter().next()

@@ -1,8 +1,9 @@
 //! What holds for every project, not only for the one beside: made by chance, see [`recipe`](super::recipe).
 
 use opsctl::desired::Desired;
-use opsctl::domain::KindName;
+use opsctl::domain::{KindName, Verb};
 use opsctl::plan::{Mode, Plan};
+use opsctl::resources::kinds;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
@@ -31,15 +32,11 @@ pub fn any_drift() -> impl Strategy<Value = Vec<(Index, Drift)>> {
     prop::collection::vec((any::<Index>(), what), 0..4)
 }
 
-/// Kinds that AWS tells the status of. Whatever else is there is ready.
-const WITH_STATUS: [KindName; 6] = [
-    KindName::Training,
-    KindName::Instance,
-    KindName::Endpoint,
-    KindName::Function,
-    KindName::Concurrency,
-    KindName::Notebook,
-];
+/// Whether AWS takes its time for it, and tells in which state it is. Whatever else is there is ready.
+fn has_status(kind: KindName) -> bool {
+    let kind = kinds().into_iter().find(|known| known.name() == kind).unwrap();
+    kind.usual(Verb::Create).is_some_and(|usual| usual.as_secs() > 2)
+}
 
 /// Lets it happen, where it can.
 pub fn befall(account: &mut Account, want: &Desired, drift: &[(Index, Drift)]) {
@@ -57,7 +54,7 @@ pub fn befall(account: &mut Account, want: &Desired, drift: &[(Index, Drift)]) {
             }
         };
         match drift {
-            Drift::Failed | Drift::Busy | Drift::Leaving if !WITH_STATUS.contains(&kind) => {}
+            Drift::Failed | Drift::Busy | Drift::Leaving if !has_status(kind) => {}
             Drift::Gone => account.remove(want, &id),
             Drift::Failed => set("status", is("Failed", "failed")),
             Drift::Busy => set("status", is("Creating", "busy")),

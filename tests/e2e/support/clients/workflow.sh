@@ -1,4 +1,5 @@
 # A part of the workflow as a person types it; whatever is refused ends it. Writes one JSON document.
+# shellcheck shell=bash
 set -euo pipefail
 exec 3>&1 1>&2
 trust='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}'

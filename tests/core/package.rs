@@ -1,0 +1,73 @@
+//! What the packages of crates.io have in them: `cargo build` of one finds all that it builds in.
+
+use std::path::{Component, Path, PathBuf};
+
+use regex_lite::Regex;
+
+/// The packages, each with its folder. One below another is not in it.
+const PACKAGES: [&str; 3] = ["src/iam", "src/sandbox", ""];
+
+fn package_of(path: &Path) -> &'static str {
+    PACKAGES.into_iter().find(|folder| path.starts_with(folder)).expect("the last has all")
+}
+
+/// The path without `..`.
+fn plain(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut plain, part| {
+        match part {
+            Component::ParentDir => assert!(plain.pop(), "{} leads out of the repository", path.display()),
+            part => plain.push(part),
+        }
+        plain
+    })
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// `include` of the manifest, which only the package of the program has: the others are whole folders.
+#[test]
+fn what_is_built_in_is_in_its_package() {
+    let manifest: toml::Table = std::fs::read_to_string("Cargo.toml").unwrap().parse().unwrap();
+    let include = manifest["package"]["include"].as_array().unwrap().iter();
+    let include: Vec<&str> = include.map(|pattern| pattern.as_str().unwrap()).collect();
+    let is_included = |path: &Path| {
+        let folders = include.iter().filter(|pattern| !pattern.contains('*'));
+        folders.into_iter().any(|folder| path.starts_with(folder.trim_start_matches('/')))
+    };
+    // The first literal: of `concat!` the folder.
+    let built_in = Regex::new(r#"\binclude(?:_str|_bytes)?!\(\s*(?:concat!\(\s*)?"([^"]+)""#).unwrap();
+    let mut files = Vec::new();
+    rust_files(Path::new("src"), &mut files);
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for file in &files {
+        let package = package_of(file);
+        let text = std::fs::read_to_string(file).unwrap();
+        // Tests are run in the repository.
+        let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
+        for found in built_in.captures_iter(code) {
+            count += 1;
+            let path = plain(&file.parent().unwrap().join(&found[1]));
+            let is_there = path.exists() && package_of(&path) == package;
+            if !is_there || package.is_empty() && !is_included(&path) {
+                wrong.push(format!("{} builds in {}", file.display(), path.display()));
+            }
+        }
+    }
+    assert_eq!(wrong, [] as [&str; 0], "not in the package");
+    assert!(count > 20, "only {count} were found");
+    assert!(is_included(Path::new(manifest["package"]["readme"].as_str().unwrap())));
+    for member in PACKAGES.iter().filter(|folder| !folder.is_empty()) {
+        let text = std::fs::read_to_string(format!("{member}/Cargo.toml")).unwrap();
+        let manifest: toml::Table = text.parse().unwrap();
+        assert!(!manifest["package"].as_table().unwrap().contains_key("include"), "{member} has a list now");
+    }
+}
