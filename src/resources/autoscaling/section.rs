@@ -1,14 +1,13 @@
-//! `[endpoint.NAME.autoscaling]`: what the user writes, and what AWS takes of it, in the file as on the
-//! command line of `opsctl scale`.
+//! `[endpoint.NAME.autoscaling]`: what the user writes.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::numbers::{TARGET, TARGETS};
 use super::{Autoscaling, Spec};
 use crate::desired::{Draft, Kind as _};
-use crate::domain::{Code, Diagnostic, HumanDuration, KeyPath, ResourceId, action, codes};
-use crate::limits::{self, Bound};
+use crate::domain::{HumanDuration, KeyPath, ResourceId, action, codes};
 use crate::resources::schedule::Schedule;
 
 /// `[endpoint.NAME.autoscaling]`: target tracking on `SageMakerVariantInvocationsPerInstance`. Not for
@@ -38,30 +37,6 @@ fn ten() -> f64 {
 fn cooldown() -> HumanDuration {
     HumanDuration::seconds(Autoscaling::COOLDOWN_S as u64)
 }
-
-const TARGET: &str = "target_invocations_per_instance";
-
-/// What of it is sent as it is written.
-pub(super) const BOUND: &[Bound] = &[
-    Bound::value("min", "application-autoscaling:RegisterScalableTarget.MinCapacity"),
-    Bound::value("max", "application-autoscaling:RegisterScalableTarget.MaxCapacity"),
-    Bound::seconds(
-        "scale_in_cooldown",
-        "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.ScaleInCooldown",
-    ),
-    Bound::seconds(
-        "scale_out_cooldown",
-        "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.ScaleOutCooldown",
-    ),
-    Bound::value(
-        TARGET,
-        "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.TargetValue",
-    ),
-];
-
-/// "It won't accept values that are either too small or too large": 2^-360 to 2^360
-/// (<https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html>).
-const TARGETS: std::ops::RangeInclusive<f64> = 4.26e-109..=2.34e108;
 
 impl Section {
     fn spec(&self) -> Spec {
@@ -136,46 +111,5 @@ impl Section {
                 draft.error(codes::BAD_VALUE, at.join(name), "a cooldown is at most one hour", help);
             }
         }
-    }
-}
-
-/// Numbers that AWS does not take, beside those that its models refuse.
-struct Refused {
-    key: &'static str,
-    code: Code,
-    text: String,
-    help: &'static str,
-}
-
-impl Spec {
-    fn refused(&self) -> Vec<Refused> {
-        let Self { min, max, target, .. } = self;
-        let mut refused = Vec::new();
-        if min > max {
-            let text = format!("`min` ({min}) is above `max` ({max})");
-            refused.push(Refused { key: "max", code: codes::BAD_RANGE, text, help: "swap them" });
-        }
-        let help = "write the invocations per instance per minute";
-        if target.is_nan() || *target <= 0.0 {
-            let text = "the target must be above zero".to_owned();
-            refused.push(Refused { key: TARGET, code: codes::BAD_VALUE, text, help });
-        } else if !TARGETS.contains(target) {
-            let text = format!("`{TARGET}` is {target:e}, which Application Auto Scaling does not take");
-            refused.push(Refused { key: TARGET, code: codes::LIMIT, text, help });
-        }
-        refused
-    }
-
-    /// What is wrong with numbers of the command line, laid over what is deployed: the first of what
-    /// [`Section::lint`] refuses.
-    pub(super) fn wrong(&self) -> Option<Diagnostic> {
-        let sent = json!({ "min": self.min, "max": self.max });
-        let by_model = limits::check(BOUND, &sent, &KeyPath::default()).into_iter().next();
-        by_model.map(|problem| Diagnostic { at: KeyPath::default(), ..problem }).or_else(|| {
-            let Refused { code, text, help, .. } = self.refused().into_iter().next()?;
-            // Half of a range may be from what is deployed.
-            let help = if code == codes::BAD_RANGE { "give --min and --max together" } else { help };
-            Some(Diagnostic::error(code, KeyPath::default(), text, help))
-        })
     }
 }
