@@ -117,14 +117,14 @@ pub struct Reporter<'c> {
     detail: Detail,
     /// The time of this machine, which the age of reports is counted from.
     clock: Instant,
-    gate: Mutex<Interval>,
+    interval: Mutex<Interval>,
 }
 
 impl<'c> Reporter<'c> {
     pub fn new(iam: &'c aws_sdk_iam::Client, pace: PollPace, detail: Detail, clock: Instant) -> Self {
-        let mut gate = interval(pace.interval(Duration::from_secs(1) / RATE, Duration::ZERO));
-        gate.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { iam, pace, detail, clock, gate: Mutex::new(gate) }
+        let mut interval = interval(pace.interval(Duration::from_secs(1) / RATE, Duration::ZERO));
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { iam, pace, detail, clock, interval: Mutex::new(interval) }
     }
 
     /// Fetches what the candidates need. `known` is what is there already, and receives what is fetched.
@@ -211,7 +211,7 @@ impl<'c> Reporter<'c> {
     }
 
     async fn turn(&self) {
-        self.gate.lock().await.tick().await;
+        self.interval.lock().await.tick().await;
     }
 
     async fn report(&self, arn: &str) -> OpResult<Vec<ServiceUse>> {

@@ -4,7 +4,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};
 
-/// Buffers that nobody uses now. There are never more than were in use at once, which the gate bounds.
+/// Buffers that nobody uses now. There are never more than were in use at once, which the limit bounds.
 pub(super) struct Buffers {
     free: Mutex<Vec<Vec<u8>>>,
     /// Bytes; what has grown beyond is given back to the allocator.
@@ -18,6 +18,7 @@ pub(super) struct Buffer {
 }
 
 impl Buffers {
+    /// None yet; each holds at most `largest` bytes.
     pub fn new(largest: usize) -> Arc<Self> {
         Arc::new(Self { free: Mutex::default(), largest })
     }

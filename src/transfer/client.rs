@@ -11,11 +11,11 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
 
-use super::gate::ConcurrencyLimit;
+use super::limit::ConcurrencyLimit;
 use crate::aws::Clients;
 
 /// A client that shares the connections of the usual one.
-pub(super) fn client_with_retries(aws: &Clients, gate: Arc<ConcurrencyLimit>) -> aws_sdk_s3::Client {
+pub(super) fn client_with_retries(aws: &Clients, limit: Arc<ConcurrencyLimit>) -> aws_sdk_s3::Client {
     let config = aws
         .s3
         .config()
@@ -27,7 +27,7 @@ pub(super) fn client_with_retries(aws: &Clients, gate: Arc<ConcurrencyLimit>) ->
         .retry_config(
             RetryConfig::standard().with_max_attempts(10).with_initial_backoff(aws.target.first_backoff()),
         )
-        .interceptor(ThrottleInterceptor(gate));
+        .interceptor(ThrottleInterceptor(limit));
     aws_sdk_s3::Client::from_conf(config.build())
 }
 

@@ -154,14 +154,17 @@ impl Journal {
         }
     }
 
+    /// A file is in the bucket.
     pub fn sent(&self, path: &str, stamp: FileStamp, stored: &Stored) {
         self.write(&Line::Sent { path: path.to_owned(), stamp, stored: stored.clone() });
     }
 
+    /// A multipart upload of a file has begun.
     pub fn begin(&self, path: &str, upload: &Upload) {
         self.write(&Line::Begun { path: path.to_owned(), upload: upload.clone() });
     }
 
+    /// A multipart upload has ended, with its object or without.
     pub fn end(&self, id: &str) {
         self.write(&Line::Ended { id: id.to_owned() });
         self.ended.lock().expect("nobody panics").insert(id.to_owned());

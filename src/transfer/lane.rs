@@ -21,7 +21,7 @@ use object_store::{BackoffConfig, ObjectStore, PutOptions, RetryConfig};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::gate::ConcurrencyLimit;
+use super::limit::ConcurrencyLimit;
 use crate::aws::{
     CallCounter, Clients, Fence, OpError, OpErrorKind, OpResult, Routes, SdkResultExt, Target,
     for_large_bodies, s3,
@@ -40,11 +40,12 @@ pub(super) struct Lane {
 }
 
 impl Lane {
+    /// Connects to the bucket with the credentials of the SDK.
     pub async fn open(
         aws: &Clients,
         bucket: &str,
         region: &str,
-        gate: Arc<ConcurrencyLimit>,
+        limit: Arc<ConcurrencyLimit>,
     ) -> OpResult<Self> {
         let target = &aws.target;
         let base = base_url(target, bucket).await?;
@@ -57,7 +58,7 @@ impl Lane {
             ));
         };
         let routes = target.wire.routes(&for_large_bodies());
-        let wire = SdkConnector { routes, gate, calls: aws.calls.clone(), fence: aws.fence.clone() };
+        let wire = SdkConnector { routes, limit, calls: aws.calls.clone(), fence: aws.fence.clone() };
         let retry = RetryConfig {
             backoff: BackoffConfig { init_backoff: target.first_backoff(), ..BackoffConfig::default() },
             max_retries: 10,
@@ -114,7 +115,7 @@ async fn base_url(target: &Target, bucket: &str) -> OpResult<String> {
 #[derive(Clone)]
 struct SdkConnector {
     routes: Arc<Routes>,
-    gate: Arc<ConcurrencyLimit>,
+    limit: Arc<ConcurrencyLimit>,
     calls: CallCounter,
     fence: Fence,
 }
@@ -155,8 +156,8 @@ impl HttpService for SdkConnector {
             HttpError::new(kind, error)
         })?;
         match answer.status().as_u16() {
-            503 | 429 => self.gate.slow_down(),
-            200 => self.gate.speed_up(),
+            503 | 429 => self.limit.slow_down(),
+            200 => self.limit.speed_up(),
             _ => {}
         }
         let answer = answer.try_into_http1x().map_err(|e| HttpError::new(HttpErrorKind::Decode, e))?;

@@ -41,7 +41,7 @@ struct Part {
     etag: String,
 }
 
-/// Sends all, a few at a time; their parts share the gate with everything else.
+/// Sends all, a few at a time; their parts share the limit with everything else.
 pub(super) async fn send_all(route: &Arc<Route>, files: &[&Entry]) {
     let sends = files.iter().map(|entry| {
         let (route, path) = (route.clone(), entry.path.clone());
@@ -178,7 +178,7 @@ async fn send_part(
     known: Option<Part>,
     stop: &CancellationToken,
 ) -> OpResult<Part> {
-    let _entered = route.gate.enter(length, stop).await.ok_or_else(interrupted)?;
+    let _entered = route.limit.enter(length, stop).await.ok_or_else(interrupted)?;
     let (file, buffers) = (file.clone(), route.parts.clone());
     let read = route.read(move || -> io::Result<(Bytes, Crc64)> {
         let mut content = buffers.take();
@@ -191,7 +191,7 @@ async fn send_part(
     if let Some(known) = known.filter(|known| (known.size, known.crc) == (length, crc)) {
         return Ok(known);
     }
-    route.gate.pace(length, stop).await.ok_or_else(interrupted)?;
+    route.limit.pace(length, stop).await.ok_or_else(interrupted)?;
     let put = || async {
         let call = route
             .s3

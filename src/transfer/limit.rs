@@ -55,6 +55,7 @@ impl Drop for Slot {
 }
 
 impl ConcurrencyLimit {
+    /// At most so many requests at once, and so many bytes per second.
     pub fn new(most: usize, bytes_per_second: Option<u64>) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(most)),
@@ -147,21 +148,21 @@ mod tests {
 
     #[tokio::test]
     async fn halves_once_per_burst_and_grows_back() {
-        let (gate, never) = (ConcurrencyLimit::new(16, None), CancellationToken::new());
-        gate.slow_down();
-        gate.slow_down();
-        assert_eq!(gate.open.load(Ordering::Relaxed), 8);
+        let (limit, never) = (ConcurrencyLimit::new(16, None), CancellationToken::new());
+        limit.slow_down();
+        limit.slow_down();
+        assert_eq!(limit.open.load(Ordering::Relaxed), 8);
         // The sixteen that are under way end; eight of their slots are not given back.
         let mut slots = Vec::new();
         for _ in 0..16 {
-            slots.push(gate.enter(1, &never).await.expect("not cancelled"));
+            slots.push(limit.enter(1, &never).await.expect("not cancelled"));
         }
         drop(slots);
-        assert_eq!(gate.slots.available_permits(), 8);
+        assert_eq!(limit.slots.available_permits(), 8);
         for _ in 0..9 {
-            gate.speed_up();
+            limit.speed_up();
         }
-        assert_eq!(gate.slots.available_permits(), 9);
+        assert_eq!(limit.slots.available_permits(), 9);
     }
 
     #[tokio::test]
@@ -174,9 +175,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_wait_ends_with_the_cancellation() {
-        let (gate, cancel) = (ConcurrencyLimit::new(1, None), CancellationToken::new());
-        let _held = gate.enter(1, &cancel).await.expect("free");
+        let (limit, cancel) = (ConcurrencyLimit::new(1, None), CancellationToken::new());
+        let _held = limit.enter(1, &cancel).await.expect("free");
         cancel.cancel();
-        assert!(gate.enter(1, &cancel).await.is_none());
+        assert!(limit.enter(1, &cancel).await.is_none());
     }
 }

@@ -7,10 +7,10 @@
 mod buffers;
 mod client;
 mod download;
-mod gate;
 mod journal;
 mod lane;
 mod large;
+mod limit;
 mod small;
 mod tally;
 
@@ -34,8 +34,8 @@ use crate::engine::{Event, Events, OpCx};
 use crate::inputs::{Entry, FileStamp};
 use crate::plan::StepId;
 use buffers::Buffers;
-use gate::{ConcurrencyLimit, Slot};
 use lane::Lane;
+use limit::{ConcurrencyLimit, Slot};
 use tally::Tally;
 
 /// Files up to this size go in one request.
@@ -72,7 +72,7 @@ pub struct TransferReport {
 struct Route {
     s3: aws_sdk_s3::Client,
     lane: Lane,
-    gate: Arc<ConcurrencyLimit>,
+    limit: Arc<ConcurrencyLimit>,
     tally: Tally,
     journal: Journal,
     bucket: String,
@@ -134,7 +134,7 @@ impl Route {
     }
 
     async fn enter(&self, bytes: u64) -> OpResult<(Slot, OwnedSemaphorePermit)> {
-        self.gate.enter(bytes, &self.drain).await.ok_or_else(interrupted)
+        self.limit.enter(bytes, &self.drain).await.ok_or_else(interrupted)
     }
 
     /// A PUT through the SDK, whose errors are worth telling.
@@ -208,11 +208,11 @@ async fn send(
     journal: Journal,
     files: &[&Entry],
 ) -> OpResult<(TransferReport, Journal)> {
-    let gate = Arc::new(ConcurrencyLimit::new(order.max_concurrency.max(1), order.bytes_per_second));
+    let limit = Arc::new(ConcurrencyLimit::new(order.max_concurrency.max(1), order.bytes_per_second));
     let route = Arc::new(Route {
-        s3: client::client_with_retries(&cx.aws, gate.clone()),
-        lane: Lane::open(&cx.aws, order.bucket, &cx.scope.region, gate.clone()).await?,
-        gate,
+        s3: client::client_with_retries(&cx.aws, limit.clone()),
+        lane: Lane::open(&cx.aws, order.bucket, &cx.scope.region, limit.clone()).await?,
+        limit,
         tally: Tally::new(files.len(), files.iter().map(|e| e.size()).sum()),
         journal,
         bucket: order.bucket.to_owned(),

@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 
 use super::buffers::Buffers;
-use super::gate::Slot;
+use super::limit::Slot;
 use super::{DAMAGED, LARGE, Route, interrupted, large, panicked, undamaged};
 use crate::aws::OpResult;
 use crate::domain::{Crc64, Stored, action};
@@ -33,7 +33,7 @@ pub(super) async fn send_all(route: &Arc<Route>, files: &[&Entry]) {
     let mut tasks = JoinSet::new();
     let mut rest = files;
     while !rest.is_empty() {
-        let (batch, later) = rest.split_at(batch_of(rest, route.gate.most()));
+        let (batch, later) = rest.split_at(batch_of(rest, route.limit.most()));
         rest = later;
         let bytes = batch.iter().map(|e| e.size()).sum();
         let Ok(entered) = route.enter(bytes).await else { break };
@@ -108,7 +108,7 @@ async fn send_batch(route: Arc<Route>, paths: Vec<Arc<str>>, entered: (Slot, Own
 
 async fn send(route: &Route, path: &str, body: Bytes) -> OpResult<Stored> {
     let (key, size) = (route.key(path), body.len() as u64);
-    route.gate.pace(size, &route.drain).await.ok_or_else(interrupted)?;
+    route.limit.pace(size, &route.drain).await.ok_or_else(interrupted)?;
     let (crc, etag) = match route.lane.put(&key, body.clone()).await {
         Some(done) => done,
         None => {

@@ -21,6 +21,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Nothing done yet of so many files and bytes.
     pub fn new(total_files: usize, total_bytes: u64) -> Self {
         Self {
             begun: Instant::now(),
@@ -32,14 +33,17 @@ impl Tally {
         }
     }
 
+    /// A file is under way.
     pub fn start(&self, path: &Arc<str>) {
         self.under_way.lock().expect("nobody panics").insert(path.clone(), Instant::now());
     }
 
+    /// So many bytes more have been sent.
     pub fn add(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// A file is done.
     pub fn finish(&self, path: &str) {
         self.under_way.lock().expect("nobody panics").remove(path);
         self.files.fetch_add(1, Ordering::Relaxed);

@@ -43,16 +43,16 @@ impl Driver for Endpoint {
         let arn = format!("endpoint/{endpoint}");
         let found = sagemaker::with_tags(cx, &arn, describe(cx, endpoint)).await?;
         let Some((found, tags)) = found else { return Ok(None) };
-        let config = found.endpoint_config_name().unwrap_or_default().to_owned();
+        let endpoint_config = found.endpoint_config_name().unwrap_or_default().to_owned();
         // The instance type is only in the configuration, which somebody may have deleted
         // (docs/aws/sagemaker-endpoints.md#endpoint-configurations).
-        let call = cx.aws.sagemaker.describe_endpoint_config().endpoint_config_name(&config);
+        let call = cx.aws.sagemaker.describe_endpoint_config().endpoint_config_name(&endpoint_config);
         let live = call.send().await.op(action::sagemaker::DescribeEndpointConfig).found()?;
         let variant = live.as_ref().and_then(|c| c.production_variants().first());
         let count = found.production_variants().first().and_then(|v| v.current_instance_count());
         let status = status(&found);
         let state = State {
-            endpoint_config: config,
+            endpoint_config,
             instance_type: variant.and_then(|v| v.instance_type()).map(|t| t.as_str().to_owned()),
             instances: count,
         };

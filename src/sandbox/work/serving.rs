@@ -230,7 +230,7 @@ impl Instance {
             Some(uri) => Some(fetch(uri, "sourcedir.tar.gz").await?),
             None => None,
         };
-        let limit = self.variant.config["ContainerStartupHealthCheckTimeoutInSeconds"].as_u64();
+        let limit = self.variant.production_variant["ContainerStartupHealthCheckTimeoutInSeconds"].as_u64();
         let spec = ModelServerSpec {
             root: self.root.clone(),
             model: fetch(data, "model.tar.gz").await?,

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::backend::{self, FunctionVersion};
-use super::gates::check_settled;
 use super::lists::listed;
 use super::region::{
     LATEST, LambdaRegion, Target, check_revision, conflict, fingerprint, invalid, is_version, key,
     unqualified,
 };
+use super::settled::check_settled;
 use super::{aliases, code, provisioned, settings, urls, versions};
 use crate::call::Call;
 use crate::fault::Fault;

@@ -12,9 +12,9 @@ use serde::de::IgnoredAny;
 
 use super::backend::{self, FunctionVersion, Invocation, Invoked};
 use super::concurrency::{Running, Slot};
-use super::gates::check_active;
 use super::provisioned;
 use super::region::{LambdaRegion, Target};
+use super::settled::check_active;
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;

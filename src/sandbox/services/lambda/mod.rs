@@ -8,7 +8,6 @@ mod backend;
 mod code;
 mod concurrency;
 mod functions;
-mod gates;
 mod invoke;
 mod lists;
 mod permissions;
@@ -16,6 +15,7 @@ mod provisioned;
 mod region;
 mod role;
 mod settings;
+mod settled;
 #[cfg(test)]
 mod tests;
 mod urls;

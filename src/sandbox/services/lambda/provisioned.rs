@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::backend::{self, FunctionVersion};
 use super::concurrency;
-use super::gates::check_active;
 use super::lists::page;
 use super::region::{LATEST, LambdaRegion, Target, conflict, invalid, key, unqualified};
+use super::settled::check_active;
 use crate::call::Call;
 use crate::clock::StatePace;
 use crate::fault::Fault;

@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
 
-/// The gates of docs/aws/lambda.md#states.
+/// What is refused before a function is active (docs/aws/lambda.md#states).
 pub(super) fn check_active(call: &Call, configuration: &Value) -> Result<(), Fault> {
     let cannot = "The operation cannot be performed at this time.";
     let state = configuration["State"].as_str().unwrap_or_default();

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::gates::check_settled;
 use super::lists::listed;
 use super::region::{LATEST, LambdaRegion, check_revision, fingerprint, invalid, key, unqualified};
+use super::settled::check_settled;
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;

@@ -35,7 +35,7 @@ pub struct Variant {
     /// `ExecutionRoleArn`.
     pub model: Value,
     /// The variant in the endpoint configuration.
-    pub config: Value,
+    pub production_variant: Value,
 }
 
 /// The values of the model's environment are the user's secrets, so the documents are not shown.
@@ -49,7 +49,7 @@ impl fmt::Debug for Variant {
 /// What an endpoint is to become.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Wanted {
-    pub config: String,
+    pub endpoint_config: String,
     pub variants: Vec<Variant>,
     pub data_capture: Value,
     /// The deployment's policy; null for the default, blue/green all at once
@@ -103,7 +103,7 @@ fn shown(variant: &Variant, now: &Value) -> Value {
         "CurrentInstanceCount": variant.instances,
         "DesiredInstanceCount": variant.instances,
     });
-    if let Some(serverless) = variant.config.get("ServerlessConfig") {
+    if let Some(serverless) = variant.production_variant.get("ServerlessConfig") {
         shown["CurrentServerlessConfig"] = serverless.clone();
         shown["DesiredServerlessConfig"] = serverless.clone();
     }
@@ -162,7 +162,7 @@ impl Endpoint {
             let doc = &mut entry.doc;
             let Some(wanted) = wanted(doc) else { return Ok(()) };
             doc["EndpointStatus"] = "InService".into();
-            doc["EndpointConfigName"] = wanted.config.as_str().into();
+            doc["EndpointConfigName"] = wanted.endpoint_config.as_str().into();
             doc["ProductionVariants"] = wanted.variants.iter().map(|variant| shown(variant, &now)).collect();
             doc[SERVING] = json!(wanted.variants);
             doc["DataCaptureConfig"] = wanted.data_capture;

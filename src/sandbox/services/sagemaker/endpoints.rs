@@ -28,7 +28,7 @@ fn endpoint(call: &Call) -> Endpoint {
 /// What a configuration asks for, with the models it names.
 fn from_config(call: &Call) -> Result<Wanted, Fault> {
     let name = call.text("EndpointConfigName");
-    let config = ENDPOINT_CONFIG.get(call, name)?;
+    let endpoint_config = ENDPOINT_CONFIG.get(call, name)?;
     let variant = |variant: &Value| {
         let text = |member: &str| variant[member].as_str().map(str::to_owned);
         Ok(Variant {
@@ -37,11 +37,11 @@ fn from_config(call: &Call) -> Result<Wanted, Fault> {
             instances: variant["InitialInstanceCount"].as_u64().unwrap_or(0),
             weight: variant["InitialVariantWeight"].as_f64().unwrap_or(1.0),
             model: MODEL.get(call, variant["ModelName"].as_str().unwrap_or_default())?,
-            config: variant.clone(),
+            production_variant: variant.clone(),
         })
     };
-    let variants = config["ProductionVariants"].as_array().into_iter().flatten().map(variant);
-    let capture = &config["DataCaptureConfig"];
+    let variants = endpoint_config["ProductionVariants"].as_array().into_iter().flatten().map(variant);
+    let capture = &endpoint_config["DataCaptureConfig"];
     let data_capture = match capture["EnableCapture"].as_bool() {
         Some(enabled) => json!({
             "EnableCapture": enabled,
@@ -53,7 +53,7 @@ fn from_config(call: &Call) -> Result<Wanted, Fault> {
         None => Value::Null,
     };
     Ok(Wanted {
-        config: name.to_owned(),
+        endpoint_config: name.to_owned(),
         variants: variants.collect::<Result<_, Fault>>()?,
         data_capture,
         deployment: call.input["DeploymentConfig"].clone(),
@@ -97,7 +97,7 @@ pub fn update(call: &Call) -> Answer {
         })
     };
     let summary = json!({
-        "EndpointConfigName": wanted.config,
+        "EndpointConfigName": wanted.endpoint_config,
         "ProductionVariants": wanted.variants.iter().map(pending).collect::<Vec<_>>(),
         "StartTime": call.timestamp(),
     });
@@ -154,8 +154,8 @@ fn check_scaled(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(),
 /// Deployment guardrails need the same variant names; a rolling update needs one variant
 /// (docs/aws/sagemaker-endpoints.md#deployment-policies).
 fn check_deployment(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result<(), Fault> {
-    let config = &call.input["DeploymentConfig"];
-    if config.is_null() || !call.shared.enforces(AwsRule::DeploymentGuardrails) {
+    let deployment = &call.input["DeploymentConfig"];
+    if deployment.is_null() || !call.shared.enforces(AwsRule::DeploymentGuardrails) {
         return Ok(());
     }
     let same = live.len() == wanted.len()
@@ -165,7 +165,7 @@ fn check_deployment(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result
             "DeploymentConfig needs the same variant names in the old and the new EndpointConfig",
         ));
     }
-    if !config["RollingUpdatePolicy"].is_null() && wanted.len() > 1 {
+    if !deployment["RollingUpdatePolicy"].is_null() && wanted.len() > 1 {
         return Err(invalid("RollingUpdatePolicy is not supported for endpoints with several variants"));
     }
     Ok(())
@@ -255,7 +255,7 @@ impl Endpoint {
         more.retain(|_, count| *count > 0);
         check_quota(&self.shared, &self.region, &more)?;
         let wanted = Wanted {
-            config: doc["EndpointConfigName"].as_str().unwrap_or_default().to_owned(),
+            endpoint_config: doc["EndpointConfigName"].as_str().unwrap_or_default().to_owned(),
             variants,
             data_capture: doc["DataCaptureConfig"].clone(),
             deployment: doc["LastDeploymentConfig"].clone(),
