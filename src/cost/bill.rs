@@ -23,13 +23,16 @@ pub struct Rate {
 }
 
 impl Rate {
+    /// Nothing.
     pub const ZERO: Self =
         Self { hourly: Money::ZERO, monthly: Money::ZERO, running: Money::ZERO, runs: Money::ZERO };
 
+    /// Billed by the hour.
     pub fn hourly(price: Money) -> Self {
         Self { hourly: price, ..Self::ZERO }
     }
 
+    /// Billed by the month.
     pub fn monthly(price: Money) -> Self {
         Self { monthly: price, ..Self::ZERO }
     }
@@ -39,14 +42,17 @@ impl Rate {
         Self { running: run.per_hour, runs: run.highest_price(), ..Self::ZERO }
     }
 
+    /// An hour of it.
     pub fn per_hour(self) -> Money {
         self.hourly + self.running + self.monthly.part(1, HOURS_A_MONTH)
     }
 
+    /// A month of it, as AWS counts: 730 hours.
     pub fn per_month(self) -> Money {
         self.hourly * HOURS_A_MONTH + self.monthly + self.runs
     }
 
+    /// Whether it costs nothing.
     pub fn is_zero(self) -> bool {
         self == Self::ZERO
     }
@@ -246,14 +252,17 @@ fn what(usage: &Usage) -> String {
 pub struct Bill(pub Vec<Estimate>);
 
 impl Bill {
+    /// As it runs now.
     pub fn now(&self) -> Rate {
         self.0.iter().map(|estimate| estimate.now).sum()
     }
 
+    /// When nobody uses it.
     pub fn idle(&self) -> Rate {
         self.0.iter().map(|estimate| estimate.idle).sum()
     }
 
+    /// With everything at its maximum.
     pub fn most(&self) -> Rate {
         self.0.iter().map(|estimate| estimate.most).sum()
     }
@@ -280,6 +289,7 @@ impl Bill {
         all
     }
 
+    /// What this resource costs, if it is in it.
     pub fn of(&self, id: &ResourceId) -> Option<&Estimate> {
         self.0.iter().find(|estimate| estimate.id == *id)
     }

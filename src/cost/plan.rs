@@ -22,6 +22,7 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// What a plan costs: before it, after it, and what of it is new.
     pub fn of(
         plan: &Plan,
         want: &Desired,

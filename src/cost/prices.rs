@@ -82,6 +82,7 @@ pub struct Source {
 }
 
 impl Source {
+    /// What a person calls it.
     pub fn words(&self) -> &'static str {
         if self.name == PRICE_LIST { "AWS's price list" } else { "opsctl's table" }
     }
@@ -142,6 +143,7 @@ impl Prices {
         self.note.as_deref()
     }
 
+    /// The region that the prices are of.
     pub fn region(&self) -> &str {
         &self.region
     }

@@ -123,6 +123,7 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// What has been added so far under this name.
     pub fn node(&self, kind: KindName, name: &str) -> Option<&Node> {
         let place = self.places.get(&kind)?.get(name)?;
         self.nodes.get(*place)
@@ -277,10 +278,12 @@ impl<'a> Draft<'a> {
         self.config.document.folder().to_owned()
     }
 
+    /// Reports what keeps the config from being used.
     pub fn error(&mut self, code: Code, at: KeyPath, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Diagnostic::error(code, at, message, help));
     }
 
+    /// Reports what will go badly, unless `[lint] allow` has its code.
     pub fn warn(&mut self, code: Code, at: KeyPath, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Diagnostic::warning(code, at, message, help));
     }

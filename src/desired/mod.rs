@@ -129,6 +129,7 @@ impl Desired {
         }
     }
 
+    /// The resource with this id.
     pub fn node(&self, id: &ResourceId) -> Option<&Node> {
         self.places.get(id).map(|place| &self.nodes[*place])
     }

@@ -14,6 +14,7 @@ pub struct Found {
 }
 
 impl Found {
+    /// One that goes by this name.
     pub fn new(physical: impl Into<String>) -> Self {
         Self { physical: physical.into(), created: 0 }
     }

@@ -169,6 +169,7 @@ pub enum RunResult {
 pub struct Events(Option<UnboundedSender<Event>>);
 
 impl Events {
+    /// To whoever reads the other end.
     pub fn to(sender: UnboundedSender<Event>) -> Self {
         Self(Some(sender))
     }
@@ -178,6 +179,7 @@ impl Events {
         Self(None)
     }
 
+    /// Lets it be known; nobody need listen.
     pub fn send(&self, event: Event) {
         if let Some(sender) = &self.0 {
             // The reader may be gone (a closed pipe); the run continues.

@@ -32,6 +32,7 @@ pub struct RunOutcome {
 }
 
 impl RunOutcome {
+    /// How the run ended, by how its steps did.
     pub fn result(&self) -> RunResult {
         match self.stopped {
             Some(stopped) => stopped,

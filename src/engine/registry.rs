@@ -161,6 +161,7 @@ fn own<D: Driver>(spec: &AnySpec) -> Result<&D::Spec, OpError> {
 pub struct Registry(pub Vec<Box<dyn AnyDriver>>);
 
 impl Registry {
+    /// The kind with its verbs.
     pub fn of(&self, kind: KindName) -> &dyn AnyDriver {
         self.0.iter().find(|d| d.name() == kind).expect("every kind is registered").as_ref()
     }

@@ -57,10 +57,12 @@ impl Evidence {
         self.gaps.is_empty()
     }
 
+    /// The resources of this kind.
     pub fn of_kind(&self, kind: KindName) -> impl Iterator<Item = &Resource> {
         self.resources.iter().filter(move |resource| resource.id.kind == kind)
     }
 
+    /// The resource with this id.
     pub fn resource(&self, id: &ResourceId) -> Option<&Resource> {
         self.resources.iter().find(|resource| resource.id == *id)
     }
@@ -166,6 +168,7 @@ impl Resource {
     }
 }
 
+/// A resource of the project that the config no longer names.
 #[derive(Clone, Debug, Serialize)]
 pub struct Leftover {
     pub kind: KindWord,
@@ -196,6 +199,7 @@ pub struct Job {
     pub artifact: Option<Artifact>,
 }
 
+/// The archive of a model.
 #[derive(Clone, Debug, Serialize)]
 pub struct Artifact {
     /// `s3://…/model.tar.gz`.
@@ -265,6 +269,7 @@ pub struct Invocation {
     pub outcome: Outcome,
 }
 
+/// How an invocation ended.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Outcome {
@@ -284,6 +289,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether it was answered, and not with an error.
     pub fn is_ok(&self) -> bool {
         matches!(self, Self::Answered { status, .. } if *status < 400)
     }
@@ -348,6 +354,7 @@ pub struct Price {
     pub month: Money,
 }
 
+/// What one resource costs.
 #[derive(Clone, Debug, Serialize)]
 pub struct Billed {
     pub id: ResourceId,
@@ -362,6 +369,7 @@ pub struct Billed {
     pub run: Option<RunPrice>,
 }
 
+/// What a run of a job costs.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunPrice {
     pub last: Option<Money>,

@@ -24,35 +24,43 @@ pub struct Series {
 }
 
 impl Series {
+    /// Of a name, with points in the order of time.
     pub fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
         let finite = |(x, y): &(f64, f64)| x.is_finite() && y.is_finite();
         Self { name: name.into(), points: points.into_iter().filter(finite).collect() }
     }
 
+    /// Whether it has no points.
     pub fn is_empty(&self) -> bool {
         self.points.is_empty()
     }
 
+    /// The values without their times.
     pub fn values(&self) -> impl Iterator<Item = f64> + '_ {
         self.points.iter().map(|(_, y)| *y)
     }
 
+    /// The value of the first point.
     pub fn first(&self) -> Option<f64> {
         self.values().next()
     }
 
+    /// The value of the last point.
     pub fn last(&self) -> Option<f64> {
         self.values().last()
     }
 
+    /// The smallest value.
     pub fn min(&self) -> Option<f64> {
         self.values().min_by(f64::total_cmp)
     }
 
+    /// The largest value.
     pub fn max(&self) -> Option<f64> {
         self.values().max_by(f64::total_cmp)
     }
 
+    /// All values together; zero without points.
     pub fn sum(&self) -> f64 {
         self.values().sum()
     }

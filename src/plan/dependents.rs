@@ -17,6 +17,7 @@ pub(super) struct Dependents<'a> {
 }
 
 impl<'a> Dependents<'a> {
+    /// Of what is wanted and what is there.
     pub fn new(want: &'a Desired, have: &'a Observed, kinds: &[Box<dyn AnyKind>]) -> Self {
         let mut on = Self { users: BTreeMap::new(), parts: BTreeMap::new(), leftover_parts: BTreeMap::new() };
         for node in &want.nodes {

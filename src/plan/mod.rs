@@ -47,6 +47,7 @@ pub enum Op {
 }
 
 impl Op {
+    /// The verb that carries it out.
     pub fn verb(&self) -> Verb {
         match self {
             Self::Create { .. } => Verb::Create,
@@ -141,6 +142,7 @@ impl Foreign {
 }
 
 impl Plan {
+    /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }

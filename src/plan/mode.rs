@@ -21,6 +21,7 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Whether everything is to go.
     pub fn destroys(self) -> bool {
         matches!(self, Self::Destroy { .. })
     }

@@ -245,6 +245,18 @@ fn arrows_point_one_way() {
     assert_eq!(against(&ORDER, "src", &[]), [] as [&str; 0], "arrows against docs/architecture.md");
 }
 
+/// The page has them in the same order: a row of the table each, the packages last, and the line below it.
+#[test]
+fn the_page_has_the_same_order() {
+    let page = std::fs::read_to_string("docs/architecture.md").unwrap();
+    let row = Regex::new(r"(?m)^\| `src/(\w+)(?:\.rs)?` \|").unwrap();
+    let rows: Vec<String> = row.captures_iter(&page).map(|found| found[1].to_owned()).collect();
+    assert_eq!(rows, [&ORDER[..], &MEMBERS].concat());
+    let line = page.lines().find(|line| line.starts_with("domain < ")).expect("there is a line");
+    let words: Vec<&str> = line.split(['<', ',']).map(str::trim).collect();
+    assert_eq!(words, ORDER);
+}
+
 #[test]
 fn arrows_inside_the_audit_point_one_way() {
     assert_eq!(against(&AUDIT, "src", &["audit"]), [] as [&str; 0], "arrows inside src/audit");
