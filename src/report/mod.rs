@@ -4,6 +4,8 @@ pub mod answer;
 pub mod cost;
 pub mod diagnostics;
 #[cfg(feature = "sdk")]
+pub mod doctor;
+#[cfg(feature = "sdk")]
 pub mod invocation;
 #[cfg(feature = "sdk")]
 pub mod live;
@@ -12,5 +14,7 @@ pub mod overview;
 pub mod page;
 pub mod plan;
 pub mod style;
+#[cfg(feature = "sdk")]
+pub mod upload;
 
 pub use crate::domain::bytes;

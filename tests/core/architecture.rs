@@ -395,6 +395,27 @@ fn files_fit_a_head() {
     assert_eq!(long, []);
 }
 
+/// A command is its arguments, its help, and so many lines at most: what is more is a flow, which is in
+/// `src/run`, or something that is shown, which is in `src/report`.
+#[test]
+fn commands_are_short() {
+    const LONGEST: usize = 40;
+    let begins = Regex::new(r"^pub (?:async )?fn run\(").unwrap();
+    let (mut long, mut count) = (Vec::new(), 0);
+    for file in sources().iter().filter(|file| file.path.starts_with("src/cli/commands")) {
+        let lines: Vec<&str> = file.text.lines().collect();
+        for begin in (0..lines.len()).filter(|line| begins.is_match(lines[*line])) {
+            let length = lines[begin..].iter().position(|line| *line == "}").expect("it ends") + 1;
+            count += 1;
+            if length > LONGEST {
+                long.push(format!("{} has {length} lines", file.at(begin + 1)));
+            }
+        }
+    }
+    assert_eq!(long, [] as [&str; 0]);
+    assert!(count > 20, "only {count} were found");
+}
+
 #[test]
 fn files_are_named_by_what_they_hold() {
     let vague = ["utils", "util", "helpers", "helper", "misc", "common", "types"];

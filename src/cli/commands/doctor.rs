@@ -9,7 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::sandbox;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::domain::shown;
+use crate::report::doctor as report;
 use crate::run::doctor::{self, Answer, Check};
 use crate::run::{Folders, Session};
 
@@ -47,55 +47,7 @@ fn print(session: &Session, checks: &[Check], ui: &Ui) {
         ui.out_json(&json!({ "format": 1, "ok": ok, "target": session.place, "checks": checks }));
         return;
     }
-    let (s, scope) = (ui.styled_out(), &session.context.scope);
-    let title = s.strong(&format!("{} / {}", scope.project, scope.environment));
-    let mut text = format!("{title}  {}\n\n", s.faint(&session.place));
-    /// Columns before a message, where it stands beside what it is about.
-    const BESIDE: usize = 29;
-    let room = ui.width_out().unwrap_or(usize::MAX);
-    // A message in fewer columns than these would be a column of words.
-    let (indent, is_below) = if room < 2 * BESIDE { (2, true) } else { (BESIDE, false) };
-    for Check { check, result, message, fix } in checks {
-        let word = match result {
-            Answer::Ok => s.create("ok     "),
-            Answer::Fails => s.error("fails  "),
-            Answer::Unknown => s.update("unknown"),
-        };
-        let mut lines = wrapped(&shown::line(message), room.saturating_sub(indent));
-        let fix = fix
-            .iter()
-            .flat_map(|fix| wrapped(&format!("fix: {}", shown::line(fix)), room.saturating_sub(indent)));
-        let fix: Vec<String> = fix.map(|line| s.help(&line)).collect();
-        text += &match is_below {
-            true => format!("{word}  {check}\n"),
-            false => format!("{word}  {check:18}  {}\n", lines.remove(0)),
-        };
-        for line in lines.iter().chain(&fix) {
-            text += &format!("{:indent$}{line}\n", "");
-        }
-    }
-    ui.out(&ui.suggest(&text));
-    match (count(Answer::Fails), count(Answer::Unknown)) {
-        (0, 0) => ui.say("Nothing is in the way of a deploy."),
-        (0, unknown) => ui.say(&format!("Nothing is known to be in the way of a deploy; {unknown} unknown.")),
-        (fails, unknown) => ui.say(&format!("{fails} in the way of a deploy, {unknown} unknown.")),
-    }
-}
-
-/// A text in lines of at most so many columns, broken at blanks; a longer word stays whole. There is one line
-/// at least.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is one");
-        if line.is_empty() {
-            line.push_str(word);
-        } else if line.chars().count() + 1 + word.chars().count() <= columns {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(word.to_owned());
-        }
-    }
-    lines
+    let (scope, width) = (&session.context.scope, ui.width_out());
+    ui.out(&ui.suggest(&report::human(checks, scope, &session.place, width, ui.styled_out())));
+    ui.say(&report::verdict(checks));
 }

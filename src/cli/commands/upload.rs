@@ -2,7 +2,6 @@
 //! bucket yet, it deploys that part of the graph.
 
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::data::elsewhere;
 use crate::cli::CommandResult;
@@ -13,10 +12,10 @@ use crate::cli::error::{Failure, exit_of, help_of};
 use crate::cli::exit::Exit;
 use crate::cli::session::{names, with_session};
 use crate::cli::ui::Ui;
-use crate::domain::{Diagnostics, KindName, ResourceId, Verb, bytes, codes, grouped, many};
-use crate::resources::data::SendReason;
+use crate::domain::{Diagnostics, KindName, ResourceId, bytes, codes};
+use crate::report::upload as report;
 use crate::run::upload::{DataSet, Upload, UploadRefusal, read_files, read_manifests};
-use crate::run::{Folders, Session};
+use crate::run::{Folders, Intent, Session};
 
 #[derive(Debug, Args)]
 pub struct UploadArgs {
@@ -40,6 +39,17 @@ pub async fn run(args: &UploadArgs, global: &Global, ui: &Ui, env: &Environment)
     }
 }
 
+/// The data sets that are meant. One that the config has, and opsctl does not upload, is said to be so.
+fn meant(session: &Session, given: &[String]) -> Result<Intent, Failure> {
+    subset(session, &[KindName::Data], given).map_err(|unknown| {
+        let is_given = |name: &&str| given.is_empty() || given.iter().any(|given| given == name);
+        let id = names(session, "data").into_iter().find(is_given);
+        let id = id.map(|name| ResourceId::new(KindName::Data, name));
+        let id = id.filter(|id| session.desired.node(id).is_none());
+        id.map_or(unknown, |id| elsewhere(&id))
+    })
+}
+
 /// `None`: there is no bucket of ours yet.
 async fn upload(
     session: &mut Session,
@@ -47,26 +57,15 @@ async fn upload(
     global: &Global,
     ui: &Ui,
 ) -> Result<Option<Exit>, Failure> {
-    let intent = subset(session, &[KindName::Data], &args.names).map_err(|unknown| {
-        let named = names(session, "data").into_iter().find(|name| match args.names.as_slice() {
-            [] => true,
-            given => given.iter().any(|given| given == name),
-        });
-        // What the config has, and opsctl does not upload.
-        let id = named.map(|name| ResourceId::new(KindName::Data, name));
-        let id = id.filter(|id| session.desired.node(id).is_none());
-        id.map_or(unknown, |id| elsewhere(&id))
-    })?;
+    let intent = meant(session, &args.names)?;
     let Some(sets) = read_manifests(session, &intent, args.verify).await? else { return Ok(None) };
     compare(session, &sets, ui)?;
+    let (todo, done): (Vec<DataSet>, Vec<DataSet>) = sets.into_iter().partition(|set| set.has_work(session));
     if !ui.json() {
         print_warnings(session, ui);
-    }
-    let (todo, done): (Vec<DataSet>, Vec<DataSet>) = sets.into_iter().partition(|set| set.has_work(session));
-    match (ui.json(), args.preview.dry_run) {
-        (false, _) => show(session, &todo, &done, ui),
-        (true, true) => ui.out_json(&plan_json(session, &todo, &done)),
-        (true, false) => {}
+        ui.out(&report::human(session, &todo, &done, ui.styled_out()));
+    } else if args.preview.dry_run {
+        ui.out_json(&report::json(session, &todo, &done));
     }
     // A program that reads events wants to read that there were none.
     if args.preview.dry_run || (todo.is_empty() && !ui.json()) {
@@ -76,10 +75,8 @@ async fn upload(
     if ui.is_broken() {
         return Ok(Some(Exit::Failed));
     }
-    if !global.yes
-        && !todo.is_empty()
-        && !confirm(&format!("Go ahead in {}?", session.place), &session.context.cancel, ui).await?
-    {
+    let asks = !global.yes && !todo.is_empty();
+    if asks && !confirm(&format!("Go ahead in {}?", session.place), &session.context.cancel, ui).await? {
         return Ok(Some(Exit::Done));
     }
     send(session, todo, ui).await.map(Some)
@@ -124,70 +121,4 @@ fn not_begun(why: UploadRefusal, session: &Session) -> Failure {
             Failure::new(codes::CHANGED_MEANWHILE, Exit::Failed, message, "run the same command again")
         }
     }
-}
-
-/// How many files a person wants to see by name.
-const SHOWN: usize = 10;
-
-fn show(session: &Session, todo: &[DataSet], done: &[DataSet], ui: &Ui) {
-    let s = ui.styled_out();
-    let mut text = String::new();
-    for set in done {
-        let files = many(set.tree(session).entries.len(), "file");
-        text += &format!("{} is up to date: {files} at {}\n", set.id, set.spec.uri());
-    }
-    for set in todo {
-        let (difference, id) = (set.difference(session), &set.id);
-        let sign = if set.verb() == Verb::Create { s.create("+") } else { s.update("~") };
-        text += &format!("{sign} {id}  {}\n", s.faint(&set.spec.uri()));
-        for line in difference.words() {
-            text += &format!("    {line}\n");
-        }
-        if set.rewrite {
-            text += "    the manifest is out of date (an upload was interrupted, or somebody else changed the data)\n";
-        }
-        let mut names: Vec<String> = difference
-            .send
-            .iter()
-            .filter(|_| set.verb() == Verb::Update)
-            .map(|(entry, why)| format!("{} {} ({})", mark(*why), entry.path, bytes(entry.size())))
-            .collect();
-        names.extend(difference.gone.iter().filter(|_| difference.delete).map(|path| format!("- {path}")));
-        for name in names.iter().take(SHOWN) {
-            text += &format!("      {name}\n");
-        }
-        if names.len() > SHOWN {
-            text += &format!("      … and {} more\n", grouped(names.len() - SHOWN));
-        }
-    }
-    ui.out(&text);
-}
-
-fn mark(why: SendReason) -> &'static str {
-    if why == SendReason::New { "+" } else { "~" }
-}
-
-fn plan_json(session: &Session, todo: &[DataSet], done: &[DataSet]) -> Value {
-    let step = |set: &DataSet| {
-        let difference = set.difference(session);
-        let send = difference.send.iter().map(|(entry, why)| {
-            let why = match why {
-                SendReason::New => "new",
-                SendReason::Size => "size",
-                SendReason::Content => "content",
-            };
-            json!({ "path": &*entry.path, "bytes": entry.size(), "why": why })
-        });
-        json!({
-            "target": set.id,
-            "op": set.verb(),
-            "why": difference.words(),
-            "send": send.collect::<Vec<_>>(),
-            "gone": difference.gone,
-            "delete": difference.delete,
-        })
-    };
-    let unchanged: Vec<&ResourceId> = done.iter().map(|set| &set.id).collect();
-    json!({ "format": 1, "target": session.place, "steps": todo.iter().map(step).collect::<Vec<_>>(),
-        "unchanged": unchanged })
 }

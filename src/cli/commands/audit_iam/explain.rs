@@ -20,39 +20,33 @@ pub fn run(
     now: Instant,
     ui: &Ui,
 ) -> CommandResult {
-    // A question about a pattern has as many answers as it has actions.
-    let named = action.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
-    if !named || action.contains(['*', '?']) {
-        let message = format!("`{action}` is not an action");
-        let help = "name one, such as s3:GetObject; for everything that a role may do, run the audit";
-        return Err(Failure::new(codes::USAGE, Exit::Usage, message, help));
-    }
+    is_one(action)?;
     let Some(answer) = explain::explain(account, role, action, resource, now) else {
-        let message = format!("the account has no role `{role}`");
-        return Err(Failure::new(
-            codes::UNKNOWN_NAME,
-            Exit::Usage,
-            message,
-            "give its name or its whole ARN",
-        ));
+        let (message, help) = (format!("the account has no role `{role}`"), "give its name or its whole ARN");
+        return Err(Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, help));
     };
+    let decision = answer.decision.words();
     if ui.json() {
         ui.out_json(&json!({
             "format": 1, "role": answer.role, "action": answer.action, "resource": answer.resource,
-            "decision": answer.decision.words(), "because": answer.lines,
+            "decision": decision, "because": answer.lines,
         }));
     } else {
         let lines: String = answer.lines.iter().map(|line| format!("  {}\n", shown::line(line))).collect();
-        ui.out(&format!(
-            "{} {} on {}: {}\n{lines}",
-            shown::line(&answer.role),
-            shown::line(&answer.action),
-            shown::line(&answer.resource),
-            answer.decision.words()
-        ));
+        let [role, action, resource] =
+            [&answer.role, &answer.action, &answer.resource].map(|it| shown::line(it));
+        ui.out(&format!("{role} {action} on {resource}: {decision}\n{lines}"));
     }
-    Ok(match answer.decision {
-        Decision::Unknown => Exit::Incomplete,
-        _ => Exit::Done,
-    })
+    Ok(if answer.decision == Decision::Unknown { Exit::Incomplete } else { Exit::Done })
+}
+
+/// A question about a pattern has as many answers as it has actions.
+fn is_one(action: &str) -> Result<(), Failure> {
+    let named = action.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty());
+    if named && !action.contains(['*', '?']) {
+        return Ok(());
+    }
+    let message = format!("`{action}` is not an action");
+    let help = "name one, such as s3:GetObject; for everything that a role may do, run the audit";
+    Err(Failure::new(codes::USAGE, Exit::Usage, message, help))
 }

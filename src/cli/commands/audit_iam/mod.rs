@@ -13,8 +13,9 @@ use std::time::SystemTime;
 pub use args::AuditArgs;
 use args::AuditCommand;
 
+use crate::audit::expected::Expected;
 use crate::audit::report::{self, Emphasis, Look, Options};
-use crate::audit::{self, Audit, Instant};
+use crate::audit::{self, Account, Audit, Instant, Severity};
 use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::{Environment, find_config};
@@ -45,11 +46,7 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     if let Some(AuditCommand::Explain { role, action, resource }) = &args.command {
         return explain::run(&account, role, action, resource.as_deref(), settings.now, ui);
     }
-    // A file may be of any account, so it is not compared with the config.
-    if let Some(config) = config.as_ref().filter(|_| args.input.is_none() && args.policy.is_none()) {
-        let region = global.region.as_ref().or(env.region.as_ref()).or(config.project.region.as_ref());
-        settings.expected = region.and_then(|region| run::audit::expected_by(config, region, &account));
-    }
+    settings.expected = expected(args, global, env, config.as_ref(), &account);
     let location = config
         .as_ref()
         .map_or_else(|| "opsctl.toml".into(), |c| c.document.file.to_string_lossy().into_owned());
@@ -61,21 +58,36 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     let mut result = audit::audit(&account, &usage, &settings);
     options::somebody_is_meant(&filter, &account, &result)?;
     baseline::accept_known(args, &mut result, settings.now, ui)?;
-    for finding in &mut result.findings {
-        finding.fix = ui.suggest(&finding.fix);
-    }
+    result.findings.iter_mut().for_each(|finding| finding.fix = ui.suggest(&finding.fix));
     if let Some(folder) = &args.write {
         baseline::propose(&account, &usage, &settings, folder, ui)?;
     }
     let shown = filter.of(&result);
     also(args, &shown, shape)?;
     ui.out(&report::render_as(&shown, format, shape, look));
-    Ok(match fail_on {
+    Ok(exit(&result, fail_on))
+}
+
+/// What the config makes of roles. A file may be of any account, so it is not compared with the config.
+fn expected(
+    args: &AuditArgs,
+    global: &Global,
+    env: &Environment,
+    config: Option<&Config>,
+    account: &Account,
+) -> Option<Expected> {
+    let config = config.filter(|_| args.input.is_none() && args.policy.is_none())?;
+    let region = global.region.as_ref().or(env.region.as_ref()).or(config.project.region.as_ref())?;
+    run::audit::expected_by(config, region, account)
+}
+
+fn exit(result: &Audit, fail_on: Option<Severity>) -> Exit {
+    match fail_on {
         // Findings first: that something else could not be read does not make them better.
         Some(limit) if result.fails(limit) => Exit::Changes,
         _ if result.is_incomplete() => Exit::Incomplete,
         _ => Exit::Done,
-    })
+    }
 }
 
 /// The same findings in other forms, as files.
