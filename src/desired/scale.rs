@@ -50,8 +50,8 @@ impl Desired {
             let help =
                 "add [endpoint.NAME.autoscaling] or [function.NAME], or give --min, --max and --target";
             let message = match names {
-                [] => "the config scales nothing".to_owned(),
-                names => format!("the config scales nothing of {}", names.join(", ")),
+                [] => "nothing is scaled in the config".to_owned(),
+                names => format!("nothing named {} is scaled in the config", names.join(" or ")),
             };
             return Err(error(codes::UNKNOWN_NAME, message, help));
         }

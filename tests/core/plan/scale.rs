@@ -106,7 +106,7 @@ fn what_the_config_does_not_scale_needs_all_numbers() {
     let want = files.desired();
     let account = Account::with(&want);
     let half = to_scale(&want, &[], Scale { max: Some(3), ..NOTHING });
-    assert_eq!(half.unwrap_err(), "U303: the config scales nothing");
+    assert_eq!(half.unwrap_err(), "U303: nothing is scaled in the config");
     let all = Scale { min: Some(1), max: Some(3), target: Some(9.0), provisioned_concurrency: Some(1) };
     assert_eq!(
         steps(&account, &want, all),

@@ -153,7 +153,8 @@ pub fn filter(args: &AuditArgs) -> Result<Filter, Failure> {
     };
     let help = match nearest(&as_written, known()) {
         Some(near) => format!("did you mean {near}?"),
-        None => "`opsctl explain IAM101` explains one; docs/codes.md lists them all".to_owned(),
+        None => "`opsctl explain IAM101` explains one; Tab after --rule lists all (`opsctl completions`)"
+            .to_owned(),
     };
     Err(Failure::new(codes::UNKNOWN_RULE, Exit::Usage, format!("there is no rule `{unknown}`"), help))
 }
