@@ -1,7 +1,9 @@
 //! Single objects of a bucket, by their URI.
 
-use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
-use crate::domain::action;
+use aws_sdk_s3::operation::delete_objects::DeleteObjectsOutput;
+
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, classify};
+use crate::domain::{Action, action};
 use crate::engine::OpCx;
 
 /// `s3://bucket/key` → bucket and key.
@@ -28,4 +30,12 @@ pub(crate) fn bare(etag: Option<&str>) -> String {
 pub(crate) fn is_replaced(noted: Option<&str>, found: Option<&str>) -> bool {
     let known = |etag: &&str| !etag.is_empty();
     matches!((noted.filter(known), found.filter(known)), (Some(noted), Some(found)) if noted != found)
+}
+
+/// A 200 may carry errors of single keys: the first of them (docs/aws/s3.md#deleting-many-objects).
+pub(crate) fn all_deleted(answer: &DeleteObjectsOutput, action: Action) -> OpResult<()> {
+    let Some(error) = answer.errors().first() else { return Ok(()) };
+    let key = error.key().unwrap_or_default();
+    let (code, why) = (error.code().unwrap_or_default(), error.message().unwrap_or_default());
+    Err(OpError::new(action, classify("s3", code, why, 200), format!("{code}: {key}: {why}")))
 }

@@ -3,9 +3,10 @@
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
-use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt, classify};
+use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::domain::{Contents, Tally, action};
 use crate::engine::{OpCx, lease};
+use crate::resources::objects::all_deleted;
 
 /// One version of an object, or the marker that it was deleted.
 struct Version {
@@ -88,14 +89,7 @@ pub async fn remove(
             .send()
             .await
             .op(action::s3::DeleteObjectVersion)?;
-        // A 200 may carry errors of single keys.
-        // https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
-        if let Some(error) = deleted.errors().first() {
-            let [key, code, why] =
-                [error.key(), error.code(), error.message()].map(Option::unwrap_or_default);
-            let kind = classify("s3", code, why, 200);
-            return Err(OpError::new(action::s3::DeleteObjectVersion, kind, format!("{code}: {key}: {why}")));
-        }
+        all_deleted(&deleted, action::s3::DeleteObjectVersion)?;
     }
     let mut uploads = s3.list_multipart_uploads().bucket(bucket).prefix(prefix).send().await;
     loop {

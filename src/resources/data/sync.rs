@@ -11,13 +11,13 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::{Difference, Spec};
-use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, classify};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::domain::{Owner, Stored, action, bytes, grouped, many, shown};
 use crate::engine::OpCx;
 use crate::inputs::{Tree, is_in_place, read_kept, replace_json};
 use crate::resources::bucket::owner;
 use crate::resources::manifest::Manifest;
-use crate::resources::objects::split;
+use crate::resources::objects::{all_deleted, split};
 use crate::resources::uploads::{journal_of, local_file};
 use crate::transfer::{self, Journal, Object, TransferOptions};
 
@@ -298,13 +298,7 @@ async fn delete(cx: &OpCx<'_>, spec: &Spec, paths: &[String]) -> OpResult<()> {
         let objects = objects.expect("the objects are set");
         let done = cx.aws.s3.delete_objects().bucket(&spec.bucket).delete(objects);
         let done = done.expected_bucket_owner(&cx.scope.account).send().await;
-        // A 200 may carry errors of single keys (docs/aws/s3.md#deleting-many-objects).
-        if let Some(error) = done.op(action::s3::DeleteObject)?.errors().first() {
-            let [key, code, why] =
-                [error.key(), error.code(), error.message()].map(Option::unwrap_or_default);
-            let kind = classify("s3", code, why, 200);
-            return Err(OpError::new(action::s3::DeleteObject, kind, format!("{code}: {key}: {why}")));
-        }
+        all_deleted(&done.op(action::s3::DeleteObject)?, action::s3::DeleteObject)?;
     }
     Ok(())
 }
