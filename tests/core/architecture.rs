@@ -327,8 +327,8 @@ fn sessions_are_opened_where_they_are_closed() {
 }
 
 /// What does something that only one kind has, and names it. A new kind is no line here: kinds answer for
-/// themselves where their log, their artifact and their page are, what `scale`, `stop` and `invoke` do with them,
-/// what a person does next.
+/// themselves where their log, their artifact and their page are, what `scale`, `stop` and `invoke` do with
+/// them, what a person does next.
 const NAMES_KINDS: [&str; 34] = [
     // The commands of one kind, and Tab for them.
     "src/cli/commands/bucket.rs",
