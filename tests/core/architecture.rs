@@ -329,7 +329,7 @@ fn sessions_are_opened_where_they_are_closed() {
 /// What does something that only one kind has, and names it. A new kind is no line here: kinds answer for
 /// themselves where their log, their artifact and their page are, what `scale`, `stop` and `invoke` do with
 /// them, what a person does next.
-const NAMES_KINDS: [&str; 34] = [
+const NAMES_KINDS: [&str; 35] = [
     // The commands of one kind, and Tab for them.
     "src/cli/commands/bucket.rs",
     "src/cli/commands/data.rs",
@@ -340,6 +340,7 @@ const NAMES_KINDS: [&str; 34] = [
     "src/cli/commands/upload.rs",
     "src/cli/complete.rs",
     "src/run/invoke.rs",
+    "src/report/upload.rs",
     "src/run/pull/data.rs",
     "src/run/upload.rs",
     // The project's bucket: the lease is in it, and it has its name before all others.
