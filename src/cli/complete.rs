@@ -142,8 +142,11 @@ fn found(is_meant: fn(&dyn AnyKind) -> bool) -> Vec<ResourceId> {
     let environment = typed.or_else(|| Asked::read().environment);
     let environment = environment.as_deref().unwrap_or(DEFAULT_ENVIRONMENT);
     let merged = document.environment(environment);
+    // A list where a table belongs has no names.
+    let is_table = |section: &str| merged.values().get(section).is_some_and(serde_json::Value::is_object);
     let mut found = Vec::new();
-    for kind in kinds().iter().filter(|kind| kind.section().is_some() && is_meant(kind.as_ref())) {
+    for kind in kinds().iter().filter(|kind| kind.section().is_some_and(is_table) && is_meant(kind.as_ref()))
+    {
         let items = kind.items(&merged).into_iter();
         found.extend(items.filter_map(|at| Some(ResourceId::new(kind.name(), at.0.get(1)?))));
     }
