@@ -1,142 +1,93 @@
-//! What a finding is called in the frameworks that auditors go by, as AWS Security Hub maps them.
-//! <https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html>,
-//! <https://docs.aws.amazon.com/securityhub/latest/userguide/kms-controls.html>,
-//! <https://docs.aws.amazon.com/securityhub/latest/userguide/s3-controls.html> and those of other services
+//! What a finding is called in the frameworks that auditors go by: CIS, AWS's best practices, NIST, PCI.
 //!
 //! Only where one of their requirements is about the same fault: most of what an audit finds, none of them
-//! asks for.
+//! asks for. Here is which rule is about which control; what a control is called where is in
+//! `data/controls.txt`, which `data/build.py` makes.
 
-/// What AWS maps `S3.2` to: a bucket that everybody reads.
-const PUBLIC_BUCKET: &[&str] = &[
-    "FSBP S3.2",
-    "FSBP S3.3",
-    "NIST 800-53 r5 AC-3",
-    "NIST 800-53 r5 AC-3(7)",
-    "NIST 800-53 r5 AC-4",
-    "NIST 800-53 r5 AC-4(21)",
-    "NIST 800-53 r5 AC-6",
-    "NIST 800-53 r5 AC-21",
-    "NIST 800-53 r5 SC-7",
-    "NIST 800-53 r5 SC-7(3)",
-    "NIST 800-53 r5 SC-7(4)",
-    "NIST 800-53 r5 SC-7(9)",
-    "NIST 800-53 r5 SC-7(11)",
-    "NIST 800-53 r5 SC-7(16)",
-    "NIST 800-53 r5 SC-7(20)",
-    "NIST 800-53 r5 SC-7(21)",
-    "PCI DSS v3.2.1 1.2.1",
-    "PCI DSS v3.2.1 1.3.1",
-    "PCI DSS v3.2.1 1.3.2",
-    "PCI DSS v3.2.1 1.3.6",
-    "PCI DSS v3.2.1 7.2.1",
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+static TABLE: &str = include_str!("data/controls.txt");
+
+/// A rule, the service of what it is on (empty where that does not matter), and the controls of AWS Security
+/// Hub and checks of Prowler that are about the same.
+type Row = (&'static str, &'static str, &'static [&'static str]);
+
+const ADMIN: &[&str] = &["IAM.1", "iam_customer_attached_policy_no_administrative_privileges"];
+
+const CONTROLS: &[Row] = &[
+    ("IAM102", "", &["IAM.21"]),
+    ("IAM103", "", ADMIN),
+    ("IAM104", "", ADMIN),
+    ("IAM105", "", ADMIN),
+    ("IAM115", "", &["KMS.1", "KMS.2"]),
+    ("IAM117", "", &["IAM.27", "iam_policy_cloudshell_admin_not_attached"]),
+    ("IAM212", "", ADMIN),
+    ("IAM319", "events", &["eventbridge_bus_exposed"]),
+    ("IAM319", "glacier", &["glacier_vaults_policy_public_access"]),
+    ("IAM319", "kms", &["KMS.5", "kms_key_not_publicly_accessible"]),
+    ("IAM319", "lambda", &["Lambda.1", "awslambda_function_not_publicly_accessible"]),
+    ("IAM319", "s3", &["S3.2", "S3.3", "s3_bucket_policy_public_write_access"]),
+    ("IAM319", "secretsmanager", &["secretsmanager_not_publicly_accessible"]),
+    ("IAM319", "sns", &["SNS.4", "sns_topics_not_publicly_accessible"]),
+    ("IAM319", "sqs", &["SQS.3", "sqs_queues_not_publicly_accessible"]),
+    ("IAM320", "s3", &["S3.6"]),
+    ("IAM508", "", &["IAM.24"]),
 ];
 
-/// What AWS maps `Lambda.1` to: a function that everybody calls.
-const PUBLIC_FUNCTION: &[&str] = &[
-    "FSBP Lambda.1",
-    "NIST 800-53 r5 AC-3",
-    "NIST 800-53 r5 AC-3(7)",
-    "NIST 800-53 r5 AC-4",
-    "NIST 800-53 r5 AC-4(21)",
-    "NIST 800-53 r5 AC-6",
-    "NIST 800-53 r5 AC-21",
-    "NIST 800-53 r5 SC-7",
-    "NIST 800-53 r5 SC-7(3)",
-    "NIST 800-53 r5 SC-7(4)",
-    "NIST 800-53 r5 SC-7(9)",
-    "NIST 800-53 r5 SC-7(11)",
-    "NIST 800-53 r5 SC-7(16)",
-    "NIST 800-53 r5 SC-7(20)",
-    "NIST 800-53 r5 SC-7(21)",
-    "PCI DSS v3.2.1 1.2.1",
-    "PCI DSS v3.2.1 1.3.1",
-    "PCI DSS v3.2.1 1.3.2",
-    "PCI DSS v3.2.1 1.3.4",
-    "PCI DSS v3.2.1 7.2.1",
-    "PCI DSS v4.0.1 7.2.1",
-];
-
-/// The requirements that a finding is about: those of its rule, or of what it is on.
-pub fn of(rule: &str, resource: &str) -> &'static [&'static str] {
-    match (rule, resource.split(':').nth(2).unwrap_or_default()) {
-        ("IAM319", "s3") => PUBLIC_BUCKET,
-        ("IAM319", "lambda") => PUBLIC_FUNCTION,
-        ("IAM319", "sqs") => &["FSBP SQS.3"],
-        ("IAM319", "sns") => &["FSBP SNS.4"],
-        ("IAM319", "kms") => &["FSBP KMS.5"],
-        ("IAM320", "s3") => {
-            &["FSBP S3.6", "NIST 800-53 r5 CA-9(1)", "NIST 800-53 r5 CM-2", "NIST 800-171 r2 3.13.4"]
+/// The requirements of each row, those of several controls once.
+static REQUIREMENTS: LazyLock<Vec<Vec<&str>>> = LazyLock::new(|| {
+    let mut by_control: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut control = "";
+    for line in TABLE.lines() {
+        match line.split_once(' ') {
+            Some(("c", name)) => control = name,
+            Some(("r", requirement)) => by_control.entry(control).or_default().push(requirement),
+            _ => {}
         }
-        _ => requirements(rule),
     }
+    let joined = |row: &Row| {
+        let mut seen = BTreeSet::new();
+        let all = row.2.iter().filter_map(|name| by_control.get(name)).flatten().copied();
+        let mut all: Vec<&str> = all.filter(|requirement| seen.insert(*requirement)).collect();
+        // By framework and version; the numbers of each are in order already.
+        all.sort_by_key(|requirement| requirement.rsplit_once(' ').map(|(framework, _)| framework));
+        all
+    };
+    CONTROLS.iter().map(joined).collect()
+});
+
+/// The requirements that a finding is about, such as `FSBP IAM.1`: those of its rule on what it is on.
+pub fn of(rule: &str, resource: &str) -> &'static [&'static str] {
+    let service = resource.split(':').nth(2).unwrap_or_default();
+    row(rule, service).unwrap_or_else(|| requirements(rule))
 }
 
-/// The requirements that a rule is about, such as `FSBP IAM.1` or `NIST 800-53 r5 AC-6`.
+/// The requirements that a rule is about, whatever it is on.
 pub fn requirements(rule: &str) -> &'static [&'static str] {
-    match rule {
-        "IAM103" | "IAM104" => &[
-            "CIS AWS Foundations v1.2.0 1.22",
-            "CIS AWS Foundations v1.4.0 1.16",
-            "CIS AWS Foundations v3.0.0 1.16",
-            "FSBP IAM.1",
-            "NIST 800-53 r5 AC-2",
-            "NIST 800-53 r5 AC-2(1)",
-            "NIST 800-53 r5 AC-3",
-            "NIST 800-53 r5 AC-3(7)",
-            "NIST 800-53 r5 AC-3(15)",
-            "NIST 800-53 r5 AC-5",
-            "NIST 800-53 r5 AC-6",
-            "NIST 800-53 r5 AC-6(2)",
-            "NIST 800-53 r5 AC-6(3)",
-            "NIST 800-53 r5 AC-6(10)",
-            "NIST 800-171 r2 3.1.4",
-            "PCI DSS v3.2.1 7.2.1",
-        ],
-        "IAM102" => &[
-            "FSBP IAM.21",
-            "NIST 800-53 r5 AC-2",
-            "NIST 800-53 r5 AC-2(1)",
-            "NIST 800-53 r5 AC-3",
-            "NIST 800-53 r5 AC-3(7)",
-            "NIST 800-53 r5 AC-3(15)",
-            "NIST 800-53 r5 AC-5",
-            "NIST 800-53 r5 AC-6",
-            "NIST 800-53 r5 AC-6(2)",
-            "NIST 800-53 r5 AC-6(3)",
-            "NIST 800-53 r5 AC-6(10)",
-            "NIST 800-171 r2 3.1.1",
-            "NIST 800-171 r2 3.1.2",
-            "NIST 800-171 r2 3.1.5",
-            "NIST 800-171 r2 3.1.7",
-            "NIST 800-171 r2 3.3.8",
-            "NIST 800-171 r2 3.3.9",
-            "NIST 800-171 r2 3.13.3",
-            "NIST 800-171 r2 3.13.4",
-        ],
-        "IAM115" => &[
-            "FSBP KMS.1",
-            "FSBP KMS.2",
-            "NIST 800-53 r5 AC-2",
-            "NIST 800-53 r5 AC-2(1)",
-            "NIST 800-53 r5 AC-3",
-            "NIST 800-53 r5 AC-3(7)",
-            "NIST 800-53 r5 AC-3(15)",
-            "NIST 800-53 r5 AC-5",
-            "NIST 800-53 r5 AC-6",
-            "NIST 800-53 r5 AC-6(3)",
-        ],
-        "IAM508" => &["AWS Resource Tagging Standard v1.0.0 IAM.24"],
-        "IAM117" => &["CIS AWS Foundations v3.0.0 1.22", "CIS AWS Foundations v5.0.0 1.21"],
-        _ => &[],
-    }
+    row(rule, "").unwrap_or_default()
+}
+
+fn row(rule: &str, service: &str) -> Option<&'static [&'static str]> {
+    let place = CONTROLS.iter().position(|row| (row.0, row.1) == (rule, service))?;
+    Some(&REQUIREMENTS[place])
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
-    fn every_rule_of_the_table_is_one() {
-        for rule in ["IAM102", "IAM103", "IAM104", "IAM115", "IAM117", "IAM508"] {
-            assert!(crate::audit::rules::find(rule).is_some() && !super::requirements(rule).is_empty());
+    fn every_rule_and_control_of_the_table_is_one() {
+        let known: Vec<&str> = TABLE.lines().filter_map(|line| line.strip_prefix("c ")).collect();
+        let mut named: Vec<&str> = CONTROLS.iter().flat_map(|row| row.2).copied().collect();
+        for &(rule, service, controls) in CONTROLS {
+            assert!(crate::audit::rules::find(rule).is_some(), "{rule}");
+            assert!(controls.iter().all(|control| known.contains(control)), "{rule} {controls:?}");
+            assert!(row(rule, service).is_some_and(|all| !all.is_empty()), "{rule} {service}");
         }
+        named.sort_unstable();
+        named.dedup();
+        assert_eq!(known, named, "the table has what the rules name: run src/audit/data/build.py");
     }
 }

@@ -1,7 +1,7 @@
 //! One self-contained page, without a script: the summary, the worst paths drawn, then a block per rule that
 //! opens. What is shown is chosen by severity, with the means of CSS.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -145,7 +145,11 @@ fn blocks(audit: &Audit) -> Vec<(&'static str, Vec<Group<'_>>)> {
 fn block(rule: &str, groups: &[Group<'_>]) -> Markup {
     let worst = groups[0].first();
     let known = rules::find(rule);
-    let count: usize = groups.iter().map(|group| group.findings.len()).sum();
+    let findings = || groups.iter().flat_map(|group| &group.findings);
+    let count = findings().count();
+    let mut seen = BTreeSet::new();
+    let all = findings().flat_map(|f| f.compliance).copied();
+    let requirements: Vec<&str> = all.filter(|requirement| seen.insert(*requirement)).collect();
     html! {
         details class=(worst.severity.word()) {
             summary {
@@ -155,7 +159,7 @@ fn block(rule: &str, groups: &[Group<'_>]) -> Markup {
             @if let Some(rule) = known {
                 p { (rule.why) " " strong { "Fix: " } (rule.fix) " " a href=(rule.page) { "AWS" } "." }
             }
-            @if !worst.compliance.is_empty() { p.std { (worst.compliance.join(" · ")) } }
+            @if !requirements.is_empty() { p.std { (requirements.join(" · ")) } }
             @for group in groups { (cause(group)) }
         }
     }

@@ -31,6 +31,9 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
         if let Some(index) = index {
             result["ruleIndex"] = index.into();
         }
+        if !f.compliance.is_empty() {
+            result["properties"]["compliance"] = json!(f.compliance);
+        }
         if let Some(why) = &f.muted {
             result["suppressions"] = json!([{"kind": "external", "justification": why}]);
         }
