@@ -24,7 +24,7 @@ pub const RULES: &[Rule] = &[
         slug: "full-access-policy",
         severity: Severity::High,
         title: "A FullAccess policy of AWS is attached",
-        what: "An AWS managed policy whose name says FullAccess is attached to the role.",
+        what: "An AWS managed policy whose name says FullAccess is attached to the role. Critical where it gives all of IAM, Organizations or Identity Center, high where it gives all of a service that holds data, secrets, machines, code or names of the company, medium for services of one purpose, low where nothing can be changed.",
         why: "Such a policy allows every action of a service on every resource, far more than one workload needs, and AWS widens it over time.",
         fix: "Replace it with a policy that lists the actions and resources in use: --usage-from-aws with --write DIR proposes one (for a dump, --usage FILE with --write DIR).",
         page: LEAST_PRIVILEGE,
@@ -87,34 +87,31 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-/// Services whose full control reaches beyond their own resources.
-const SENSITIVE: &[&str] = &[
-    "iam",
-    "organizations",
-    "sso",
-    "sso-directory",
-    "identitystore",
-    "sts",
-    "kms",
-    "secretsmanager",
-    "ssm",
-    "s3",
-    "lambda",
-    "ec2",
-    "cloudformation",
-    "cloudtrail",
-    "dynamodb",
-    "rds",
-    "ecs",
-    "eks",
-    "glue",
-    "codebuild",
-    "sagemaker",
-    "account",
+/// Services whose full control is control of the account.
+const SOVEREIGN: [&str; 4] = ["iam", "organizations", "sso", "account"];
+
+/// Services whose full control reaches beyond their own resources. All others have one purpose: who controls
+/// `polly` or `sqs` as a whole has too much, and not the company's data, names or machines.
+const SENSITIVE: [&str; 4] = [
+    // Who may do what: identities, secrets, certificates, shares.
+    "acm-pca cognito-idp ds identitystore kms ram secretsmanager sso-directory sts workmail",
+    // The data that others keep there, and its copies.
+    "backup cassandra dynamodb elasticfilesystem es healthlake medical-imaging rds redshift s3 timestream",
+    // Machines, and code that runs with other roles.
+    "cloudformation codebuild codecommit codedeploy ec2 ecr ecs eks glue lambda sagemaker ssm",
+    // What everybody sees under the company's names, and what watches the account.
+    "cloudfront cloudtrail route53 route53domains",
 ];
 
-/// Services whose full control is control of the account.
-const SOVEREIGN: &[&str] = &["iam", "organizations", "sso", "account"];
+/// How bad it is to hold services as a whole.
+fn weight(services: &[String]) -> Severity {
+    let held = |known: &str| services.iter().any(|service| service == known);
+    match () {
+        () if SOVEREIGN.into_iter().any(held) => Severity::Critical,
+        () if SENSITIVE.iter().flat_map(|kind| kind.split(' ')).any(held) => Severity::High,
+        () => Severity::Medium,
+    }
+}
 
 fn full_access_policy(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let mut worst = None;
@@ -129,14 +126,8 @@ fn full_access_policy(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         let services = grants.as_deref().map(|grants| whole_services(cx, grants)).unwrap_or_default();
         let left: Vec<String> =
             services.iter().filter(|service| holds_whole(cx, view, service)).cloned().collect();
-        let named = |list: &[&str]| services.iter().any(|s| list.contains(&s.as_str()));
         let harmless = !services.is_empty() && services.iter().all(|service| only_reads(cx, service));
-        let severity = match (services.is_empty(), left.is_empty()) {
-            _ if harmless => Severity::Low,
-            (false, false) if named(SOVEREIGN) => Severity::Critical,
-            (false, false) => Severity::High,
-            _ => Severity::Medium,
-        };
+        let severity = if harmless { Severity::Low } else { weight(&left) };
         worst = worst.max(Some(severity));
         evidence.push(match (&grants, services.is_empty(), left.is_empty()) {
             (None, ..) => format!("policy {name} is attached; its document is not known"),
@@ -256,7 +247,6 @@ fn service_wildcard(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     }
     found.sort_by(|a, b| a.0.cmp(&b.0));
     let services: Vec<String> = found.iter().map(|(service, _)| service.clone()).collect();
-    let sensitive = services.iter().any(|s| SENSITIVE.contains(&s.as_str()));
     (!found.is_empty()).then(|| {
         let mut evidence: Vec<String> =
             found.iter().map(|(service, s)| s.evidence(&format!("{service}:*"))).collect();
@@ -265,7 +255,7 @@ fn service_wildcard(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             found.iter().map(|(service, s)| format!("{service}:* in {}", s.source.label())).collect();
         sources.dedup();
         Hit::new(sources.join(", "), evidence)
-            .severity(if sensitive { Severity::High } else { Severity::Medium })
+            .severity(weight(&services).min(Severity::High))
             .title(format!("All of {} on all resources", shorten(&services)))
     })
 }

@@ -114,7 +114,14 @@ fn what_is_no_data_alone() {
 #[test]
 fn names_of_policies_say_less_than_what_they_hold() {
     check("prices", World::of([t().aws("AWSPriceListServiceFullAccess")]), &["IAM101:low"], &["IAM102"]);
-    check("queues", World::of([t().aws("AmazonSQSFullAccess")]), &["IAM101:high", "IAM102"], &[]);
+    check("queues", World::of([t().aws("AmazonSQSFullAccess")]), &["IAM101:medium", "IAM102:medium"], &[]);
+    check("speech", World::of([t().aws("AmazonPollyFullAccess")]), &["IAM101:medium", "IAM102:medium"], &[]);
+    check("data", World::of([t().aws("AmazonS3FullAccess")]), &["IAM101:high", "IAM102:high"], &[]);
+    check("names", World::of([t().aws("AmazonRoute53FullAccess")]), &["IAM101:high", "IAM102:high"], &[]);
+    check("rights", World::of([t().aws("AWSOrganizationsFullAccess")]), &["IAM101:critical"], &[]);
+    // What a Deny leaves decides, not what the policy says.
+    let denied = t().aws("CloudWatchFullAccessV2").aws("IAMFullAccess").can(deny(&["iam:*"], &["*"]));
+    check("all of IAM denied", World::of([denied]), &["IAM101:medium"], &[]);
     check("of one service", World::of([t().aws("AWSAppSyncAdministrator")]), &["IAM106:medium"], &[]);
     check("of all", World::of([t().aws("PowerUserAccess")]), &["IAM106:high"], &[]);
 }
