@@ -11,7 +11,7 @@ use super::evaluate::Engine;
 use super::trust::{Admission, admissions};
 use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::effective::{Ceiling, Effective};
-use opsctl_iam::grant::{Grant, Sourced, condition_text};
+use opsctl_iam::grant::{Grant, Sourced, condition_text, shorten};
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Document, Selector};
 use opsctl_iam::time::Instant;
@@ -174,12 +174,7 @@ fn completed(before: &Account, after: &Account) -> Account {
 fn permissions(old: Option<&Effective>, new: &Effective) -> Vec<String> {
     let nothing = Vec::new();
     let (allowed, denied) = old.map_or((&nothing, &nothing), |old| (&old.allows, &old.denies));
-    let mut lines: Vec<String> = Vec::new();
-    for sourced in &new.allows {
-        if !covered(&sourced.grant, allowed) {
-            lines.push(format!("may {}", statement(sourced)));
-        }
-    }
+    let mut lines: Vec<String> = new.allows.iter().filter_map(|sourced| gained(sourced, allowed)).collect();
     // A Deny that is gone matters where there is something to deny.
     for sourced in denied.iter().filter(|deny| !covered(&deny.grant, &new.denies)) {
         let hits = |allow: &Sourced| meets(&allow.grant.actions, &sourced.grant.actions);
@@ -220,6 +215,19 @@ fn raised(was: &Ceiling, is: &Ceiling) -> Option<String> {
                 .or_else(|| lost().map(|lost| said("the boundary no longer denies:", lost)))
         }
     }
+}
+
+/// What of a statement is new: the actions, as they are written, that nothing before gives.
+fn gained(sourced: &Sourced, before: &[Sourced]) -> Option<String> {
+    if covered(&sourced.grant, before) {
+        return None;
+    }
+    let Selector::Only(patterns) = &sourced.grant.statement.actions else {
+        return Some(format!("new in {}", statement(sourced)));
+    };
+    let is_new = |pattern: &&String| !covered(&sourced.grant.only(pattern), before);
+    let new: Vec<String> = patterns.iter().filter(is_new).cloned().collect();
+    (!new.is_empty()).then(|| format!("new in {}", sourced.said_of(&shorten(&new))))
 }
 
 fn statement(sourced: &Sourced) -> String {
@@ -295,7 +303,7 @@ fn trust(was: Option<&Role>, role: &Role, now: Instant) -> Vec<String> {
         let who: Vec<String> = listed.map(|(_, value)| value.clone()).collect();
         let but = if a.negated { "everybody but " } else { "" };
         let condition = condition_text(&a.statement, a.restriction);
-        format!("may be assumed by {but}{}{condition}", opsctl_iam::grant::shorten(&who))
+        format!("may be assumed by {but}{}{condition}", shorten(&who))
     };
     new.iter().filter(|a| !is_old(a)).map(line).collect()
 }

@@ -71,6 +71,27 @@ impl Grant {
             && (named || other.actions.is_subset(&self.unlimited))
     }
 
+    /// The statement with one of its action patterns alone.
+    #[must_use]
+    pub fn only(&self, pattern: &str) -> Self {
+        let named = Catalogue::embedded().expand(pattern).into_iter().collect::<ActionSet>();
+        let within = |set: &ActionSet| {
+            let mut both = named.clone();
+            both.intersect(set);
+            Rc::new(both)
+        };
+        let statement = Statement {
+            actions: Selector::Only(vec![pattern.to_owned()]),
+            ..Statement::clone(&self.statement)
+        };
+        Self {
+            actions: within(&self.actions),
+            unlimited: within(&self.unlimited),
+            statement: Arc::new(statement),
+            ..self.clone()
+        }
+    }
+
     /// The statement as it reads for one caller; `None` when it cannot apply to it.
     pub fn of(&self, caller: Caller<'_>) -> Option<Self> {
         if !self.depends {
@@ -134,6 +155,11 @@ pub struct Sourced {
 impl Sourced {
     /// `policy X, statement 2: s3:* on *`, with the condition and its class.
     pub fn evidence(&self, action: &str) -> String {
+        self.said_of(&self.grant.pattern_for(action))
+    }
+
+    /// As [`Sourced::evidence`], of actions that are put into words already.
+    pub fn said_of(&self, actions: &str) -> String {
         let statement = &self.grant.statement;
         let resources = statement.resources.as_ref().map_or_else(String::new, |scope| match scope {
             Selector::Only(patterns) => format!(" on {}", shorten(patterns)),
@@ -141,10 +167,9 @@ impl Sourced {
         });
         let effect = if statement.allow { "" } else { "denies " };
         format!(
-            "{}, {}: {effect}{}{resources}{}",
+            "{}, {}: {effect}{actions}{resources}{}",
             self.source.label(),
             statement.label(self.grant.index),
-            self.grant.pattern_for(action),
             condition_text(statement, self.grant.restriction),
         )
     }

@@ -218,7 +218,10 @@ fn a_change_that_gives_more_is_told_and_one_that_does_not_is_not() {
     same(role("a").can(allow(&["s3:GetObject"], &["arn:aws:s3:::b/data/*"])));
     same(was().can(deny(&["s3:*"], &["*"])));
     same(role("a").can(allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"])).can(allow(&["s3:List*"], &[])));
-    more(was().can(allow(&["s3:PutObject"], &["arn:aws:s3:::b/*"])), "may inline policy inline-2");
+    more(was().can(allow(&["s3:PutObject"], &["arn:aws:s3:::b/*"])), "new in inline policy inline-2");
+    let beside = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"];
+    let what = "statement 1: s3:PutObject, s3:DeleteObject on arn:aws:s3:::b/*";
+    more(was().can(allow(&beside, &["arn:aws:s3:::b/*"])), what);
     more(role("a").can(allow(&["s3:GetObject"], &["arn:aws:s3:::*"])), "arn:aws:s3:::*");
     more(was().can(allow(&["made:Up"], &["arn:aws:s3:::b"])), "made:Up");
     more(was().trusts(trust_own_account()), "may be assumed by arn:aws:iam::111122223333:root");
