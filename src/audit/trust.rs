@@ -7,7 +7,7 @@ use super::account::{Role, account_of};
 use opsctl_iam::caller::in_time;
 use opsctl_iam::condition::{self, Operator, opposite};
 use opsctl_iam::pattern;
-use opsctl_iam::policy::{Condition, Statement};
+use opsctl_iam::policy::{Condition, Policy, Statement};
 use opsctl_iam::restriction::Restriction;
 use opsctl_iam::time::Instant;
 
@@ -83,8 +83,8 @@ impl<'a> Principal<'a> {
     }
 }
 
-/// One Allow statement of a trust policy that lets somebody in, less what the Deny statements beside it take
-/// away.
+/// One Allow statement of a trust policy, or of a resource's, that lets somebody in, less what the Deny
+/// statements beside it take away.
 #[derive(Clone, Debug)]
 pub struct Admission<'a> {
     /// With the conditions that a Deny imposes: "denied unless in the organization" is a condition on it.
@@ -102,12 +102,28 @@ pub const ASSUME: &[&str] = &["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:A
 /// The admissions of a role's trust policy as of a time. Empty when the document is malformed.
 pub fn admissions(role: &Role, now: Option<Instant>) -> Vec<Admission<'_>> {
     let Some(policy) = role.trust.policy() else { return Vec::new() };
-    let lets_in = |s: &Statement| s.allow && ASSUME.iter().any(|action| covers(s, action));
+    let of_both = |deny: &Statement, allow: &Statement| {
+        ASSUME.iter().filter(|action| covers(allow, action)).all(|action| covers(deny, action))
+    };
+    let mut found = let_in(policy, &[], now, of_both);
+    found.retain(|a| ASSUME.iter().any(|action| a.by(action)));
+    found
+}
+
+/// Whom the Allow statements of a policy let in as of a time, less what the Deny statements in it and in
+/// others take away. `reaches` says whether a Deny is about all that an Allow is about.
+pub fn let_in<'a>(
+    policy: &'a Policy,
+    others: &[&'a Policy],
+    now: Option<Instant>,
+    reaches: impl Fn(&Statement, &Statement) -> bool,
+) -> Vec<Admission<'a>> {
     let over =
         |s: &Statement| now.is_some_and(|now| s.conditions.iter().any(|c| in_time(c, now) == Some(false)));
-    let statements = || policy.statements.iter().map(|s| &**s);
-    let allowing = statements().enumerate().filter(|(_, s)| lets_in(s) && !over(s));
-    let denials: Vec<&Statement> = statements().filter(|s| !s.allow && !over(s)).collect();
+    let statements = |policy: &'a Policy| policy.statements.iter().map(|s| &**s);
+    let allowing = statements(policy).enumerate().filter(|(_, s)| s.allow && !over(s));
+    let all = std::iter::once(policy).chain(others.iter().copied());
+    let denials: Vec<&Statement> = all.flat_map(statements).filter(|s| !s.allow && !over(s)).collect();
     allowing
         .filter_map(|(index, statement)| {
             let mut admission = Admission {
@@ -122,7 +138,8 @@ pub fn admissions(role: &Role, now: Option<Instant>) -> Vec<Admission<'_>> {
                 .iter()
                 .filter(|c| fixes(c, &statement.conditions))
                 .for_each(|c| admission.narrow(c));
-            let stands = denials.iter().all(|deny| admission.less(deny)) && admission.fits_anybody();
+            let mut meant = denials.iter().filter(|deny| reaches(deny, statement));
+            let stands = meant.all(|deny| admission.less(deny)) && admission.fits_anybody();
             admission.restriction = condition::restriction(&admission.statement);
             stands.then_some(admission)
         })
@@ -189,11 +206,7 @@ impl<'a> Admission<'a> {
     /// Takes away what a Deny denies; whether anybody is left. A Deny under several conditions is read as
     /// none, except where its others are true of everybody.
     fn less(&mut self, deny: &'a Statement) -> bool {
-        let mine = ASSUME.iter().filter(|action| self.by(action));
         let Some(denied) = &deny.principals else { return true };
-        if !mine.into_iter().all(|action| covers(deny, action)) {
-            return true;
-        }
         let listed = named(deny);
         let everybody = !denied.negated && listed.contains(&Principal::Anyone);
         match deny.conditions.iter().filter(|c| !holds_for_people(c)).collect::<Vec<_>>().as_slice() {

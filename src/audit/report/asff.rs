@@ -10,7 +10,14 @@ use crate::audit::finding::{Finding, Severity};
 use crate::audit::rules;
 
 /// IAM is global; Security Hub wants the region that its findings are imported in, and this is where IAM is.
-const REGION: &str = "us-east-1";
+/// <https://docs.aws.amazon.com/general/latest/gr/iam-service.html>
+fn home(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "cn-north-1",
+        "aws-us-gov" => "us-gov-west-1",
+        _ => "us-east-1",
+    }
+}
 
 pub(super) fn render(audit: &Audit) -> String {
     let all = audit.findings.iter().chain(&audit.muted).map(|f| finding(audit, f));
@@ -23,12 +30,13 @@ pub(super) fn render(audit: &Audit) -> String {
 fn finding(audit: &Audit, f: &Finding) -> Value {
     let partition = f.resource.split(':').nth(1).unwrap_or("aws");
     let account = account_of(&f.resource).unwrap_or(&audit.account);
+    let home = home(partition);
     let at = audit.at.iso();
     let rule = rules::find(f.rule);
     json!({
         "SchemaVersion": "2018-10-08",
         "Id": format!("opsctl/{account}/{}", f.fingerprint),
-        "ProductArn": format!("arn:{partition}:securityhub:{REGION}:{account}:product/{account}/default"),
+        "ProductArn": format!("arn:{partition}:securityhub:{home}:{account}:product/{account}/default"),
         "ProductName": "opsctl",
         "GeneratorId": format!("opsctl/{}", f.rule),
         "AwsAccountId": account,
@@ -39,7 +47,7 @@ fn finding(audit: &Audit, f: &Finding) -> Value {
         "Description": cut(&f.evidence.join("\n"), 1_024),
         "Remediation": {"Recommendation": {"Text": cut(&f.fix, 512), "Url": rule.map(|rule| rule.page)}},
         "Resources": [
-            {"Type": kind(&f.resource), "Id": f.resource, "Partition": partition, "Region": REGION},
+            {"Type": kind(&f.resource), "Id": f.resource, "Partition": partition, "Region": home},
         ],
         "Compliance": {"Status": "FAILED", "RelatedRequirements": f.compliance},
         "Workflow": {"Status": if f.muted.is_some() { "SUPPRESSED" } else { "NEW" }},

@@ -58,11 +58,22 @@ fn title(word: &str) -> String {
 }
 
 /// As Security Hub names kinds of resources.
+/// <https://docs.aws.amazon.com/securityhub/latest/userguide/asff-resources.html>
 pub(super) fn kind(arn: &str) -> &'static str {
-    match arn {
-        _ if arn.contains(":role/") => "AwsIamRole",
-        _ if arn.contains(":user/") => "AwsIamUser",
-        _ if arn.contains(":policy/") => "AwsIamPolicy",
-        _ => "AwsAccount",
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let [_, _, service, _, _, resource] = parts.as_slice() else { return "AwsAccount" };
+    match (*service, resource.split(['/', ':']).next().unwrap_or_default()) {
+        ("iam", "role") => "AwsIamRole",
+        ("iam", "user") => "AwsIamUser",
+        ("iam", "group") => "AwsIamGroup",
+        ("iam", "policy") => "AwsIamPolicy",
+        ("iam", _) => "AwsAccount",
+        ("kms", "key") => "AwsKmsKey",
+        ("lambda", "function") => "AwsLambdaFunction",
+        ("s3", _) => "AwsS3Bucket",
+        ("secretsmanager", _) => "AwsSecretsManagerSecret",
+        ("sns", _) => "AwsSnsTopic",
+        ("sqs", _) => "AwsSqsQueue",
+        _ => "Other",
     }
 }

@@ -1,15 +1,13 @@
 //! 319, 320: who is let in by policies of resources, where they are given.
 
-use std::borrow::Cow;
-
 use super::rule::{Check, Context, Hit, Rule};
 use super::trust::{fixes_organization, foreign, identifies_account};
 use crate::audit::finding::Severity;
-use crate::audit::trust::{Admission, Principal, named};
+use crate::audit::trust::{Admission, Principal, let_in};
 use opsctl_iam::catalogue::Level;
-use opsctl_iam::condition;
 use opsctl_iam::grant::{condition_text, shorten};
-use opsctl_iam::policy::Statement;
+use opsctl_iam::pattern;
+use opsctl_iam::policy::{Document, Policy, Selector, Statement};
 
 const RESOURCES: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_identity-vs-resource.html";
@@ -41,26 +39,35 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// Keys that tell whose call it is, of some services only.
-const OWN_KEYS: [&str; 3] = ["kms:calleraccount", "s3:dataaccesspointaccount", "lambda:functionurlauthtype"];
+const OWN_KEYS: [&str; 2] = ["kms:calleraccount", "s3:dataaccesspointaccount"];
 
-/// The statements that let somebody in, of every resource, as those of a trust policy are seen.
+/// The statements that let somebody in, of every resource, less what the Deny statements beside them and in
+/// the organization's resource control policies take away.
 fn each<'a>(cx: &'a Context<'_>) -> impl Iterator<Item = (&'a str, Admission<'a>)> {
-    let policies = cx.account.surroundings.resource_policies.iter();
-    policies.flat_map(|(of, document)| {
-        let statements =
-            document.policy().into_iter().flat_map(|policy| policy.statements.iter().enumerate());
-        statements.filter(|(_, s)| s.allow && s.principals.is_some()).map(move |(index, s)| {
-            let statement: &Statement = s;
-            let admission = Admission {
-                statement: Cow::Borrowed(statement),
-                index,
-                principals: named(statement),
-                negated: statement.principals.as_ref().is_some_and(|p| p.negated),
-                restriction: condition::restriction(statement),
-            };
-            (of.as_str(), admission)
-        })
+    let around = &cx.account.surroundings;
+    let controls: Vec<&Policy> =
+        around.resource_control_policies.values().filter_map(Document::policy).collect();
+    around.resource_policies.iter().flat_map(move |(of, document)| {
+        let own = of.split(':').nth(4).is_none_or(|account| account.is_empty() || account == cx.account.id);
+        let controls = if own { controls.as_slice() } else { &[] };
+        let admissions =
+            document.policy().map(|policy| let_in(policy, controls, Some(cx.settings.now), reaches));
+        admissions.into_iter().flatten().map(move |admission| (of.as_str(), admission))
     })
+}
+
+/// Whether a Deny names all actions and resources of an Allow.
+fn reaches(deny: &Statement, allow: &Statement) -> bool {
+    let all = |mine: Option<&Selector>, theirs: Option<&Selector>, same: fn(&str, &str) -> bool| match (
+        mine, theirs,
+    ) {
+        (Some(Selector::Only(wider)), Some(Selector::Only(all))) => {
+            all.iter().all(|one| wider.iter().any(|wider| same(wider, one)))
+        }
+        _ => false,
+    };
+    all(Some(&deny.actions), Some(&allow.actions), pattern::matches_ignoring_case)
+        && all(deny.resources.as_ref(), allow.resources.as_ref(), pattern::matches)
 }
 
 fn line(a: &Admission<'_>, what: &str) -> String {
@@ -76,10 +83,16 @@ fn public(cx: &Context<'_>) -> Vec<Hit> {
         (a.negated || a.principals.contains(&Principal::Anyone)) && !told
     };
     let hit = |(of, a): (&str, Admission<'_>)| {
+        let by_url = a.statement.conditions_on("lambda:InvokedViaFunctionUrl").next().is_some();
         let changes = a.statement.actions.patterns().iter().flat_map(|p| cx.engine.expand(p).to_vec());
-        let writes =
-            |id| cx.catalogue.has_level(id, Level::Write) || cx.catalogue.has_level(id, Level::Permissions);
-        let severity = if changes.into_iter().any(writes) { Severity::Critical } else { Severity::High };
+        // A function's URL is there to be called, as a page is to be read.
+        let is_url = |id| cx.catalogue.name(id) == "lambda:InvokeFunctionUrl";
+        let writes = |id| {
+            !is_url(id)
+                && [Level::Write, Level::Permissions].iter().any(|&level| cx.catalogue.has_level(id, level))
+        };
+        let severity =
+            if !by_url && changes.into_iter().any(writes) { Severity::Critical } else { Severity::High };
         Hit::new(a.statement.label(a.index), vec![line(&a, "everybody")]).on(of).severity(severity)
     };
     each(cx).filter(|(_, a)| open(a)).map(hit).collect()

@@ -1,7 +1,8 @@
 //! Policies of resources and of the organization, where they are given.
 
+use opsctl::audit::report::{Format, Options, plain, render};
 use opsctl::audit::surroundings::Surroundings;
-use opsctl::audit::{Audit, Settings, Usage, audit, explain};
+use opsctl::audit::{Account, Audit, Settings, Severity, Usage, audit, explain};
 use opsctl_iam::decide::Decision;
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use super::world::*;
 
 const BUCKET: &str = "arn:aws:s3:::shared";
 
-fn audited(world: &World, around: Value) -> (Audit, opsctl::audit::Account) {
+fn audited(world: &World, around: Value) -> (Audit, Account) {
     let mut account = world.account();
     account.surround(Surroundings::from_value(around).expect("of this shape"));
     (audit(&account, &Usage::default(), &Settings::at(now())), account)
@@ -34,7 +35,7 @@ fn what_is_open_to_all_or_to_others_is_found() {
     assert_eq!(rules(lets("*".into())), ["IAM319"]);
     let open = audited(&world, on_bucket(lets("*".into()))).0;
     let found = open.findings.iter().find(|f| f.resource == BUCKET).expect("the bucket");
-    assert_eq!(found.compliance[..2], ["FSBP S3.2", "FSBP S3.3"]);
+    assert_eq!(found.compliance[..3], ["CIS AWS Foundations v7.0.0 2.21", "FSBP S3.2", "FSBP S3.3"]);
     assert!(found.compliance.contains(&"PCI DSS v3.2.1 7.2.1"), "{:?}", found.compliance);
     assert_eq!(rules(lets(json!({"AWS": "arn:aws:iam::999988887777:root"}))), ["IAM320"]);
     assert_eq!(rules(lets(json!({"AWS": role_arn("a")}))), [""; 0]);
@@ -46,6 +47,80 @@ fn what_is_open_to_all_or_to_others_is_found() {
         assert_eq!(rules(when(lets("*".into()), operator, key, value)), [""; 0], "{key}");
     }
     assert_eq!(rules(when(lets("*".into()), "StringLike", "aws:PrincipalOrgID", "o-*")), ["IAM319"]);
+    let one = "aws:PrincipalAccount";
+    assert_eq!(rules(when(lets("*".into()), "StringEquals", one, "999988887777")), ["IAM320"]);
+    assert_eq!(rules(when(lets("*".into()), "StringEquals", one, ACCOUNT)), [""; 0]);
+}
+
+#[test]
+fn what_a_deny_keeps_out_is_not_let_in() {
+    let world = World::of([role("a")]);
+    let outside = |on: &str, actions: &str| {
+        let all = json!({"Effect": "Deny", "Principal": "*", "Action": actions, "Resource": on});
+        when(all, "StringNotEqualsIfExists", "aws:PrincipalOrgID", "o-abcdefghij")
+    };
+    let rules = |deny: Option<Value>, control: Option<Value>| -> Vec<&'static str> {
+        let statements: Vec<Value> = [Some(lets("*".into())), deny].into_iter().flatten().collect();
+        let mut around = json!({"ResourcePolicies": {BUCKET: document(statements)}});
+        if let Some(control) = control {
+            around["ResourceControlPolicies"] = json!({"perimeter": document(control)});
+        }
+        let found = audited(&world, around).0.findings;
+        found.iter().filter(|f| f.resource == BUCKET).map(|f| f.rule).collect()
+    };
+    let objects = format!("{BUCKET}/*");
+    assert_eq!(rules(Some(outside(&objects, "s3:*")), None), [""; 0]);
+    assert_eq!(rules(None, Some(outside("*", "s3:*"))), [""; 0], "a resource control policy");
+    let but_services = when(outside("*", "s3:*"), "BoolIfExists", "aws:PrincipalIsAWSService", "false");
+    assert_eq!(rules(None, Some(but_services)), [""; 0], "as AWS writes them");
+    assert_eq!(rules(Some(outside(&format!("{BUCKET}/private/*"), "s3:*")), None), ["IAM319"], "only a part");
+    assert_eq!(rules(Some(outside(&objects, "s3:PutObject")), None), ["IAM319"], "another action");
+    assert_eq!(rules(None, Some(outside("*", "sqs:*"))), ["IAM319"], "another service");
+}
+
+#[test]
+fn every_kind_of_resource_has_its_requirements() {
+    let function = "arn:aws:lambda:eu-west-1:111122223333:function:f";
+    let url = json!({"Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunctionUrl", "Resource": function});
+    let around = json!({"ResourcePolicies": {
+        BUCKET: document(lets("*".into())),
+        function: document(when(url, "StringEquals", "lambda:FunctionUrlAuthType", "NONE")),
+    }});
+    let open = audited(&World::of([role("a").aws("AdministratorAccess")]), around).0;
+    let of = |arn: &str| {
+        open.findings
+            .iter()
+            .find(|f| f.rule == "IAM319" && f.resource == arn)
+            .unwrap_or_else(|| panic!("{arn}"))
+    };
+    assert_eq!(of(function).severity, Severity::High, "a URL that everybody calls");
+    assert!(of(function).compliance.contains(&"FSBP Lambda.1"));
+    let options = Options { location: "opsctl.toml", fail_on: None, paint: plain };
+    let page = render(&open, Format::Html, options);
+    assert!(page.contains("FSBP S3.2 · FSBP S3.3") && page.contains("FSBP Lambda.1"), "those of both");
+    let sarif = render(&open, Format::Sarif, options);
+    assert!(sarif.contains(r#""FSBP Lambda.1""#) && sarif.contains(r#""FSBP S3.2""#));
+    let hub: Value = serde_json::from_str(&render(&open, Format::Asff, options)).expect("JSON");
+    let kinds: Vec<&str> =
+        hub.as_array().into_iter().flatten().filter_map(|f| f["Resources"][0]["Type"].as_str()).collect();
+    assert!(
+        ["AwsS3Bucket", "AwsLambdaFunction", "AwsIamRole"].iter().all(|kind| kinds.contains(kind)),
+        "{kinds:?}"
+    );
+}
+
+#[test]
+fn security_hub_is_where_iam_of_the_partition_is() {
+    let json = String::from_utf8(World::of([role("a").aws("AdministratorAccess")]).json()).expect("text");
+    let account = Account::from_json(json.replace("arn:aws:", "arn:aws-us-gov:").as_bytes()).expect("a dump");
+    let audit = audit(&account, &Usage::default(), &Settings::at(now()));
+    let options = Options { location: "opsctl.toml", fail_on: None, paint: plain };
+    let hub: Value = serde_json::from_str(&render(&audit, Format::Asff, options)).expect("JSON");
+    let product = "arn:aws-us-gov:securityhub:us-gov-west-1:111122223333:product/111122223333/default";
+    assert_eq!(
+        (&hub[0]["ProductArn"], &hub[0]["Resources"][0]["Region"]),
+        (&product.into(), &"us-gov-west-1".into())
+    );
 }
 
 #[test]
