@@ -1,8 +1,8 @@
 //! What an audit costs: CPU seconds and peak memory, by number of roles, and of one enormous policy.
 //!
 //! `cargo bench --no-default-features --bench audit`. Each size runs in a process of its own that reads the
-//! dump from a file, as `opsctl audit-iam --input` does, and writes both the report for people and the JSON; CPU
-//! time and peak memory are the kernel's own (Linux). The time counts from the last byte read.
+//! dump from a file, as `opsctl audit-iam --input` does, and writes both the report for people and the JSON;
+//! CPU time and peak memory are the kernel's own (Linux). The time counts from the last byte read.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 

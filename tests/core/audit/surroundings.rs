@@ -81,7 +81,8 @@ fn what_a_deny_keeps_out_is_not_let_in() {
 #[test]
 fn every_kind_of_resource_has_its_requirements() {
     let function = "arn:aws:lambda:eu-west-1:111122223333:function:f";
-    let url = json!({"Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunctionUrl", "Resource": function});
+    let call = "lambda:InvokeFunctionUrl";
+    let url = json!({"Effect": "Allow", "Principal": "*", "Action": call, "Resource": function});
     let around = json!({"ResourcePolicies": {
         BUCKET: document(lets("*".into())),
         function: document(when(url, "StringEquals", "lambda:FunctionUrlAuthType", "NONE")),
