@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::{FieldChange, Needs};
+use super::id::{ResourceId, Scope};
 
 /// Values by their keys.
 pub type Tags = BTreeMap<String, String>;
@@ -61,6 +62,12 @@ pub fn differences(want: &Tags, seen: &Tags) -> Vec<FieldChange> {
         changes.push(change(KEYS_TAG, put, list.as_ref()));
     }
     changes
+}
+
+/// That a resource was made as another one of this project than it is now.
+pub fn made_as(before: &str, id: &ResourceId) -> Option<FieldChange> {
+    let (path, to) = (format!("{PATH}{}", Scope::RESOURCE_TAG), id.to_string());
+    (before != to).then(|| FieldChange { path, from: before.to_owned(), to, needs: Needs::Update })
 }
 
 /// The key of the tag that a change is of; `None` for a change of something else.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::events::ms;
 use super::{Cause, Event, OpCx, Registry, RunContext, RunResult, StepResult};
 use crate::aws::{LeaseLost, OpError, PollPace};
-use crate::domain::{ResourceId, tags};
+use crate::domain::{ResourceId, Scope, tags};
 use crate::plan::{Op, Plan, Step, StepId, Verb};
 
 /// How the run ended, step by step.
@@ -173,7 +173,10 @@ async fn perform<'a>(
             driver.adopt(&cx, &step.physical).await?;
         }
         if !tags.is_empty() {
-            let put = cx.user_tags();
+            let mut put = cx.user_tags();
+            if tags.contains(&Scope::RESOURCE_TAG) {
+                put.insert(Scope::RESOURCE_TAG.to_owned(), step.target.to_string());
+            }
             // Without tags there is no list of them either.
             let listed = tags.iter().copied().chain([tags::KEYS_TAG]);
             let gone: BTreeSet<String> =

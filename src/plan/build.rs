@@ -257,7 +257,7 @@ impl<'a> Planner<'a> {
         if self.is_spoiled(node, seen) {
             return Decision::Keep;
         }
-        changes.extend(self.want.tags_differ(seen));
+        changes.extend(self.want.tags_differ(&node.id, seen));
         changes.extend(of_status(status));
         self.by_changes(node, owner, changes, decided)
     }
@@ -266,7 +266,7 @@ impl<'a> Planner<'a> {
     fn present(&mut self, node: &Node) -> Result<&'a AnySeen, Decision> {
         match self.observed(&node.id) {
             Observation::Present(seen) => Ok(seen),
-            Observation::Absent => Err(Decision::Create(self.why_new(node))),
+            Observation::Absent => Err(self.absent(node)),
             Observation::Taken(what) => {
                 let (words, name) = (node.id.kind.words(), &node.physical);
                 let text = format!("{words} `{name}` cannot be made: {what} is somebody else's");
@@ -279,6 +279,21 @@ impl<'a> Planner<'a> {
                 Err(Decision::Keep)
             }
         }
+    }
+
+    fn absent(&mut self, node: &Node) -> Decision {
+        let Some(there) = renamed::but_for_capitals(node, self.have) else {
+            return Decision::Create(self.why_new(node));
+        };
+        let (words, name, other) = (node.id.kind.words(), &node.physical, &there.physical);
+        let text = format!("{words} `{other}` is there, and to AWS `{name}` is the same name");
+        self.problem(
+            codes::SAME_NAME,
+            &node.id,
+            text,
+            "write its capitals as they are, or take another name",
+        );
+        Decision::Keep
     }
 
     /// The change of owner that makes a resource ours; `None`, and a problem: it may not become that.

@@ -201,7 +201,7 @@ impl Reasons<'_> {
         // What a fingerprinted resource of ours is made of is in its name.
         let in_name = kind.fingerprinted() && owner == Owner::Ours;
         let mut changes = if in_name { node.spec.lost(seen) } else { node.spec.diff(seen) };
-        changes.extend(self.want.tags_differ(seen));
+        changes.extend(self.want.tags_differ(&node.id, seen));
         let must = changes.iter().map(|c| c.needs).max();
         let differs = must.is_some() || phase == Phase::Busy || !owner.is_managed();
         let lost = !differs && seen.output_is_gone() && self.is_read(id);

@@ -11,3 +11,10 @@ pub(super) fn before<'h>(node: &Node, have: &'h Observed) -> Option<&'h Leftover
         seen.is_some_and(|seen| seen.made_as() == Some(&id))
     })
 }
+
+/// What is there, is not wanted, and has the node's name but for its capitals, which SageMaker does not
+/// distinguish (<https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html>).
+pub(super) fn but_for_capitals<'h>(node: &Node, have: &'h Observed) -> Option<&'h Leftover> {
+    let is_of_kind = |leftover: &&Leftover| leftover.id.kind == node.id.kind;
+    have.leftovers.iter().filter(is_of_kind).find(|left| left.physical.eq_ignore_ascii_case(&node.physical))
+}

@@ -144,17 +144,23 @@ fn arns(cx: &OpCx<'_>, resource: &str) -> Vec<String> {
     arns
 }
 
-/// Names, in small letters, of what has this project's tags, is not called as its resources are, and is not
+/// Names, in small letters, of what has this project's tags, is not called as its resources are, and may not be
 /// wanted: what had its name from the config ([`crate::desired::Draft::physical`]). ARNs do not tell its
-/// capitals.
+/// capitals, so [`is_left`] decides.
 pub async fn tagged(cx: &OpCx<'_>, kind: KindName, path: &str) -> OpResult<BTreeSet<String>> {
     let arns = super::tagged::tagged(cx, &format!("sagemaker:{path}")).await?;
     let start = format!(":{path}/");
     let names = arns.iter().filter_map(|arn| arn.split_once(&start)).map(|(_, name)| name.to_lowercase());
-    let is_left = |name: &String| {
-        !cx.may_be_ours(name) && cx.wanted(kind).all(|wanted| !wanted.eq_ignore_ascii_case(name))
-    };
-    Ok(names.filter(is_left).collect())
+    Ok(names.filter(|name| !cx.may_be_ours(name) && is_unwanted(cx, kind, name)).collect())
+}
+
+fn is_unwanted(cx: &OpCx<'_>, kind: KindName, name: &str) -> bool {
+    cx.wanted(kind).all(|wanted| wanted != name)
+}
+
+/// Whether a name is one of those found by tags, and not wanted in these very capitals.
+pub fn is_left(cx: &OpCx<'_>, kind: KindName, tagged: &BTreeSet<String>, name: &str) -> bool {
+    tagged.contains(&name.to_ascii_lowercase()) && is_unwanted(cx, kind, name)
 }
 
 /// Lists a SageMaker resource by the prefix of our names, in as many pages as there are.

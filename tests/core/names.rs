@@ -85,3 +85,10 @@ fn another_name_is_another_resource_beside_the_one_before() {
     let said = shown(&account.deploy(&named("", "", ""), PRUNE));
     assert!(said.contains(&format!("name: Dog-Breeds -> {prefix}numbers")), "{said}");
 }
+
+#[test]
+fn other_capitals_are_the_same_name_to_aws() {
+    let account = Account::with(&named("Dog-Breeds", "", ""));
+    let problems = account.refused(&named("DOG-breeds", "", ""), PRUNE).join("\n");
+    assert!(problems.contains("C131") && problems.contains("`Dog-Breeds` is there"), "{problems}");
+}

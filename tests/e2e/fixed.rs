@@ -27,6 +27,20 @@ async fn what_has_a_name_of_its_own_is_found_again() {
     let sagemaker = &fixed.world.aws.sagemaker;
     sagemaker.describe_endpoint().endpoint_name("Numbers-Of-2026").send().await.expect("it is there");
 
+    // Other capitals are the same name to AWS, and this one is not what the config says.
+    let capitals = Project::edited(&sandbox, |text| named(text).replace("\"Lab\"", "\"LAB\"")).await;
+    let refused = capitals.plan(DEPLOY).await.expect_err("AWS would refuse it halfway");
+    assert!(refused.contains("C131") && refused.contains("`Lab` is there"), "{refused}");
+
+    // A section of another name keeps the resource, which says from now on what it is.
+    let moved =
+        Project::edited(&sandbox, |text| named(text).replace("[notebook.lab]", "[notebook.workshop]")).await;
+    let plan = moved.plan(DEPLOY).await.expect("it can be planned");
+    let notebook = plan.steps.iter().find(|step| step.physical == "Lab").expect("its tag changes");
+    assert_eq!(notebook.why, ["tags.opsctl:resource: notebook/lab -> notebook/workshop"]);
+    moved.succeed(DEPLOY).await;
+    assert_eq!(moved.steps(DEPLOY).await, Vec::<String>::new(), "nothing is left to do");
+
     // The names leave the config: what has them is left, known by its tags, and goes when it is pruned.
     let plain = Project::open(&sandbox).await;
     let plan = plain.plan(DEPLOY).await.expect("it can be planned");

@@ -33,7 +33,7 @@ impl Driver for Endpoint {
                 action::sagemaker::ListEndpoints,
                 endpoints,
                 endpoint_name,
-                |name: &str| tagged.contains(&name.to_ascii_lowercase())
+                |name: &str| sagemaker::is_left(cx, KindName::Endpoint, &tagged, name)
             ));
         }
         Ok(found)

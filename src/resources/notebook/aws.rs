@@ -54,7 +54,7 @@ impl Driver for Notebook {
                 action::sagemaker::ListNotebookInstances,
                 notebook_instances,
                 notebook_instance_name,
-                |name: &str| tagged.contains(&name.to_ascii_lowercase())
+                |name: &str| sagemaker::is_left(cx, KindName::Notebook, &tagged, name)
             ));
         }
         for script in scripts {
