@@ -191,7 +191,7 @@ fn finding(rule: &Rule, hit: Hit, view: &RoleView<'_>, settings: &Settings) -> F
     if view.kind == RoleKind::IdentityCenter {
         finding.fix =
             format!("Change the permission set of Identity Center that made the role. {}", finding.fix);
-        // Mended elsewhere, so shown apart.
+        // Fixed elsewhere, so shown apart.
         finding.cause.push_str(" (Identity Center)");
     }
     if rule.family() == Family::Permissions && settings.is_break_glass(view.role) {

@@ -178,7 +178,7 @@ fn the_message_is_the_error_of_the_script_itself() {
             std::fs::write(ml.join("failure"), failure).unwrap();
         }
         let root = root.path().display();
-        // As it is called, by a supervisor that goes on whatever fails.
+        // As it is called, by a supervisor that continues whatever fails.
         let said = bash(&["-s"], &format!("export OPSCTL_ROOT='{root}'\n{whole}\nset +e\nmessage {code}\n"));
         assert_eq!(said, format!("run train.py: {message}"), "{log}");
     }

@@ -303,12 +303,12 @@ fn exit_codes_follow_findings_baseline_and_gaps() {
     world.write("known.toml", &text);
     let known = run(&["--baseline", "known.toml", "--fail-on", "low", "-o", "json"]).ended(10).json();
     assert_eq!((&known["summary"]["new"], &known["format"]), (&json!(0), &json!(1)));
-    // The unreadable policy is mended, and the administrator's is gone.
-    let mended = world
+    // The unreadable policy is fixed, and the administrator's is gone.
+    let fixed = world
         .read("dump.json")
         .replace("%7Bnonsense", "%7B%22Statement%22%3A%5B%5D%7D")
         .replace("iam:*", "iam:ListRoles");
-    world.write("dump.json", &mended);
+    world.write("dump.json", &fixed);
     let fixed = run(&["--baseline", "known.toml", "--fail-on", "low", "-o", "json"]).ended(0).json();
     assert!(fixed["fixed"].as_array().is_some_and(|fixed| !fixed.is_empty()), "{fixed}");
     for form in ["human", "json", "sarif", "junit", "markdown", "github"] {

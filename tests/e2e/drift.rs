@@ -1,5 +1,5 @@
 //! What opsctl owns it owns whole: what others hang on it, switch off or take away is seen by the plan and
-//! mended.
+//! put right.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -97,7 +97,7 @@ async fn a_lifecycle_rule_of_ours_that_does_more_is_put_back() {
 /// By hand in the console: an inline policy, a suspended target with another policy, reserved concurrency, a
 /// variable.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_others_hang_on_ours_is_seen_and_mended() {
+async fn what_others_hang_on_ours_is_seen_and_put_right() {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
     let project = Project::open(&sandbox).await;
@@ -198,7 +198,7 @@ async fn schedule_and_scale_out_only(aws: &Clients) {
     call.target_tracking_scaling_policy_configuration(one_way).send().await.expect("put");
 }
 
-/// The notebook without its script, which stops it: it runs, and is billed, for ever.
+/// The notebook without its script, which stops it: it runs, and is billed, forever.
 async fn take_the_script_off(sandbox: &opsctl_sandbox::Sandbox, aws: &Clients) {
     aws.sagemaker.stop_notebook_instance().notebook_instance_name(NOTEBOOK).send().await.expect("stopped");
     sandbox.state().clock.advance(Duration::from_secs(600));

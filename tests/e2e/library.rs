@@ -77,7 +77,7 @@ async fn a_program_deploys_scales_and_destroys_without_a_terminal() {
     carry_out(&session, &Intent::scale(&session, &[], to).expect("the config scales it")).await;
     assert_eq!(scaling(&session).await, (2, 8));
 
-    // Somebody else is at it: nothing is begun, and the lease stays theirs.
+    // Somebody else holds the lease: nothing is begun, and the lease stays theirs.
     let theirs = LeaseHolder { user: "ann".into(), ..LeaseHolder::default() };
     let held =
         lease::acquire(&session.context, session.bucket(), &theirs, lease::LeaseTiming::default()).await;

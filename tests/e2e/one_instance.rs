@@ -189,7 +189,7 @@ async fn a_file_that_was_spoiled_is_named_and_holds_nothing_up() {
     sandbox.stop().await;
 }
 
-/// Failed once, and said once: the next run begins anew.
+/// Failed once, and said once: the next run begins again.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_ends_without_a_result_has_failed() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -296,7 +296,7 @@ async fn whatever_changes_is_trained_from_nothing_and_the_same_recipe_resumes() 
         try_leaf(sandbox, &original, file, OtherWeights, base).await;
     }
 
-    // The same recipe: a job that failed is made again under its name, and goes on from its checkpoint.
+    // The same recipe: a job that failed is made again under its name, and resumes from its checkpoint.
     let mut document = original.clone();
     document.set(&KeyPath::of(["training", "cloud", "environment", "WORD"]), json!("stumble"));
     let project = Project::of(sandbox, &document).await;
@@ -309,5 +309,5 @@ async fn whatever_changes_is_trained_from_nothing_and_the_same_recipe_resumes() 
     let again = Project::of(sandbox, &document).await;
     again.succeed(DEPLOY).await;
     let (_, history) = &weights(&again).await[0];
-    assert_eq!(history.as_array().map(Vec::len), Some(2), "it began anew: {history}");
+    assert_eq!(history.as_array().map(Vec::len), Some(2), "it began again: {history}");
 }

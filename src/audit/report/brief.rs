@@ -22,7 +22,7 @@ fn shown(severity: Severity) -> usize {
     }
 }
 
-/// Where a rule stands among those as bad: what is dangerous and idle is mended first, then what others can
+/// Where a rule stands among those as bad: what is dangerous and idle is fixed first, then what others can
 /// use.
 fn rank(rule: &str) -> u8 {
     match rule {

@@ -250,7 +250,7 @@ impl ObservedJob {
         begun.checked_sub(self.ended?)
     }
 
-    /// The result is written last, so it decides; without one, a living instance is still at it.
+    /// The result is written last, so it decides; without one, a living instance is still running it.
     fn status(&self) -> Status {
         let failed = |reason: String| Status::new("Failed", Phase::Failed).because(Some(reason));
         match (&self.outcome, &self.instance) {

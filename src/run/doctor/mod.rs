@@ -97,7 +97,7 @@ pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
 }
 
 /// So long a look may take before a deploy: what has not been answered by then is unknown, and the deploy
-/// goes on without it.
+/// continues without it.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What certainly keeps a plan from succeeding: a quota below what one of its resources needs, an image that

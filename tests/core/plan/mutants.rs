@@ -16,15 +16,15 @@ use super::world::{Account, DEPLOY, DESTROY, PRUNE};
 /// A plan that is not the one that was made, and how it came about.
 type Mutant = (String, Plan);
 
-/// The plan with its steps in this order, numbered anew.
+/// The plan with its steps in this order, numbered again.
 fn renumbered(plan: &Plan, steps: Vec<Step>) -> Plan {
     let number: BTreeMap<usize, usize> = steps.iter().enumerate().map(|(new, s)| (s.id, new)).collect();
-    let anew = |(new, mut step): (usize, Step)| {
+    let numbered = |(new, mut step): (usize, Step)| {
         step.id = new;
         step.after = step.after.iter().filter_map(|a| number.get(a).copied()).collect();
         step
     };
-    Plan { steps: steps.into_iter().enumerate().map(anew).collect(), ..plan.clone() }
+    Plan { steps: steps.into_iter().enumerate().map(numbered).collect(), ..plan.clone() }
 }
 
 type Key<'a> = (&'a ResourceId, &'static str);

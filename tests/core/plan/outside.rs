@@ -96,7 +96,7 @@ fn an_archive_in_s3_is_read_where_it_is_and_known_by_its_etag() {
     let plan = account.deploy(&wanted(folder.path(), REMOTE, object("e2")), DEPLOY);
     let text = shown(&plan);
     assert!(text.contains("+ model/dogs") && text.contains("artifact: e1 -> e2"), "{text}");
-    // With code it is packed anew, into the project's own bucket.
+    // With code it is packed again, into the project's own bucket.
     let with_code = REMOTE.replace("model = \"weights\"", "model = \"weights\"\ncode = \"code\"");
     let want = wanted(folder.path(), &with_code, object("e2"));
     let url = model(&want).data_url("m").unwrap();

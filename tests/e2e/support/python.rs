@@ -25,7 +25,7 @@ pub fn bin() -> &'static Path {
 pub fn environment(requirements: &str) -> PathBuf {
     let key = blake3::hash(requirements.as_bytes()).to_hex();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("e2e-venv-{}", &key[..10]));
-    // Another test run may be at it too; the lock ends with the file.
+    // Another test run may do the same; the lock ends with the file.
     let lock = File::create(folder.with_extension("lock")).expect("the build folder is writable");
     lock.lock().expect("files can be locked");
     let ready = folder.join("ready");
