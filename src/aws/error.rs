@@ -462,6 +462,8 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
         (_, c) if c.contains("LimitExceeded") || c.ends_with("QuotaExceeded") => Quota,
         (_, "ResourceConflictException" | "DeleteConflict" | "IncorrectInstanceState") => Conflict,
         (_, "UnknownOperationException" | "InvalidAction" | "NotImplemented") => NotOffered,
+        // The sandbox's own, and no outage of a service: it says what is full.
+        (_, "SandboxDiskFull") => Local,
         (_, c) if c.contains("Validation") || c.starts_with("Invalid") || c.starts_with("Malformed") => {
             Invalid
         }
@@ -480,5 +482,17 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
             500.. => Unavailable,
             _ => Unexpected,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_outage() {
+        let message = "the sandbox cannot write: No space left on device";
+        assert_eq!(classify("s3", "SandboxDiskFull", message, 507), OpErrorKind::Local);
+        assert_eq!(classify("s3", "InternalError", "", 500), OpErrorKind::Unavailable);
     }
 }

@@ -166,7 +166,7 @@ pub async fn run_plan(
     if asks && !gated.plan.is_empty() && !consents(session, intent.mode, &gated.plan, ui).await? {
         return Ok(Exit::Done);
     }
-    if session.is_sandbox {
+    if session.is_sandbox() {
         sandbox::can_run(session, &gated.plan).await?;
     }
     // It also says whom a run waits for that has no lease yet.
@@ -222,6 +222,12 @@ async fn consents(session: &Session, mode: Mode, plan: &Plan, ui: &Ui) -> Result
     let scope = &session.context.scope;
     let of = format!("{} / {}", scope.project, scope.environment);
     let number = |verb: Verb| plan.steps.iter().filter(|step| step.op.verb() == verb).count();
+    let lost: Vec<String> = plan
+        .steps
+        .iter()
+        .filter_map(|step| Some(format!(", {} with {}", step.target, step.takes_along(&session.kinds)?)))
+        .collect();
+    let lost = lost.concat();
     if !mode.destroys() {
         let words = [
             (Verb::Create, "create", "creates"),
@@ -236,7 +242,7 @@ async fn consents(session: &Session, mode: Mode, plan: &Plan, ui: &Ui) -> Result
         });
         let some = some.collect::<Vec<_>>().join(", ");
         return confirm(
-            &format!("{some} for {of} in {}: go ahead?", session.place),
+            &format!("{some} for {of} in {}{lost}: go ahead?", session.place),
             &session.context.cancel,
             ui,
         )
@@ -255,9 +261,10 @@ async fn consents(session: &Session, mode: Mode, plan: &Plan, ui: &Ui) -> Result
     let with = if goes.is_empty() { String::new() } else { format!(", with {goes}") };
     let n = plan.steps.len();
     let resources = if n == 1 { "resource" } else { "resources" };
-    let question = format!("Delete {n} {resources} of {of} in {}{with}?", session.place);
+    let question = format!("Delete {n} {resources} of {of} in {}{with}{lost}?", session.place);
     // What others may live on is not deleted by a slip of a finger.
-    let typed = (scope.environment != DEFAULT_ENVIRONMENT && !goes.is_empty()).then(|| of.replace(' ', ""));
+    let is_precious = !goes.is_empty() || !lost.is_empty();
+    let typed = (scope.environment != DEFAULT_ENVIRONMENT && is_precious).then(|| of.replace(' ', ""));
     let consent = ui.confirm_by(&question, typed.as_deref(), &session.context.cancel).await;
     consent.ok_or_else(nobody_to_ask)
 }
@@ -311,7 +318,7 @@ pub fn print_cost(session: &Session, intent: &Intent, plan: &Plan, have: &Observ
 
 /// A plan with what it costs.
 pub fn plan_json(session: &Session, intent: &Intent, plan: &Plan, have: &Observed) -> Value {
-    let mut document = render::json(plan, &session.place);
+    let mut document = render::json(plan, &session.kinds, &session.place);
     document["cost"] = crate::report::cost::json(&run::cost(session, intent, plan, have));
     let unread = have.unread.iter().map(|(id, why, _)| json!({ "target": id, "reason": why }));
     document["unread"] = unread.collect();
@@ -345,7 +352,9 @@ pub fn print_left(want: &Desired, have: &Observed, ui: &Ui) {
 pub fn start_display(events: Option<UnboundedReceiver<Event>>, session: &Session, ui: &Ui) -> JoinHandle<()> {
     let out = ui.clone();
     let reader: Box<dyn live::Reader> = if ui.json() {
-        Box::new(Ndjson::new(Box::new(move |line| out.out(&format!("{line}\n")))))
+        let hints = ui.clone();
+        let suggest = Box::new(move |text: &str| hints.suggest(text));
+        Box::new(Ndjson::new(Box::new(move |line| out.out(&format!("{line}\n"))), suggest))
     } else {
         let began = Instant::now();
         let look = Look {

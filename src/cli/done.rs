@@ -11,7 +11,7 @@ use crate::plan::{Mode, Op};
 use crate::report::cost;
 use crate::report::overview::summary;
 use crate::run::overview::{Overview, Row};
-use crate::run::{Done, Intent, Session, Verified, help_of_unverified, logs, unverified};
+use crate::run::{Done, Intent, Session, Unverified, Verified, logs};
 
 /// Prints the summary, and returns the exit code.
 pub async fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) -> Exit {
@@ -42,7 +42,7 @@ fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
             None if error.kind == OpErrorKind::Quota => {
                 let service = error.action.split(':').next().unwrap_or_default();
                 let page = console::quotas(service, &session.context.scope.region);
-                let page = page.filter(|_| session.is_aws).map(|page| format!(" Its page: {page}"));
+                let page = page.filter(|_| session.is_aws()).map(|page| format!(" Its page: {page}"));
                 format!("{}{}", help_of(code), page.unwrap_or_default())
             }
             None => help_of(code).to_owned(),
@@ -54,12 +54,12 @@ fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
     if let Some(lost) = &done.outcome.lost {
         ui.error(codes::LEASE_LOST, &lost.to_string(), help_of(codes::LEASE_LOST));
         // Who has the lease now may want something else, and never look at it.
-        let running = stopped::running(session, &done.plan, &done.outcome);
+        let running = stopped::running(done);
         if !running.is_empty() {
             ui.err(running.trim_end());
         }
     } else if done.is_stopped() {
-        ui.err(&stopped::summary(session, &done.plan, &done.outcome));
+        ui.err(&stopped::summary(done));
     }
     match &done.verified {
         Verified::Unlike(differences) => {
@@ -68,9 +68,13 @@ fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
                 ui.error(codes::FAILED, &text, "run the same command again");
             }
         }
-        Verified::Unread(why) if why.is_of_a_stop(&session.context) => ui.err(&unverified(why)),
         Verified::Unread(why) => {
-            ui.error(codes::NOT_VERIFIED, &unverified(why), &help_of_unverified(why));
+            let Unverified { code, message, help } = Unverified::of(why, &session.context);
+            match why.is_of_a_stop(&session.context) {
+                // It is no failure.
+                true => ui.err(&format!("{message}; {help}")),
+                false => ui.error(code, &message, &help),
+            }
         }
         // Only what was verified is said.
         Verified::AsWanted if intent.mode.destroys() && done.outcome.result() == RunResult::Ok => {

@@ -15,6 +15,10 @@ use crate::run::OpenError;
 const LATER: [Code; 5] =
     [codes::THROTTLED, codes::NO_GOOD_ANSWER, codes::NETWORK, codes::TIMED_OUT, codes::CONFLICT];
 
+/// The help of what was interrupted: what continues is in the message, and the code's explanation would
+/// contradict one that says that there is nothing.
+const AGAIN: &str = "run the same command again";
+
 /// Everything that ends a command early.
 #[derive(Debug)]
 pub enum Failure {
@@ -114,10 +118,7 @@ impl Failure {
                 self.tell(ui, codes::TIMED_OUT, &message, help);
             }
             Self::Stopped(_, told) if ui.json() => {
-                let message = format!("interrupted.{}", more(*told));
-                // What is said of it is more than the code says of all.
-                let help = told.map_or(help_of(codes::INTERRUPTED), |_| "run the same command again");
-                self.tell(ui, codes::INTERRUPTED, &message, help);
+                self.tell(ui, codes::INTERRUPTED, &format!("interrupted.{}", more(*told)), AGAIN);
             }
             // Whoever has stopped it knows what happened; and for some commands it is the way to end.
             Self::Stopped(_, None) => {}
@@ -126,7 +127,8 @@ impl Failure {
                 ui.err(&error.to_string());
             }
             Self::Op(error) | Self::Unread(error) => {
-                self.tell(ui, error.code(), &error.to_string(), help_of(error.code()))
+                let help = if error.kind == OpErrorKind::Cancelled { AGAIN } else { help_of(error.code()) };
+                self.tell(ui, error.code(), &error.to_string(), help);
             }
             Self::Message { code, message, help, .. } => self.tell(ui, *code, message, help),
         }
@@ -187,7 +189,7 @@ impl From<OpenError> for Failure {
 }
 
 fn error_json(ui: &Ui, code: Code, message: &str, help: &str, retryable: bool) -> serde_json::Value {
-    let help = ui.suggest(help);
+    let (message, help) = (ui.suggest(message), ui.suggest(help));
     json!({
         // Also a line of the events of a command that had begun to write them.
         "event": "error",

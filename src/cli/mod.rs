@@ -240,9 +240,10 @@ fn supervise(watch: &Runtime, runtime: &Runtime, cli: Cli, ui: Ui, env: Environm
             tokio::select! {
                 biased;
                 ended = commands::run(&cli.command, &cli.global, &ui, &env) => match ended {
-                    // What was cut off in the middle of a look ends like what was cut off around it.
+                    // What was cut off in the middle of a look, or of one request, ends like what was cut off
+                    // around it.
                     Err(Failure::Op(error) | Failure::Unread(error))
-                        if !env.cancel.is_committed() && env.cancel.caused(&error) =>
+                        if env.cancel.caused(&error) && (error.unanswered || !env.cancel.is_committed()) =>
                     {
                         Err(say(env.cancel.cause().unwrap_or(Cause::Interrupt)))
                     }

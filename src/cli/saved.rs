@@ -1,4 +1,5 @@
-//! Saved plans: the fingerprint decides whether a plan still holds; its steps are for the reader.
+//! Plans that `plan --out` has saved: the fingerprint decides whether one still holds, and its steps are for
+//! the reader.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,18 +10,8 @@ use super::error::Failure;
 use super::exit::Exit;
 use super::files;
 use crate::domain::codes;
-use crate::inputs;
 use crate::plan::{Plan, Step};
-use crate::report::plan as render;
 use crate::run::few;
-
-/// Writes a plan for `deploy --plan`.
-pub fn save(plan: &Plan, place: &str, file: &Path) -> Result<(), Failure> {
-    inputs::write(file, format!("{:#}\n", render::json(plan, place))).map_err(|error| {
-        let message = format!("{} cannot be written: {error}", file.display());
-        Failure::new(codes::LOCAL_IO, Exit::Failed, message, "name another file")
-    })
-}
 
 /// A plan as it was saved: its promise, and what it said that it would do.
 pub struct Saved {
@@ -50,7 +41,7 @@ impl Saved {
         Err(Failure::new(codes::CHANGED_MEANWHILE, Exit::Failed, message, help))
     }
 
-    /// Reads what [`save`] wrote.
+    /// Reads one.
     pub fn load(file: &Path) -> Result<Self, Failure> {
         let read = || -> Result<Self, String> {
             let text = files::read(file, files::LARGE).map_err(|e| e.to_string())?;

@@ -1,19 +1,69 @@
 //! Files that opsctl writes to paths the user names.
 
+use std::io;
 use std::path::Path;
 
+use clap::Args;
+
+use super::error::Failure;
+use super::exit::Exit;
 use super::ui::Ui;
 use crate::desired;
-use crate::inputs::{note_written, source_of};
+use crate::domain::codes;
+use crate::inputs::{self, Record, source_of};
 use crate::run::Session;
 
-/// Keeps a file that was written for the user out of the sources: a pulled model must not train again. Says
-/// so where it lies in one, because it may have been pulled there to be trained on.
-pub fn record_written_file(session: &Session, ui: &Ui, file: &Path) {
-    let folder = session.config.document.folder();
-    note_written(folder, file);
+/// Whether such a file may take the place of another.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Replace {
+    /// Replace a file that is there and that opsctl did not write
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl Replace {
+    /// Refuses the file that `option` names where something of the user's is in its place. It is asked before
+    /// the work is done.
+    pub fn allows(self, record: &Record, file: Option<&Path>, option: &str) -> Result<(), Failure> {
+        match file.filter(|file| !self.force && record.is_in_the_way(file)) {
+            Some(file) => {
+                let message = format!("{} is there, and opsctl did not write what is in it", file.display());
+                Err(in_the_way(message, option))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Something of the user's is in the place of what opsctl would write.
+pub fn in_the_way(message: String, option: &str) -> Failure {
+    let help = format!("nothing was written: `{option}` writes elsewhere, `--force` replaces what is there");
+    Failure::new(codes::YOURS_IS_THERE, Exit::Failed, message, help)
+}
+
+/// Writes a file as a whole, and notes that it is opsctl's.
+pub fn write(record: &Record, file: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
+    inputs::write(file, content).map_err(|error| unwritten(file, &error))?;
+    record.note(file);
+    Ok(())
+}
+
+/// A file that could not be written.
+pub fn unwritten(file: &Path, error: &io::Error) -> Failure {
+    let message = format!("{} cannot be written: {error}", file.display());
+    Failure::new(codes::LOCAL_IO, Exit::Failed, message, "check the folder, or name another file")
+}
+
+/// The record of the session's project.
+pub fn record(session: &Session) -> Record {
+    Record::of(session.config.document.folder())
+}
+
+/// Says that a file which was written for the user is in one of the sources, and left out of it: a pulled
+/// model must not train again, but may have been pulled there to be trained on.
+pub fn say_left_out(session: &Session, ui: &Ui, file: &Path) {
     let sources = desired::sources(&session.config, &session.kinds);
-    if let Some(source) = source_of(folder, file, &sources) {
+    if let Some(source) = source_of(session.config.document.folder(), file, &sources) {
         ui.say(&format!(
             "note: {} is in {}, but is left out of it because opsctl wrote it; a copy would count",
             file.display(),

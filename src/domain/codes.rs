@@ -325,7 +325,7 @@ codes! {
     SANDBOX_USED "U311" "Another command uses the sandbox"
         "Ending a sandbox ends what runs in it, such as the training that a deploy in another terminal waits for. The message says who uses it. `opsctl sandbox stop --force` ends it all the same.";
     YOURS_IS_THERE "U315" "A file of yours is in the place"
-        "`model pull` and `data pull` put nothing in the place of a file that they have not written, or that was changed since: nothing was fetched. `--to PATH` writes elsewhere, and over what is at that path; `--force` replaces what is there.";
+        "opsctl writes to the file that you name (`plan --out`, `report --out`, `audit-iam --save` and `--also`, `invoke --to`, `model pull`, `data pull`), and replaces what it wrote there itself. What it did not write, or somebody has changed since, is yours: nothing was done. Name another file, or replace this one with `--force`. What opsctl wrote is noted in `.opsctl/written.json` beside the config, so a file that came from another machine is yours too.";
     NOT_AUDITABLE "U316" "The file is nothing that can be audited"
         "`opsctl audit-iam --input` takes a dump (`aws iam get-account-authorization-details`, or --save), the JSON of a Terraform plan (`terraform show -json PLAN`) and a CloudFormation template in YAML or JSON; --policy a policy document or a folder of them; --resources policies of resources and of the organization. A file that is none of these has no roles, and would pass as a clean account.";
     UNKNOWN_RULE "U317" "No rule of that name"

@@ -93,6 +93,14 @@ pub enum Event {
     Cancelling {
         reason: String,
     },
+    /// The run ended before this did, and AWS may continue it.
+    Continues {
+        target: ResourceId,
+        reason: String,
+        /// The command that ends it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stop: Option<String>,
+    },
     /// What went wrong with the run as a whole, not with one step.
     Error {
         error: RunError,

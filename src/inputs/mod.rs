@@ -17,7 +17,7 @@ pub use hash::{FileStamp, read_whole, since_epoch};
 pub use kept::{is_in_place, open_kept, read_kept, write_kept};
 pub use output::{Output, write};
 pub use remote::{Listing, Look, Remote, bucket_and_key};
-pub use written::{home, is_as_written, note_written, source_of};
+pub use written::{Record, home, source_of};
 
 use crate::domain::{Crc64, Diagnostic, KeyPath, codes};
 

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ignore::{DirEntry, WalkBuilder};
 
-use super::written;
+use super::written::Record;
 use super::{Entry, FileStamp, Source, Tree, UseAs, read_whole, since_epoch};
 use crate::domain::{Code, Crc64, Diagnostic, KeyPath, codes};
 
@@ -79,7 +79,7 @@ pub(super) fn walk(folder: &Path, source: &Source, data: &[PathBuf]) -> Result<T
             !excluded.matched(e.path(), e.file_type().is_some_and(|t| t.is_dir())).is_ignore()
         })
         .build();
-    let ours = written::written(folder);
+    let ours = Record::of(folder).files();
     let mut entries = Vec::new();
     for found in found {
         let found = found.map_err(|error| walk.lost(&error))?;

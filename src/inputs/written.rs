@@ -15,23 +15,50 @@ pub fn home(folder: &Path) -> PathBuf {
     }
 }
 
-fn record(folder: &Path) -> PathBuf {
-    home(folder).join(".opsctl/written.json")
-}
+/// The list of what was written.
+#[derive(Clone, Debug)]
+pub struct Record(PathBuf);
 
-/// What was written, by its real path. `folder` is the config's.
-pub(super) fn written(folder: &Path) -> BTreeMap<PathBuf, FileStamp> {
-    let read = read_kept(&record(folder)).ok();
-    read.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
-}
+impl Record {
+    /// That of a project. `folder` is the config's.
+    pub fn of(folder: &Path) -> Self {
+        Self(home(folder).join(".opsctl/written.json"))
+    }
 
-/// Whether opsctl wrote a file, and nobody has changed it since. `folder` is the config's.
-pub fn is_as_written(folder: &Path, file: &Path) -> bool {
-    let noted = || {
-        let file = file.canonicalize().ok()?;
-        Some(*written(folder).get(&file)? == FileStamp::from(&file.metadata().ok()?))
-    };
-    noted().unwrap_or(false)
+    /// That of commands without a project.
+    pub fn in_cache(cache: &Path) -> Self {
+        Self(cache.join("written.json"))
+    }
+
+    /// What was written, by its real path.
+    pub(super) fn files(&self) -> BTreeMap<PathBuf, FileStamp> {
+        let read = read_kept(&self.0).ok();
+        read.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    }
+
+    /// Whether something would be lost if opsctl wrote to this file: it did not write what is there, or
+    /// somebody has changed it since. A pipe, a terminal and an empty file lose nothing.
+    pub fn is_in_the_way(&self, file: &Path) -> bool {
+        let Ok(about) = file.metadata() else { return false };
+        let is_ours = || Some(*self.files().get(&file.canonicalize().ok()?)? == FileStamp::from(&about));
+        about.is_file() && about.len() > 0 && !is_ours().unwrap_or(false)
+    }
+
+    /// Notes a file that was written for the user: it becomes no part of a source, and may be written again.
+    pub fn note(&self, file: &Path) {
+        let note = || -> std::io::Result<()> {
+            let mut known = self.files();
+            known.retain(|file, _| file.exists());
+            let file = file.canonicalize()?;
+            let stamp = FileStamp::from(&file.metadata()?);
+            known.insert(file, stamp);
+            std::fs::create_dir_all(self.0.parent().unwrap_or(Path::new(".")))?;
+            replace_json(&self.0, &known)
+        };
+        if let Err(error) = note() {
+            tracing::debug!(file = %file.display(), %error, "not noted");
+        }
+    }
 }
 
 /// The source that contains a file. `folder` is the config's.
@@ -40,22 +67,4 @@ pub fn source_of<'s>(folder: &Path, file: &Path, sources: &'s [Source]) -> Optio
     let holds =
         |source: &&Source| folder.join(&source.path).canonicalize().is_ok_and(|root| file.starts_with(root));
     sources.iter().find(holds)
-}
-
-/// Notes a file that was written for the user, so that it becomes no part of a source. `folder` is the
-/// config's.
-pub fn note_written(folder: &Path, file: &Path) {
-    let note = || -> std::io::Result<()> {
-        let record = record(folder);
-        let mut known = written(folder);
-        known.retain(|file, _| file.exists());
-        let file = file.canonicalize()?;
-        let stamp = FileStamp::from(&file.metadata()?);
-        known.insert(file, stamp);
-        std::fs::create_dir_all(record.parent().unwrap_or(Path::new(".")))?;
-        replace_json(&record, &known)
-    };
-    if let Err(error) = note() {
-        tracing::debug!(file = %file.display(), %error, "not noted");
-    }
 }

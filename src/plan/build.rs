@@ -454,8 +454,7 @@ impl<'a> Planner<'a> {
     /// How a resource of this project goes: what is not ours stays, unless it was agreed that it goes too.
     fn removal(&self, id: &ResourceId, adopted: bool, why: &str) -> (Op, Vec<String>) {
         let others = self.have.contents.get(id).map(|contents| contents.others).unwrap_or_default();
-        let along = self.kind(id.kind).takes_along().map(|along| format!("with {along}"));
-        let why = [why.to_owned()].into_iter().chain(along).collect();
+        let why = vec![why.to_owned()];
         if !adopted && others.is_empty() {
             return (Op::Delete, why);
         }

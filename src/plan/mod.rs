@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::desired::{AnySeen, AnySpec};
+use crate::desired::{AnyKind, AnySeen, AnySpec};
 use crate::domain::{
     Code, Contents, FieldChange, HumanDuration, KindName, Owner, ResourceId, Scope, Tags, Tally,
 };
@@ -71,6 +71,16 @@ pub struct Step {
     /// Steps that must have succeeded before.
     pub after: BTreeSet<StepId>,
     pub why: Vec<String>,
+}
+
+impl Step {
+    /// What is deleted with it that is not opsctl's and cannot be counted
+    /// ([`crate::desired::Kind::TAKES_ALONG`]), also where the resource is made again. It follows from the
+    /// kind, so it is no part of what is planned.
+    pub fn takes_along(&self, kinds: &[Box<dyn AnyKind>]) -> Option<&'static str> {
+        let kind = kinds.iter().find(|kind| kind.name() == self.target.kind)?;
+        kind.takes_along().filter(|_| self.op.verb() == Verb::Delete)
+    }
 }
 
 /// Everything that will be done, and nothing else.

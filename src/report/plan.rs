@@ -27,7 +27,7 @@ pub fn human(
     let _ = writeln!(text, "{}  {}\n", styles.strong(&title), styles.faint(place));
     for step in &plan.steps {
         one_step(&mut text, step, plan, kinds, why, width, styles);
-        for line in inside(step, plan.contents.get(&step.target)) {
+        for line in inside(step, plan, kinds) {
             let _ = writeln!(text, "      {line}");
         }
     }
@@ -148,9 +148,10 @@ fn notes(step: &Step, plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Vec<String> {
 }
 
 /// What goes with a resource and what stays, so that a yes is a yes to all of it.
-fn inside(step: &Step, contents: Option<&Contents>) -> Vec<String> {
+fn inside(step: &Step, plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Vec<String> {
     let mut lines = Vec::new();
-    let Contents { ours, others, examples } = contents.cloned().unwrap_or_default();
+    lines.extend(step.takes_along(kinds).map(|along| format!("deletes with it {along}")));
+    let Contents { ours, others, examples } = plan.contents.get(&step.target).cloned().unwrap_or_default();
     let named = || {
         let more = if others.objects + others.old_versions > examples.len() as u64 { ", …" } else { "" };
         let names: Vec<_> = examples.iter().map(|key| shown::line(key)).collect();
@@ -185,7 +186,7 @@ fn longest(plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Option<HumanDuration> {
 
 /// The JSON shape that others rely on (docs/decisions/0028): `steps` with `target`, `op`, `why`, and
 /// `unchanged`.
-pub fn json(plan: &Plan, place: &str) -> Value {
+pub fn json(plan: &Plan, kinds: &[Box<dyn AnyKind>], place: &str) -> Value {
     let step = |step: &Step| {
         let changes: &[FieldChange] = match &step.op {
             Op::Update { changes, .. } => changes,
@@ -196,6 +197,8 @@ pub fn json(plan: &Plan, place: &str) -> Value {
             "after": step.after, "why": step.why, "changes": changes,
             // Its contents: `ours` goes, `others` goes only with the whole.
             "contents": plan.contents.get(&step.target), "whole": matches!(step.op, Op::DeleteWhole { .. }),
+            // What goes with it, and nobody can count.
+            "takes_along": step.takes_along(kinds),
         })
     };
     json!({

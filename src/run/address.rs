@@ -49,5 +49,5 @@ pub async fn of(session: &Session, job: &Job) -> Result<Address, AddressError> {
         return Ok(Address { url, is_secret: true });
     }
     let page = found.console_page(&job.physical, &session.context.scope.region);
-    page.filter(|_| session.is_aws).map(|url| Address { url, is_secret: false }).ok_or(AddressError::NoPage)
+    page.filter(|_| session.is_aws()).map(|url| Address { url, is_secret: false }).ok_or(AddressError::NoPage)
 }

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{Refusal, Verified};
+use super::{Continues, Host, Refusal, Verified};
 use crate::aws::OpErrorKind;
 use crate::domain::{Code, codes};
 use crate::engine::{Cause, Event, RunContext, RunError, RunOutcome, RunResult, ms};
@@ -16,6 +16,8 @@ pub struct Done {
     pub verified: Verified,
     /// What there is now, as far as it was looked at again.
     pub have: Option<Observed>,
+    /// What of it runs on, although nobody waits for it here.
+    pub continues: Vec<Continues>,
 }
 
 impl Done {
@@ -30,27 +32,30 @@ impl Done {
     }
 
     /// The last events: what belongs to no step, and how the run ended. The time includes the verification.
-    pub(super) fn tell(&self, context: &RunContext, began: Instant) {
-        let error = |code: Code, message: String| {
-            let help = codes::explained(code.as_str()).map_or("", |e| e.text).to_owned();
+    pub(super) fn tell(&self, context: &RunContext, host: Host, began: Instant) {
+        // What was in this process has ended with it.
+        for it in self.continues.iter().filter(|_| host != Host::InProcess) {
+            let (target, reason, stop) = (it.target.clone(), it.reason.clone(), it.command());
+            context.events.send(Event::Continues { target, reason, stop });
+        }
+        let error = |code: Code, message: String, help: String| {
             let error = RunError { code, message, help, resource: None, retryable: true };
             context.events.send(Event::Error { error });
         };
         if let Some(lost) = &self.outcome.lost {
-            error(codes::LEASE_LOST, lost.to_string());
+            error(codes::LEASE_LOST, lost.to_string(), general(codes::LEASE_LOST));
         }
         match &self.verified {
             Verified::AsWanted => {}
             Verified::Unlike(differences) => {
                 for difference in differences {
-                    error(codes::FAILED, format!("still differs from the config: {difference}"));
+                    let message = format!("still differs from the config: {difference}");
+                    error(codes::FAILED, message, general(codes::FAILED));
                 }
             }
             Verified::Unread(why) => {
-                let (code, help) = (codes::NOT_VERIFIED, help_of_unverified(why));
-                let error =
-                    RunError { code, message: unverified(why), help, resource: None, retryable: true };
-                context.events.send(Event::Error { error });
+                let Unverified { code, message, help } = Unverified::of(why, context);
+                error(code, message, help);
             }
         }
         let result = match (self.outcome.result(), &self.verified) {
@@ -78,31 +83,51 @@ impl Refusal {
     }
 }
 
-/// That the closing look found nothing out, and why.
-pub fn unverified(why: &Refusal) -> String {
-    let why = match why {
-        Refusal::Op(error) | Refusal::Lease(error) => error.to_string(),
-        Refusal::Problems(problems) => {
-            few(&problems.0.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>())
-        }
-        Refusal::Unsound(all) | Refusal::Changed(all) => few(all),
-        // A look asks for neither.
-        Refusal::OverBudget(_) | Refusal::Impossible(_) => String::new(),
-    };
-    format!("every step succeeded, but the result could not be verified: {why}")
+/// That the closing look found nothing out: why, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unverified {
+    pub code: Code,
+    pub message: String,
+    pub help: String,
 }
 
-/// What to do about it: what the first problem says, where there is one (a bucket that lost its tags
-/// meanwhile is no call that could be allowed).
-pub fn help_of_unverified(why: &Refusal) -> String {
-    let own = match why {
-        Refusal::Problems(problems) => {
-            problems.0.iter().map(|problem| problem.help.as_str()).find(|h| !h.is_empty())
-        }
-        _ => None,
-    };
-    let general = || codes::explained(codes::NOT_VERIFIED.as_str()).map_or("", |e| e.text);
-    own.unwrap_or_else(general).to_owned()
+impl Unverified {
+    /// In the words of what went wrong. One that was cut off is no failure, and nobody has to allow anything.
+    pub fn of(why: &Refusal, context: &RunContext) -> Self {
+        let (code, what) = match (why.is_of_a_stop(context), context.cancel.cause()) {
+            (true, Some(Cause::Deadline(_))) => {
+                (codes::TIMED_OUT, "--timeout was over before the result was verified")
+            }
+            (true, _) => (codes::INTERRUPTED, "the run was interrupted before the result was verified"),
+            (false, _) => return Self::unread(why),
+        };
+        let help = "run the same command again: it does only what is missing".to_owned();
+        Self { code, message: format!("every step succeeded, but {what}"), help }
+    }
+
+    /// The help is that of the first problem, where there is one: a bucket that lost its tags meanwhile is no
+    /// call that could be allowed.
+    fn unread(why: &Refusal) -> Self {
+        let (why, own) = match why {
+            Refusal::Op(error) | Refusal::Lease(error) => (error.to_string(), None),
+            Refusal::Problems(problems) => {
+                let messages: Vec<_> = problems.0.iter().map(|problem| problem.message.clone()).collect();
+                let mut helps = problems.0.iter().map(|problem| problem.help.clone());
+                (few(&messages), helps.find(|help| !help.is_empty()))
+            }
+            Refusal::Unsound(all) | Refusal::Changed(all) => (few(all), None),
+            // A look asks for neither.
+            Refusal::OverBudget(_) | Refusal::Impossible(_) => (String::new(), None),
+        };
+        let message = format!("every step succeeded, but the result could not be verified: {why}");
+        let help = own.unwrap_or_else(|| general(codes::NOT_VERIFIED));
+        Self { code: codes::NOT_VERIFIED, message, help }
+    }
+}
+
+/// What a code says of all its errors.
+fn general(code: Code) -> String {
+    codes::explained(code.as_str()).map_or("", |e| e.text).to_owned()
 }
 
 /// The first of many.
@@ -140,7 +165,8 @@ mod tests {
             [(Verified::AsWanted, true), (Verified::Unlike(vec!["role".into()]), false), (unread(), false)]
         {
             let (plan, outcome) = (plan.clone(), RunOutcome::default());
-            assert_eq!(Done { plan, outcome, verified, have: None }.is_ok(), ok);
+            let done = Done { plan, outcome, verified, have: None, continues: Vec::new() };
+            assert_eq!(done.is_ok(), ok);
         }
     }
 
@@ -148,8 +174,9 @@ mod tests {
     fn the_help_is_about_what_went_wrong() {
         let help = "use --adopt: its tags were lost";
         let lost = Diagnostic::error(codes::FOREIGN, KeyPath::default(), "not this project's", help);
-        assert_eq!(help_of_unverified(&Refusal::Problems(Diagnostics(vec![lost]))), help);
-        let denied = help_of_unverified(&Refusal::Op(crate::aws::OpError::local("reading", "denied")));
+        let told = Unverified::unread(&Refusal::Problems(Diagnostics(vec![lost])));
+        assert_eq!((told.code, &*told.help), (codes::NOT_VERIFIED, help));
+        let denied = Unverified::unread(&Refusal::Op(crate::aws::OpError::local("reading", "denied"))).help;
         assert!(denied.contains("Allow the call"), "{denied}");
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::{Done, Gates, Intent, Refusal, Session, Verified};
+use super::{Done, Gates, Host, Intent, Refusal, Session, Verified, continues};
 use crate::aws::{LeaseLost, OpError, OpErrorKind, OpResult};
 use crate::desired::{AnyKind, Desired, Kind};
 use crate::domain::{KindName, Money, Needs, Owner, ResourceId, Verb, action};
@@ -31,6 +31,7 @@ pub struct Run<'a> {
     pub whole: bool,
     /// What its plans are held against; a session's run has the config's budget.
     pub gates: Option<Gates<'a>>,
+    pub host: Host,
 }
 
 /// A plan that has passed the gates. Only [`Run::gate`] makes one.
@@ -68,8 +69,9 @@ impl LeasedRun<'_> {
         };
         let lost = release(run.context, lease).await;
         outcome.lost = outcome.lost.or(lost);
-        let done = Done { plan, outcome, verified, have };
-        done.tell(run.context, began);
+        let continues = continues::of(&plan, &outcome, run.kinds, run.host);
+        let done = Done { plan, outcome, verified, have, continues };
+        done.tell(run.context, run.host, began);
         done
     }
 
@@ -118,6 +120,7 @@ impl<'a> Run<'a> {
             mode: intent.mode,
             whole: intent.whole,
             gates: Some(Gates::of(session)),
+            host: session.host,
         }
     }
 

@@ -39,6 +39,7 @@
 
 pub mod address;
 pub mod audit;
+mod continues;
 pub mod doctor;
 mod done;
 pub mod evidence;
@@ -60,7 +61,8 @@ pub mod stop;
 pub mod upload;
 mod whose;
 
-pub use done::{Done, few, help_of_unverified, unverified};
+pub use continues::{Continues, Host, Stop};
+pub use done::{Done, Unverified, few};
 pub use flow::{Gated, LeasedRun, Run, differences, leased, release};
 pub use gate::{Gates, Month, MonthlyLimit, OverBudget, cost};
 pub use intent::{Intent, UnknownName};

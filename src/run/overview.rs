@@ -91,7 +91,7 @@ async fn row(session: &Session, node: &Node, have: &Observed) -> Row {
     });
     let is_readable = !matches!(have.observations.get(&node.id), Some(Observation::Unreadable(..)));
     let created = have.created.get(&(node.id.kind, node.physical.clone())).filter(|_| seen.is_some());
-    let page = seen.filter(|_| session.is_aws);
+    let page = seen.filter(|_| session.is_aws());
     let page = page.and_then(|seen| seen.console_page(&node.physical, &session.context.scope.region));
     Row {
         id: node.id.clone(),

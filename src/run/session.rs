@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use aws_sdk_ec2::operation::describe_regions::DescribeRegionsOutput;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::remote;
+use super::{Host, remote};
 use crate::aws::{Clients, OpError, OpErrorKind, SdkResultExt, Target};
 use crate::config::{Config, Document};
 use crate::cost::Prices;
@@ -161,12 +161,7 @@ pub struct Session {
     /// The profile and the endpoint that were named.
     pub profile: Option<String>,
     pub endpoint: Option<String>,
-    /// The sandbox is in this process, and ends with it.
-    pub is_all_here: bool,
-    /// It is a sandbox, in this process or in another one of this machine.
-    pub is_sandbox: bool,
-    /// It is AWS itself, and not the sandbox or another endpoint.
-    pub is_aws: bool,
+    pub host: Host,
     /// See [`Connection::price_cache`]; none for what is not AWS.
     pub price_cache: Option<PathBuf>,
     /// What [`super::prices::load`] has found.
@@ -197,7 +192,12 @@ impl Session {
         if let Some(wanted) = wanted.filter(|_| connection.sandbox.is_none()) {
             return Err(OpenError::WrongAccount { account, wanted: wanted.clone() });
         }
-        let is_aws = connection.sandbox.is_none() && target.address.is_none();
+        let host = match (connection.sandbox, &target.address) {
+            (Some(true), _) => Host::InProcess,
+            (Some(false), _) => Host::Sandbox,
+            (None, Some(_)) => Host::Other,
+            (None, None) => Host::Aws,
+        };
         let place = match (connection.sandbox, &target.address) {
             (Some(_), _) => format!("SANDBOX, {region}"),
             (None, Some(address)) => format!("account {account}, {region}, {address}"),
@@ -245,10 +245,8 @@ impl Session {
             place,
             profile: connection.profile,
             endpoint: target.endpoint,
-            is_all_here: connection.sandbox == Some(true),
-            is_sandbox: connection.sandbox.is_some(),
-            is_aws,
-            price_cache: connection.price_cache.filter(|_| is_aws),
+            host,
+            price_cache: connection.price_cache.filter(|_| host == Host::Aws),
             prices: OnceLock::new(),
         })
     }
@@ -256,6 +254,16 @@ impl Session {
     /// The prices that were looked up, else those that opsctl carries.
     pub fn prices(&self) -> Prices {
         self.prices.get().cloned().unwrap_or_else(|| Prices::of(&self.context.scope.region))
+    }
+
+    /// Whether it is AWS itself, and not the sandbox or another endpoint.
+    pub fn is_aws(&self) -> bool {
+        self.host == Host::Aws
+    }
+
+    /// Whether it is a sandbox, in this process or in another one of this machine.
+    pub fn is_sandbox(&self) -> bool {
+        matches!(self.host, Host::Sandbox | Host::InProcess)
     }
 
     /// The kind of this name.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use opsctl::domain::KeyPath;
-use opsctl::inputs::{Inputs, Source, Tree, UseAs};
+use opsctl::inputs::{Inputs, Record, Source, Tree, UseAs};
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -264,7 +264,7 @@ fn what_opsctl_wrote_for_the_user_is_no_part_of_a_folder_until_somebody_changes_
     let all = ["model.tar.gz", "sub/plan.json", "train.py"];
     assert_eq!(files(&folder, UseAs::ALL_CODE), all, "written by somebody else");
     for file in ["it/model.tar.gz", "it/sub/plan.json"] {
-        opsctl::inputs::note_written(folder.path(), &folder.path().join(file));
+        Record::of(folder.path()).note(&folder.path().join(file));
     }
     assert_eq!(files(&folder, UseAs::ALL_CODE), ["train.py"]);
     assert_eq!(files(&folder, data(&[], &[])), ["train.py"]);
@@ -274,4 +274,23 @@ fn what_opsctl_wrote_for_the_user_is_no_part_of_a_folder_until_somebody_changes_
     std::fs::write(&file, "weighty").unwrap();
     std::fs::File::options().write(true).open(&file).unwrap().set_modified(before).unwrap();
     assert_eq!(files(&folder, UseAs::ALL_CODE), ["model.tar.gz", "train.py"]);
+}
+
+#[test]
+fn only_what_opsctl_wrote_itself_may_be_written_again() {
+    let folder = folder(&[("thesis.txt", "mine"), ("plan.json", "{}"), ("empty", "")]);
+    let at = |file: &str| folder.path().join("it").join(file);
+    let record = Record::of(folder.path());
+    record.note(&at("plan.json"));
+    std::os::unix::fs::symlink("thesis.txt", at("link")).unwrap();
+    let is_in_the_way = |file: &str| record.is_in_the_way(&at(file));
+    // A device, a folder and what is not there are for whoever writes to say no to.
+    for free in ["plan.json", "empty", "new", "no/such/folder", "", "/dev/null"] {
+        assert!(!is_in_the_way(free), "{free}");
+    }
+    assert!(is_in_the_way("thesis.txt") && is_in_the_way("link"));
+    std::fs::write(at("plan.json"), "{} edited").unwrap();
+    assert!(is_in_the_way("plan.json"));
+    // Of another project.
+    assert!(Record::in_cache(folder.path()).is_in_the_way(&at("thesis.txt")));
 }

@@ -105,6 +105,8 @@ fn a_lease_that_was_somebody_elses_at_the_end_is_no_success() {
     let ran = world.run(DEPLOY).ended(5);
     let (ended, errors) = result(&ran);
     assert_eq!((ended, errors[0]["error"]["code"].as_str()), (json!("failed"), Some("E229")), "{ran}");
+    let help = errors[0]["error"]["help"].as_str().unwrap_or_default();
+    assert!(help.contains("`opsctl --sandbox lease break`"), "{ran}");
 }
 
 #[test]
@@ -140,8 +142,12 @@ fn the_events_of_a_destroy_count_what_goes() {
     world.write("opsctl.toml", &format!("{CONFIG}\n[data.things]\npath = \"things\"\n"));
     world.write("things/a.txt", "four");
     let _ = world.run(DEPLOY).success();
+    let shown = world.run(["destroy", "--dry-run", "-o", "json"]).success().json();
     let ran = world.run(["destroy", "--yes", "-o", "json"]).success();
-    let ours = |event: &Value| event["contents"]["ours"]["objects"].as_u64();
-    let counted: Vec<u64> = ran.events().iter().filter_map(ours).collect();
-    assert!(counted.iter().any(|n| *n > 0), "{ran}");
+    let ours = |event: &Value| event["contents"]["ours"].as_object().cloned();
+    let counted: Vec<_> = ran.events().iter().filter_map(ours).collect();
+    assert!(counted.iter().any(|tally| tally["objects"].as_u64() > Some(0)), "{ran}");
+    // The lease of the run itself is none of it.
+    let shown: Vec<_> = shown["steps"].as_array().expect("steps").iter().filter_map(ours).collect();
+    assert_eq!(counted, shown, "{ran}");
 }

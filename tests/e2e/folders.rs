@@ -64,6 +64,33 @@ fn a_file_that_was_edited_is_not_replaced() {
     world.run(["data", "pull", "--force"]).success().says("1 fetched");
     assert_eq!(edited(), "");
     world.run(["data", "pull"]).success().says("1 the same");
+    // A path that is named may be named by mistake.
+    world.write("copy/a", "edited");
+    world.run(["data", "pull", "--to", "copy"]).ended(1).says("error[U315]: copy/a is there");
+    world.run(["data", "pull", "--to", "copy", "--force"]).success().says("1 fetched");
+}
+
+/// Whatever is written where the user says: theirs stays, opsctl's own is written again.
+#[test]
+fn no_file_of_the_users_is_replaced_unasked() {
+    let world = World::with_config("[project]\nname = \"files\"\nregion = \"us-east-1\"\n").sandbox();
+    for (command, option) in [
+        (&["plan", "--out", "thesis.txt"][..], "--out FILE"),
+        (&["report", "--format", "html", "--out", "thesis.txt"], "--out FILE"),
+        (&["audit-iam", "--save", "thesis.txt"], "--save FILE"),
+        (&["audit-iam", "--also", "csv=thesis.txt"], "--also FORMAT=FILE"),
+    ] {
+        world.write("thesis.txt", "years");
+        let ran = world.run(command.iter().copied()).ended(1);
+        ran.says("error[U315]: thesis.txt is there, and opsctl did not write what is in it")
+            .says(&format!("`{option}` writes elsewhere, `--force` replaces what is there"));
+        assert_eq!(world.read("thesis.txt"), "years");
+        let force = command.iter().copied().chain(["--force"]);
+        assert_eq!(world.run(force).code, Some(0), "{command:?}");
+        assert_ne!(world.read("thesis.txt"), "years");
+        // What opsctl wrote is its own until somebody edits it.
+        assert_eq!(world.run(command.iter().copied()).code, Some(0), "{command:?}");
+    }
 }
 
 /// `.opsctl` may come with a repository: a link to what has no end, and a pipe that nobody writes to.

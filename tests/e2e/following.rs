@@ -74,6 +74,12 @@ fn log_and_model_of_the_job_before_an_edit_are_within_reach() {
     assert_eq!(std::fs::read_to_string(world.path("model.tar.gz")).expect("it is there"), "mine");
     world.run(["model", "pull", "plain", "--force"]).success();
     world.run(["model", "pull", "cloud"]).success();
+    let config = world.read("opsctl.toml");
+    world
+        .run(["model", "pull", "cloud", "--to", "opsctl.toml"])
+        .ended(1)
+        .says("error[U315]: opsctl.toml is there");
+    assert_eq!(world.read("opsctl.toml"), config);
     let unknown = world.run(["logs", "training/follow-dev-cloud-0000000000"]).ended(64);
     assert!(unknown.stderr.contains("U303"), "{unknown}");
 }

@@ -6,7 +6,7 @@ use aws_sdk_sagemaker::types::NotebookInstanceLifecycleHook;
 use opsctl::aws::{Clients, OpErrorKind};
 use opsctl::engine::lease::{self, LeaseHolder, LeaseTiming};
 use opsctl::plan::{Mode, Op};
-use opsctl::run::Run;
+use opsctl::run::{Host, Run};
 use opsctl_sandbox::Sandbox;
 use serde_json::{Value, json};
 
@@ -89,7 +89,16 @@ async fn a_bucket_without_its_tags_is_locked_all_the_same() {
     let who = |user: &str| LeaseHolder { user: user.into(), host: "test".into(), process: 7 };
     let held = lease::acquire(&a.world, BUCKET, &who("ann"), LeaseTiming::default()).await.expect("free");
     let Project { kinds, registry, desired, world } = &b;
-    let run = Run { context: world, registry, kinds, desired, mode: DESTROY, whole: true, gates: None };
+    let run = Run {
+        context: world,
+        registry,
+        kinds,
+        desired,
+        mode: DESTROY,
+        whole: true,
+        gates: None,
+        host: Host::Other,
+    };
     for lost in [&["opsctl:environment"][..], &["opsctl:project", "opsctl:resource"]] {
         untag_bucket(&a.world.aws, lost).await;
         let (plan, have) = run.plan().await.expect("planned");

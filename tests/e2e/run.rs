@@ -10,7 +10,7 @@ use opsctl::domain::KindName;
 use opsctl::engine::lease::{self, Lease, LeaseHolder, LeaseTiming};
 use opsctl::engine::{self, Cause, Event, Events, OpCx, Probe, RunResult};
 use opsctl::plan::Mode;
-use opsctl::run::{Refusal, Run, Verified};
+use opsctl::run::{Host, Refusal, Run, Verified};
 use opsctl_sandbox::Sandbox;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -46,14 +46,14 @@ fn what_could_not_be_written_is_not_done() {
     let ran = world.run_into(["deploy", "--yes"], full()).ended(1).says("E215");
     let _ = ran.says("the empty bucket `");
     let _ = world.run(changes).ended(2);
-    // What has begun goes on to its end without its reader.
+    // What has begun continues to its end without its reader.
     let _ = world.run_into(["deploy", "--yes", "-o", "json"], closed()).ended(141);
     let _ = world.run(changes).success();
 }
 
 fn flow(project: &Project, mode: Mode) -> Run<'_> {
     let Project { kinds, registry, desired, world } = project;
-    Run { context: world, registry, kinds, desired, mode, whole: true, gates: None }
+    Run { context: world, registry, kinds, desired, mode, whole: true, gates: None, host: Host::Other }
 }
 
 fn who(user: &str) -> LeaseHolder {
@@ -117,7 +117,7 @@ async fn a_run_under_the_buckets_old_name_keeps_others_out() {
     match flow(&other, DESTROY).begin(gated, &who("bob"), false).await {
         Err(Refusal::Lease(error)) => assert_eq!(error.kind, OpErrorKind::LeaseHeld, "{error}"),
         Err(other) => panic!("{other:?}"),
-        Ok(_) => panic!("ann is at it"),
+        Ok(_) => panic!("ann holds the lease"),
     }
     held.release().await.expect("still ours");
     let (plan, have) = flow(&other, DESTROY).plan().await.expect("planned");
@@ -142,7 +142,7 @@ async fn a_bucket_of_another_name_is_not_forgotten() {
     assert!(have.leftovers.iter().any(|left| left.physical == "all-my-files"), "{:?}", have.leftovers);
     let gated = flow(&now, DEPLOY).gate(plan, have).await.expect("it has no gates");
     let refused = flow(&now, DEPLOY).begin(gated, &who("bob"), false).await.err();
-    assert!(matches!(refused, Some(Refusal::Lease(_))), "ann is at it: {refused:?}");
+    assert!(matches!(refused, Some(Refusal::Lease(_))), "ann holds the lease: {refused:?}");
     held.release().await.expect("still ours");
     now.succeed(DESTROY).await;
     let left = now.world.aws.s3.list_buckets().send().await.expect("listed");
@@ -260,7 +260,7 @@ async fn a_lost_lease_fences() {
     sandbox.stop().await;
 }
 
-/// A lease that is taken away is obeyed by what begins next and by what goes on after a wait, long before it
+/// A lease that is taken away is obeyed by what begins next and by what continues after a wait, long before it
 /// would be renewed; one that cannot be confirmed is relied upon as long as before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_lease_stops_the_next_step() {
@@ -407,7 +407,7 @@ async fn what_could_not_be_seen_is_not_gone() {
     assert!(told.iter().any(is_told), "{told:?}");
     sandbox.state().faults.clear();
 
-    // The last lines of a function make its log group anew.
+    // The last lines of a function make its log group again.
     let (plan, have) = destroy.plan().await.expect("planned");
     let held = destroy.lease(&plan, &have, &who("ann")).await.expect("free").expect("there is a bucket");
     let outcome = engine::execute(&plan, &project.registry, &project.world).await;

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opsctl::aws::OpErrorKind;
-use opsctl::domain::KindName;
+use opsctl::domain::{KindName, LEASE_KEY};
 use opsctl::engine::{Cause, Event, Events, RunResult, StepResult};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::tempdir;
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::support::World;
 use crate::support::inside::{self, DEPLOY, Project};
+use crate::support::{Beside, Ran, World};
 
 /// Takes connections and never answers: the kernel does, as nobody accepts them.
 fn silent() -> (TcpListener, String) {
@@ -51,6 +51,96 @@ fn a_call_that_is_never_answered_ends_with_a_signal_or_with_the_time() {
     let ran = world.run(late.into_iter().chain(["-o", "json"])).ended(8);
     let told: Value = serde_json::from_str(&ran.stdout).expect("one document");
     assert_eq!((&told["error"]["code"], &told["error"]["retryable"]), (&"E205".into(), &true.into()));
+    let (listener, url) = silent();
+    let mut held = None;
+    let ran = world.signal_when(["plan", "-o", "json", "--endpoint-url", &url], Signal::INT, |_| {
+        held = listener.accept().ok();
+        held.is_some()
+    });
+    let error = ran.ended(130).json()["error"].take();
+    let told = (&error["code"], &error["message"], &error["help"]);
+    // That nothing was changed, and that AWS keeps working, cannot both be.
+    assert_eq!(
+        told,
+        (&"E213".into(), &"interrupted. Nothing was changed.".into(), &"run the same command again".into())
+    );
+}
+
+/// A run that is stopped as soon as the rule strikes a call, which is never answered: by two signals, so that
+/// nobody waits for the answer. Which of them is heard first is nobody's to say.
+fn stopped_by(world: &World, beside: &Beside, rule: &str, command: &[&str]) -> Ran {
+    beside.strike(&[rule]);
+    let before = beside.hits();
+    let ran = world.signal_when(command.iter().copied(), Signal::TERM, |process| {
+        let enough = beside.hits() > before;
+        if enough {
+            let process = Pid::from_raw(process.cast_signed()).expect("a process has a number");
+            kill_process(process, Signal::INT).expect("our own child takes signals");
+        }
+        enough
+    });
+    beside.strike(&[]);
+    assert!([Some(130), Some(143)].contains(&ran.code), "{ran}");
+    ran
+}
+
+/// What runs on is an event, with the command that stops it and the options that this command needs; and a
+/// closing look that was cut off is no call that somebody has to allow.
+#[test]
+fn a_program_is_told_what_continues() {
+    let config = "[project]\nname = \"stops\"\nregion = \"us-east-1\"\n";
+    let world = World::with_config(config).sandbox();
+    let beside = Beside::start(&world, &[]);
+    let deploy = ["deploy", "--yes", "-o", "json"];
+    let _ = world.run(deploy).success();
+    let config = format!("{config}[bucket]\nkeep_old_versions = \"10d\"\n");
+    world.write("opsctl.toml", &config);
+    // Looks before and under the lease, and the last.
+    let ran = stopped_by(&world, &beside, "delay=300s@s3:GetBucketVersioning#3x0", &deploy);
+    let events = ran.events();
+    let error = events.iter().find(|event| event["event"] == "error").expect("it is not verified");
+    assert_eq!(error["error"]["code"], "E213", "{ran}");
+    let message = "every step succeeded, but the run was interrupted before the result was verified";
+    assert_eq!(error["error"]["message"], message, "{ran}");
+    assert_eq!(ran.finished()["result"], "interrupted", "{ran}");
+
+    world.write("opsctl.toml", &format!("{config}[training.lab]\nsource = \"code\"\nmax_runtime = \"1h\"\n"));
+    world.write("code/train.py", "");
+    let ran = stopped_by(&world, &beside, "delay-after=300s@sagemaker:CreateTrainingJob", &deploy);
+    let continues: Vec<Value> =
+        ran.events().into_iter().filter(|event| event["event"] == "continues").collect();
+    assert_eq!(continues.len(), 1, "{ran}");
+    assert_eq!(continues[0]["target"], "training/lab");
+    assert_eq!(continues[0]["stop"], "opsctl --sandbox stop training/lab");
+    let reason = continues[0]["reason"].as_str().unwrap_or_default();
+    assert!(
+        reason.starts_with("it may be running in the sandbox")
+            && reason.contains("`opsctl --sandbox status`")
+    );
+    assert_eq!(ran.finished()["result"], "interrupted", "{ran}");
+}
+
+/// Whoever is stopped while the lease is taken away cannot know whether it is.
+#[test]
+fn a_lease_that_is_broken_without_an_answer_may_be_gone() {
+    let world = World::with_config("[project]\nname = \"stops\"\nregion = \"us-east-1\"\n").sandbox();
+    let beside = Beside::start(&world, &[]);
+    let _ = world.run(["deploy", "--yes"]).success();
+    let leave = || {
+        beside.with("us-east-1", async |aws| {
+            let put = aws.s3.put_object().bucket("stops-dev-123456789012-us-east-1").key(LEASE_KEY);
+            put.body(br#"{"who":"ann@elsewhere"}"#.to_vec().into()).send().await.expect("put");
+        });
+    };
+    let unknown = "The last request to AWS may or may not have taken effect.";
+    for json in [false, true] {
+        leave();
+        let command = ["lease", "break", "--yes", "-o", if json { "json" } else { "human" }];
+        let ran = stopped_by(&world, &beside, "delay-after=300s@s3:DeleteObject", &command);
+        let told = if json { ran.json()["error"]["message"].to_string() } else { ran.stderr.clone() };
+        assert!(told.contains(unknown) && !told.contains("Nothing was changed"), "{ran}");
+        world.run(["lease", "show"]).success().says("Nobody holds the lease.");
+    }
 }
 
 #[test]
@@ -84,7 +174,7 @@ fn a_question_is_left_with_ctrl_c() {
     let (seen, exit) = at_a_terminal(r"\x03", &["bucket"]);
     assert_eq!(exit, 130, "{seen}");
     assert!(seen.contains("Interrupted. Nothing was changed."), "{seen}");
-    // Thinking takes longer than the whole command may, and then it goes on.
+    // Thinking takes longer than the whole command may, and then it continues.
     let (seen, exit) = at_a_terminal(r"y\n", &["bucket", "--timeout", "10m"]);
     assert_eq!(exit, 0, "{seen}");
     let (seen, exit) = at_a_terminal(r"\x03", &["destroy"]);

@@ -35,7 +35,7 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     if ui.json() {
         let problems = diagnostics::sorted(&document, &problems);
         ui.out_json(&json!({ "format": 1, "ok": true, "resources": resources, "allowed": silent,
-            "problems": diagnostics::json(&document, &problems) }));
+            "problems": diagnostics::json(&document, &ui.suggested(&problems)) }));
         return Ok(Exit::Done);
     }
     ui.problems(&document, &problems);

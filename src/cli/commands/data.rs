@@ -12,6 +12,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
+use crate::cli::wrote::{Replace, in_the_way};
 use crate::domain::{KindName, ResourceId, bytes, codes, grouped};
 use crate::run::pull::PullRefusal;
 use crate::run::pull::data::{self, NoData, Pulled};
@@ -34,19 +35,11 @@ pub struct PullArgs {
     /// Which one, when the config has several
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// Write to this path, over what is there
+    /// Write to this path
     #[arg(long, value_name = "PATH")]
     pub to: Option<PathBuf>,
-    /// Replace files that are there and differ
-    #[arg(long, conflicts_with = "to")]
-    pub force: bool,
-}
-
-impl PullArgs {
-    /// Whether the user said that something may be replaced.
-    pub fn may_replace(&self) -> bool {
-        self.force || self.to.is_some()
-    }
+    #[command(flatten)]
+    pub replace: Replace,
 }
 
 /// Fetches the files of a data set into a folder. Those that are there already are left alone; nothing is
@@ -59,7 +52,7 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
     let name = only(session, "data", args.name.as_deref())?;
     let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(name));
     let id = ResourceId::new(KindName::Data, name);
-    let pulled = data::pull(session, name, &folder, args.may_replace()).await;
+    let pulled = data::pull(session, name, &folder, args.replace.force).await;
     let Pulled { files, bytes: size, same } =
         pulled.map_err(|why| not_pulled(why, |none| no_data(&id, none)))?;
     let folder = folder.display();
@@ -79,7 +72,7 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
 pub(super) fn not_pulled<T>(why: PullRefusal<T>, nothing: impl FnOnce(T) -> Failure) -> Failure {
     match why {
         PullRefusal::Op(error) => error.into(),
-        PullRefusal::InTheWay(files) => in_the_way(&files),
+        PullRefusal::InTheWay(files) => in_the_way(differing(&files), "--to PATH"),
         PullRefusal::Nothing(why) => nothing(why),
     }
 }
@@ -106,17 +99,15 @@ fn no_data(id: &ResourceId, none: NoData) -> Failure {
     }
 }
 
-/// Refuses to replace what is the user's.
-fn in_the_way(files: &[String]) -> Failure {
+/// Which files of the user's are in the way.
+fn differing(files: &[String]) -> String {
     const SHOWN: usize = 3;
     let shown = files.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    let message = match files.len().checked_sub(SHOWN) {
+    match files.len().checked_sub(SHOWN) {
         Some(more @ 1..) => {
             format!("{shown} and {more} more are there, and differ from what is in the bucket")
         }
         _ if files.len() > 1 => format!("{shown} are there, and differ from what is in the bucket"),
         _ => format!("{shown} is there, and differs from what is in the bucket"),
-    };
-    let help = "nothing was fetched: `--to PATH` writes elsewhere, `--force` replaces what is there";
-    Failure::new(codes::YOURS_IS_THERE, Exit::Failed, message, help)
+    }
 }

@@ -44,6 +44,8 @@ fn print(session: &Session, checks: &[Check], ui: &Ui) {
     let count = |result| checks.iter().filter(|check| check.result == result).count();
     if ui.json() {
         let ok = count(Answer::Fails) == 0;
+        let fix = |check: &Check| check.fix.as_deref().map(|fix| ui.suggest(fix));
+        let checks: Vec<_> = checks.iter().map(|check| Check { fix: fix(check), ..check.clone() }).collect();
         ui.out_json(&json!({ "format": 1, "ok": ok, "target": session.place, "checks": checks }));
         return;
     }

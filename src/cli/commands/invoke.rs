@@ -13,9 +13,8 @@ use crate::cli::named::{Among, named};
 use crate::cli::payload::{Given, content_type, payload};
 use crate::cli::session::{only, with_session_in};
 use crate::cli::ui::Ui;
-use crate::cli::wrote::record_written_file;
+use crate::cli::wrote::{self, Replace};
 use crate::domain::{KindName, ResourceId, codes, shown};
-use crate::inputs;
 use crate::report::{answer, invocation};
 use crate::run::invoke::{self, InvokeError, Request, Response};
 use crate::run::jobs::Job;
@@ -47,6 +46,8 @@ pub struct InvokeArgs {
     /// Write the model's answer to this file, byte for byte
     #[arg(long, value_name = "FILE", conflicts_with = "raw")]
     pub to: Option<PathBuf>,
+    #[command(flatten)]
+    pub replace: Replace,
     /// Print the whole response as it came, not only the model's answer
     #[arg(long)]
     pub raw: bool,
@@ -68,6 +69,7 @@ impl InvokeArgs {
 /// Prints the model's answer. One with a status of 400 or more exits with 1.
 pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session_in(Lifetime::Stays, global, env, Folders::Read, async |session| {
+        args.replace.allows(&wrote::record(session), args.to.as_deref(), "--to FILE")?;
         let request = args.request(&session.config.document.file)?;
         let job = target(session, args).await?;
         let response = invoke::send(session, &job.id, request).await.map_err(|error| match error {
@@ -121,11 +123,8 @@ fn show(session: &Session, response: &Response, args: &InvokeArgs, ui: &Ui) -> C
     let (answer, failed) = (&response.answer, response.status >= 400);
     let file = args.to.as_deref().filter(|_| !failed);
     if let Some(file) = file {
-        inputs::write(file, &answer.bytes).map_err(|error| {
-            let message = format!("{} cannot be written: {error}", file.display());
-            Failure::new(codes::LOCAL_IO, Exit::Failed, message, "check the folder")
-        })?;
-        record_written_file(session, ui, file);
+        wrote::write(&wrote::record(session), file, &answer.bytes)?;
+        wrote::say_left_out(session, ui, file);
     }
     match (file, answer.value()) {
         _ if ui.json() => ui.out_json(&invocation::document(response)),

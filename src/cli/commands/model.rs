@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::named::{Among, named};
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
-use crate::cli::wrote::record_written_file;
+use crate::cli::wrote;
 use crate::domain::{Phase, bytes, codes};
 use crate::run::jobs::Job;
 use crate::run::pull::model::{Model, NoModel};
@@ -46,8 +46,9 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
         ui.err(&job.is_of_earlier("model", &model.physical));
     }
     let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
-    model.fetch(session, &job, &file, args.may_replace()).await.map_err(not_pulled)?;
-    record_written_file(session, ui, &file);
+    model.fetch(session, &job, &file, args.replace.force).await.map_err(not_pulled)?;
+    wrote::record(session).note(&file);
+    wrote::say_left_out(session, ui, &file);
     let (file, size) = (file.display().to_string(), model.object.size);
     if ui.json() {
         ui.out_json(&json!({

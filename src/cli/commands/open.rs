@@ -64,7 +64,7 @@ pub(super) async fn address(session: &Session, job: &Job) -> Result<Address, Fai
             Failure::new(codes::FAILED, Exit::Failed, message, help)
         }
         AddressError::NoPage => {
-            let (message, help) = match session.is_aws {
+            let (message, help) = match session.is_aws() {
                 true => {
                     (format!("AWS's console has no page for {}", job.id), "`opsctl status` shows its state")
                 }

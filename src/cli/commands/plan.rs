@@ -12,10 +12,9 @@ use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::hints::quoted;
-use crate::cli::saved;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::cli::wrote::record_written_file;
+use crate::cli::wrote::{self, Replace};
 use crate::domain::{codes, markdown};
 use crate::plan::{Observed, Plan};
 use crate::report::plan as render;
@@ -32,6 +31,8 @@ pub struct PlanArgs {
     /// Save the plan for `deploy --plan`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub replace: Replace,
     /// Exit with code 2 when there are changes
     #[arg(long, visible_alias = "detailed-exit-code")]
     pub detailed_exitcode: bool,
@@ -59,6 +60,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -
         return Err(Failure::new(codes::USAGE, Exit::Usage, message, help));
     }
     with_session(global, env, Folders::Read, async |session| {
+        args.replace.allows(&wrote::record(session), args.out.as_deref(), "--out FILE")?;
         let intent = Intent::deploy(session, args.changes.prune, args.changes.adopt);
         let planned = session.run(&intent).plan().await;
         let (plan, have) = planned.map_err(|refusal| refused(session, &intent, refusal))?;
@@ -94,8 +96,9 @@ impl Planned<'_> {
         }
         allowed?;
         if let Some(file) = &args.out {
-            saved::save(plan, &session.place, file)?;
-            record_written_file(session, ui, file);
+            let document = render::json(plan, &session.kinds, &session.place);
+            wrote::write(&wrote::record(session), file, format!("{document:#}\n"))?;
+            wrote::say_left_out(session, ui, file);
             let file = quoted(&file.to_string_lossy());
             ui.say(&format!("Saved. Apply it with `opsctl deploy --plan {file}`."));
         }
@@ -126,7 +129,7 @@ impl Planned<'_> {
         if let Some(Failure::Message { code, message, help, .. }) = refused {
             // Where the plan is read, as in a comment, the error on stderr is not.
             let (message, help) = (markdown::text(message), markdown::text(help));
-            let reason = format!("\n> **Refused** ({}): {message}. To go on: {help}.\n", code.as_str());
+            let reason = format!("\n> **Refused** ({}): {message}. What to do: {help}.\n", code.as_str());
             ui.out(&ui.suggest(&reason));
         }
     }

@@ -15,10 +15,9 @@ use crate::cli::exit::Exit;
 use crate::cli::payload::{Given, payload};
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::cli::wrote::record_written_file;
+use crate::cli::wrote::{self, Replace};
 use crate::domain::{HumanDuration, Media, ResourceId, codes};
 use crate::evidence::{Evidence, Gap, Invocation, Outcome};
-use crate::inputs;
 use crate::report::{answer, page};
 use crate::run::evidence::{AuditOf, Wanted, gather};
 use crate::run::invoke::{self, InvokeError, Request, Start};
@@ -29,6 +28,8 @@ pub struct ReportArgs {
     /// Write to this file, or - for stdout (default: PROJECT-ENVIRONMENT-report.html, or .md)
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub replace: Replace,
     /// How it is written (default: as the name of the file says, else html)
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<PageFormat>,
@@ -74,7 +75,9 @@ pub async fn run(args: &ReportArgs, global: &Global, ui: &Ui, env: &Environment)
     let format = format(args)?;
     with_session(global, env, Folders::Spared, async |session| {
         print_warnings(session, ui);
-        // What cannot be sent is refused before anything is asked.
+        // What cannot be written or sent is refused before anything is asked.
+        let file = file(args, format, session, ui);
+        args.replace.allows(&wrote::record(session), file.as_deref(), "--out FILE")?;
         let test = test(args, session)?;
         let audit = match args.audit {
             Audited::Project => AuditOf::Project,
@@ -90,7 +93,7 @@ pub async fn run(args: &ReportArgs, global: &Global, ui: &Ui, env: &Environment)
         let gathered = session.context.cancel.reading("reading", gather(session, wanted)).await;
         let mut evidence = gathered.map_err(Failure::Unread)?;
         evidence.invocation = invocation;
-        write(&evidence, format, args, session, ui)?;
+        write(&evidence, format, file.as_deref(), session, ui)?;
         Ok(exit(&evidence))
     })
     .await
@@ -166,10 +169,23 @@ async fn invoked(session: &Session, through: ResourceId, payload: Media) -> Resu
     Ok(Invocation { through, payload: sent, outcome })
 }
 
+/// Where it is written; `None`: to stdout.
+fn file(args: &ReportArgs, format: PageFormat, session: &Session, ui: &Ui) -> Option<PathBuf> {
+    let ending = if format == PageFormat::Html { "html" } else { "md" };
+    let scope = &session.context.scope;
+    match &args.out {
+        Some(file) if file == Path::new("-") => None,
+        Some(file) => Some(file.clone()),
+        // With `-o json` the document on stdout is the report.
+        None if ui.json() => None,
+        None => Some(format!("{}-{}-report.{ending}", scope.project, scope.environment).into()),
+    }
+}
+
 fn write(
     evidence: &Evidence,
     format: PageFormat,
-    args: &ReportArgs,
+    file: Option<&Path>,
     session: &Session,
     ui: &Ui,
 ) -> Result<(), Failure> {
@@ -177,20 +193,11 @@ fn write(
         PageFormat::Html => page::html(evidence, &|text| ui.suggest(text)),
         PageFormat::Markdown => page::markdown(evidence, &|text| ui.suggest(text)),
     };
-    let ending = if format == PageFormat::Html { "html" } else { "md" };
-    let usual = || PathBuf::from(format!("{}-{}-report.{ending}", evidence.project, evidence.environment));
-    // With `-o json` the document on stdout is the report.
-    let file = match &args.out {
-        Some(file) if file == Path::new("-") => None,
-        Some(file) => Some(file.clone()),
-        None if ui.json() => None,
-        None => Some(usual()),
-    };
-    if let Some(file) = &file {
-        inputs::write(file, page()).map_err(|error| not_written(file, &error))?;
-        record_written_file(session, ui, file);
+    if let Some(file) = file {
+        wrote::write(&wrote::record(session), file, page())?;
+        wrote::say_left_out(session, ui, file);
     }
-    match &file {
+    match file {
         _ if ui.json() => ui.out_json(&serde_json::to_value(evidence).expect("a report is plain data")),
         Some(file) => ui.out(&format!("{}\n", file.display())),
         None => ui.out(&page()),
@@ -199,10 +206,4 @@ fn write(
         ui.say(&format!("incomplete: {what}: {why}"));
     }
     Ok(())
-}
-
-fn not_written(file: &Path, error: &std::io::Error) -> Failure {
-    let message = format!("{} cannot be written: {error}", file.display());
-    let help = "check the folder, or write elsewhere with --out";
-    Failure::new(codes::LOCAL_IO, Exit::Failed, message, help)
 }

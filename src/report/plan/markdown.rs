@@ -44,8 +44,9 @@ pub fn render(
     let _ = writeln!(out, "**{}** in {}.{usual}", counts(plan), markdown::text(place));
     let end = tail(plan, have, warnings);
     // What is taken away is never behind a line to click on.
-    let gone = plan.steps.iter().filter(|step| step.op.verb().removes() || !within(step, plan).is_empty());
-    let gone: Vec<String> = gone.map(|step| deletion(step, plan)).collect();
+    let gone =
+        plan.steps.iter().filter(|step| step.op.verb().removes() || !inside(step, plan, kinds).is_empty());
+    let gone: Vec<String> = gone.map(|step| deletion(step, plan, kinds)).collect();
     if !gone.is_empty() {
         out.push('\n');
     }
@@ -107,19 +108,15 @@ fn counts(plan: &Plan) -> String {
     all.join(", ")
 }
 
-fn within(step: &Step, plan: &Plan) -> Vec<String> {
-    inside(step, plan.contents.get(&step.target))
-}
-
 /// A line about something that goes.
-fn deletion(step: &Step, plan: &Plan) -> String {
+fn deletion(step: &Step, plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> String {
     let word = match step.op.verb() {
         Verb::Delete => "deletes",
         Verb::Release => "releases",
         Verb::Create | Verb::Update => "changes",
     };
     let mut line = format!("- {word} {}", markdown::code(&step.target.to_string()));
-    for what in within(step, plan) {
+    for what in inside(step, plan, kinds) {
         let _ = write!(line, ": {}", markdown::text(&markdown::cut(&what, LONGEST)));
     }
     line + "\n"

@@ -103,7 +103,7 @@ impl Kind for Endpoint {
     fn continues(verb: Verb) -> Option<&'static str> {
         Some(match verb {
             Verb::Update => "AWS continues the update; the instances of before answer until it is done.",
-            _ => "AWS is still creating it, and bills it. To delete all: `opsctl destroy`",
+            _ => "AWS is still creating it, and bills it.",
         })
     }
 

@@ -40,10 +40,13 @@ pub fn key(folder: &str, zip: &[u8]) -> String {
     format!("{folder}{digest}.zip")
 }
 
+/// What the digest of code with packages begins with.
+pub const PACKED: &str = "packed-";
+
 /// What code with packages is known by before they are installed.
 pub fn digest(code_sha256: &str, packages: &str) -> String {
     let digest = blake3::hash(format!("{code_sha256}\0{packages}").as_bytes());
-    format!("packed-{}", &digest.to_hex()[..16])
+    format!("{PACKED}{}", &digest.to_hex()[..16])
 }
 
 /// The zip that a spec means.

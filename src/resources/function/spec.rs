@@ -182,7 +182,10 @@ impl Kind for Function {
             return changes().field("alias", "none", Function::ALIAS, Needs::Update).done();
         };
         let (have, config) = (&live.configuration, &want.configuration);
-        let short = |sha: &str| sha.get(..10).unwrap_or(sha).to_owned();
+        let short = |digest: &str| {
+            let digest = digest.strip_prefix(code::PACKED).unwrap_or(digest);
+            digest.get(..10).unwrap_or(digest).to_owned()
+        };
         let differs = changes()
             .field("code", short(&live.code_sha256), short(&want.code_sha256), Needs::Update)
             .field("handler", &have.handler, &config.handler, Needs::Update)

@@ -103,7 +103,7 @@ pub(super) async fn registries(session: &Session, is_meant: impl Fn(&Node) -> bo
         let is_missing = match &found {
             Ok(found) => !found,
             // An emulator has no registry of AWS's, which says nothing of the image.
-            Err(error) => error.kind == OpErrorKind::NotFound && session.is_aws,
+            Err(error) => error.kind == OpErrorKind::NotFound && session.is_aws(),
         };
         match found {
             _ if is_missing => {

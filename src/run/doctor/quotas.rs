@@ -357,7 +357,7 @@ async fn in_use(session: &Session, known: &Quotas) -> OpResult<BTreeMap<Counted,
     }
     let now = DateTime::from(SystemTime::now()).secs();
     let now = now - now % PERIOD;
-    let to = now + if session.is_aws { PERIOD } else { AHEAD };
+    let to = now + if session.is_aws() { PERIOD } else { AHEAD };
     let time = MetricTime { from: now - PERIODS * PERIOD, to, period: PERIOD };
     let read = session.context.aws.cloudwatch.read(&MetricQuery { metrics, time, page: None }).await?;
     let last = read.series.into_iter().map(|series| series.last().map_or(0.0, |(_, value)| *value));

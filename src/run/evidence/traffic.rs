@@ -35,7 +35,7 @@ pub async fn all(
     if endpoints.is_empty() && functions.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
-    let time = time(since, now, session.is_aws);
+    let time = time(since, now, session.is_aws());
     let of_endpoints = endpoints.iter().flat_map(|row| of_endpoint(&row.physical));
     let metrics: Vec<Metric> =
         of_endpoints.chain(functions.iter().flat_map(|row| of_function(&row.physical))).collect();

@@ -6,7 +6,7 @@ use super::{PullRefusal, is_there};
 use crate::desired::{AnySeen, Mixed};
 use crate::domain::Stored;
 use crate::engine::OpCx;
-use crate::inputs::{Output, is_as_written};
+use crate::inputs::{Output, Record};
 use crate::run::jobs::{Job, Newest};
 use crate::run::{Session, bucket_is_ours};
 use crate::transfer::{Object, Ranges, download, output};
@@ -69,8 +69,7 @@ impl Model {
     ) -> Result<(), PullRefusal<NoModel>> {
         let object = &self.object;
         let stored = object.crc.map(|crc| Stored { size: object.size, crc, etag: String::new() });
-        let differs = file.symlink_metadata().is_ok()
-            && !is_as_written(session.config.document.folder(), file)
+        let differs = Record::of(session.config.document.folder()).is_in_the_way(file)
             && !stored.is_some_and(|stored| is_there(file, &stored));
         if differs && !may_replace {
             return Err(PullRefusal::InTheWay(vec![file.display().to_string()]));

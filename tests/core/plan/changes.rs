@@ -4,6 +4,9 @@ use serde_json::json;
 
 use super::world::{Account, DEPLOY, Files, PRUNE, shown};
 use expect_test::expect_file;
+use opsctl::plan::{Observed, Step, Verb};
+use opsctl::report;
+use opsctl::resources::kinds;
 
 /// Deploys the project, changes it, deploys again, and compares that plan with `plans/NAME.txt`.
 #[track_caller]
@@ -89,6 +92,27 @@ fn a_larger_notebook_volume() {
 #[test]
 fn a_smaller_notebook_volume() {
     change("volume_shrinks", |files| files.edit("volume_gb = 10", "volume_gb = 5"));
+}
+
+/// One that is made again loses its disk as one that is deleted does: no form of the plan leaves that out.
+#[test]
+fn the_disk_of_a_notebook_that_is_made_again_is_named() {
+    let mut files = Files::new();
+    let account = Account::with(&files.desired());
+    files.edit("volume_gb = 10", "volume_gb = 5");
+    let plan = account.plan(&files.desired(), DEPLOY);
+    let lost = |step: &&Step| step.takes_along(&kinds()).is_some();
+    let steps: Vec<_> = plan.steps.iter().filter(lost).map(|step| (step.op.verb(), &step.why)).collect();
+    assert_eq!(steps, [(Verb::Delete, &vec!["volume_gb: 10 -> 5".to_owned()])]);
+    let json = report::plan::json(&plan, &kinds(), "here");
+    let along: Vec<_> = json["steps"].as_array().unwrap().iter().map(|step| &step["takes_along"]).collect();
+    assert_eq!(along, [&json!("all that is on its disk"), &json!(null)]);
+    let comment = report::plan::markdown::render(&plan, &kinds(), "here", &Observed::default(), &[], true);
+    let before_the_fold = comment.split("<details>").next().unwrap();
+    assert!(before_the_fold.contains("deletes with it all that is on its disk"), "{comment}");
+    // One that grows keeps it.
+    files.edit("volume_gb = 5", "volume_gb = 50");
+    assert!(!account.plan(&files.desired(), DEPLOY).steps.iter().any(|step| lost(&step)));
 }
 
 #[test]

@@ -55,6 +55,11 @@ impl Beside {
         known.extend(rules);
     }
 
+    /// Calls that were struck so far; one that is delayed is among them before it is answered.
+    pub fn hits(&self) -> u64 {
+        self.sandbox().state().faults.hits()
+    }
+
     /// Calls of an operation so far, such as `s3:PutObject`, those that were struck included.
     pub fn count(&self, operation: &str) -> u64 {
         self.sandbox().state().calls.of(operation)
@@ -65,7 +70,7 @@ impl Beside {
         self.sandbox().state().calls.report()
     }
 
-    /// Begins both anew.
+    /// Begins both again.
     pub fn forget_calls(&self) {
         self.sandbox().state().calls.reset();
     }

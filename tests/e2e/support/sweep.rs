@@ -12,7 +12,7 @@ use opsctl::domain::KindName;
 use opsctl::engine::lease::{self, LeaseHolder};
 use opsctl::engine::{self, RunResult};
 use opsctl::plan::Mode;
-use opsctl::run::{Run, Verified};
+use opsctl::run::{Host, Run, Verified};
 use opsctl_sandbox::Sandbox;
 use opsctl_sandbox::effect::Effect;
 use regex_lite::Regex;
@@ -444,7 +444,16 @@ async fn until(reached: impl Fn() -> bool) {
 async fn carry_out(operation: Operation, project: &Project) -> Result<(), String> {
     let Project { kinds, registry, desired, world } = project;
     let whole = operation != Operation::Scale;
-    let run = Run { context: world, registry, kinds, desired, mode: operation.mode(), whole, gates: None };
+    let run = Run {
+        context: world,
+        registry,
+        kinds,
+        desired,
+        mode: operation.mode(),
+        whole,
+        gates: None,
+        host: Host::Other,
+    };
     let told = |what: &str, why: &dyn fmt::Debug| format!("{what}: {why:?}");
     let (plan, have) = run.plan().await.map_err(|e| told("plan", &e))?;
     if plan.is_empty() {

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::audit::Severity;
 use crate::audit::last_accessed::Detail;
 use crate::audit::report::{Format, GroupBy};
+use crate::cli::wrote::Replace;
 use crate::domain::Days;
 
 #[derive(Debug, Args)]
@@ -81,6 +82,8 @@ pub struct AuditArgs {
     /// Write the report to a file too, in another format, such as csv=audit.csv; repeatable
     #[arg(long, value_name = "FORMAT=FILE", value_parser = also)]
     pub also: Vec<(Format, PathBuf)>,
+    #[command(flatten)]
+    pub replace: Replace,
     /// Do not fail on findings listed in this file
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,

@@ -8,6 +8,7 @@ use crate::audit::{Account, Audit, Baseline, Instant, Settings, Usage};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
+use crate::cli::wrote::unwritten;
 use crate::domain::{codes, many, shown};
 use crate::run;
 
@@ -50,7 +51,7 @@ pub fn propose(
 ) -> Result<(), Failure> {
     let proposals = run::audit::propose(account, usage, settings, folder);
     let run::audit::Proposals { written, unused } =
-        proposals.map_err(|(file, error)| files::unwritten(&file, &error))?;
+        proposals.map_err(|(file, error)| unwritten(&file, &error))?;
     for role in &written {
         ui.say(&format!("{}: {}.", role.name, role.notes.join("; ")));
     }

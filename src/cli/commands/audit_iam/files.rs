@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::files;
+use crate::cli::wrote::unwritten;
 use crate::domain::codes;
 use crate::inputs;
 
@@ -27,12 +28,6 @@ pub fn unreadable(file: &Path, error: &io::Error) -> Failure {
 /// Writes a file as a whole.
 pub fn write(file: &Path, text: &str) -> Result<(), Failure> {
     inputs::write(file, text).map_err(|error| unwritten(file, &error))
-}
-
-/// A file that could not be written.
-pub fn unwritten(file: &Path, error: &io::Error) -> Failure {
-    let message = format!("{} cannot be written: {error}", file.display());
-    Failure::new(codes::LOCAL_IO, Exit::Failed, message, "check the folder")
 }
 
 /// A file that holds something else.

@@ -14,8 +14,10 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session;
 use crate::cli::ui::Ui;
+use crate::cli::wrote;
 use crate::config::Config;
 use crate::domain::{codes, many};
+use crate::inputs::Record;
 use crate::run::{self, audit::Input};
 
 /// The account to audit, and what its roles used.
@@ -23,7 +25,7 @@ pub async fn read(
     args: &AuditArgs,
     (global, env, config): (&Global, &Environment, Option<&Config>),
     (settings, clock): (&Settings, Instant),
-    ui: &Ui,
+    (record, ui): (&Record, &Ui),
 ) -> Result<(Account, Usage), Failure> {
     let usage = match &args.usage {
         Some(file) => Usage::from_json(&plain_text(&files::read(file)?))
@@ -38,7 +40,7 @@ pub async fn read(
             let read = session::with_clients(global, env, config, async |aws, pace| {
                 let live = run::audit::LiveAccount::read(&aws).await?;
                 if let Some(file) = &args.save {
-                    files::write(file, &live.to_dump())?;
+                    wrote::write(record, file, live.to_dump())?;
                 }
                 let mut account = live.account();
                 let Some(detail) = args.usage_from_aws else { return Ok((account, usage)) };

@@ -8,6 +8,7 @@ mod files;
 mod input;
 mod options;
 
+use std::path::Path;
 use std::time::SystemTime;
 
 pub use args::AuditArgs;
@@ -23,7 +24,9 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session;
 use crate::cli::ui::Ui;
+use crate::cli::wrote;
 use crate::config::Config;
+use crate::inputs::Record;
 use crate::report::style::Styles;
 use crate::resources::kinds;
 use crate::run::{self, sections};
@@ -41,8 +44,13 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
         Some(old) => Some((old, change::before(args, old, settings.now)?)),
         None => None,
     };
+    let record = record(config.as_ref(), env);
+    args.replace.allows(&record, args.save.as_deref(), "--save FILE")?;
+    args.also
+        .iter()
+        .try_for_each(|(_, file)| args.replace.allows(&record, Some(file), "--also FORMAT=FILE"))?;
     let places = (global, env, config.as_ref());
-    let (account, usage) = input::read(args, places, (&settings, clock), ui).await?;
+    let (account, usage) = input::read(args, places, (&settings, clock), (&record, ui)).await?;
     if let Some(AuditCommand::Explain { role, action, resource }) = &args.command {
         return explain::run(&account, role, action, resource.as_deref(), settings.now, ui);
     }
@@ -63,7 +71,7 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
         baseline::propose(&account, &usage, &settings, folder, ui)?;
     }
     let shown = filter.of(&result);
-    also(args, &shown, shape)?;
+    also(args, &shown, shape, &record)?;
     ui.out(&report::render_as(&shown, format, shape, look));
     Ok(exit(&result, fail_on))
 }
@@ -91,12 +99,21 @@ fn exit(result: &Audit, fail_on: Option<Severity>) -> Exit {
 }
 
 /// The same findings in other forms, as files.
-fn also(args: &AuditArgs, shown: &Audit, shape: Options<'_>) -> Result<(), Failure> {
+fn also(args: &AuditArgs, shown: &Audit, shape: Options<'_>, record: &Record) -> Result<(), Failure> {
     let shape = Options { paint: report::plain, ..shape };
     let look = Look { width: None, ..Look::default() };
-    args.also
-        .iter()
-        .try_for_each(|(format, file)| files::write(file, &report::render_as(shown, *format, shape, look)))
+    args.also.iter().try_for_each(|(format, file)| {
+        wrote::write(record, file, report::render_as(shown, *format, shape, look))
+    })
+}
+
+/// Where it is noted what was written: beside the config, else in the user's cache.
+fn record(config: Option<&Config>, env: &Environment) -> Record {
+    match (config, &env.cache) {
+        (Some(config), _) => Record::of(config.document.folder()),
+        (None, Some(cache)) => Record::in_cache(cache),
+        (None, None) => Record::of(Path::new(".")),
+    }
 }
 
 fn colored(look: Emphasis, text: &str) -> String {
