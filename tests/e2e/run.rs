@@ -260,8 +260,8 @@ async fn a_lost_lease_fences() {
     sandbox.stop().await;
 }
 
-/// A lease that is taken away is obeyed by what begins next and by what continues after a wait, long before it
-/// would be renewed; one that cannot be confirmed is relied upon as long as before.
+/// A lease that is taken away is obeyed by what begins next and by what continues after a wait, long before
+/// it would be renewed; one that cannot be confirmed is relied upon as long as before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_lease_stops_the_next_step() {
     let folder = tempfile::tempdir().expect("a folder");
