@@ -88,7 +88,7 @@ impl Request<'_> {
     }
 
     /// Whether a condition holds; `None` for one on numbers, times or addresses.
-    fn holds(&self, condition: &Condition) -> Option<bool> {
+    pub(crate) fn holds(&self, condition: &Condition) -> Option<bool> {
         let operator = Operator::parse(&condition.operator);
         let is_it = |(key, _): &&(String, String)| key.eq_ignore_ascii_case(&condition.key);
         let mut values = self.context.iter().filter(is_it).map(|(_, value)| value).peekable();

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hyper::header::HeaderMap;
 use serde_json::Value;
 
+use super::authority::Principal;
 use super::clock::{self, Millis};
 use super::fault::Fault;
 use super::paging::{self, Page};
@@ -24,7 +25,7 @@ pub struct Call {
     pub operation: &'static str,
     /// From the credential scope, else the sandbox's.
     pub region: String,
-    pub access_key: Option<String>,
+    pub principal: Principal,
     pub request_id: String,
     /// An object. Query and URL values are strings: read numbers and flags through [`Call::number`] and
     /// [`Call::flag`].

@@ -9,6 +9,7 @@
 //! of [`services`]. Functions keep their documents in the [`store`], whose states advance with the [`clock`].
 
 mod activity;
+pub mod authority;
 pub mod call;
 pub mod clock;
 pub mod constraint;

@@ -12,10 +12,12 @@ use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use percent_encoding::percent_decode_str;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::activity::Activity;
+use super::authority::Principal;
 use super::control;
 use super::fault::Fault;
 use super::guard;
@@ -111,8 +113,10 @@ async fn answer(
     let exchange =
         Arc::new(shared.calls.begin(CredentialScope::of(&head).and_then(|scope| scope.access_key)));
     head.extensions.insert(Arc::clone(&exchange));
-    let mut response = match find(&services, &head) {
-        Ok(service) => {
+    let found = find(&services, &head).and_then(|service| Ok((service, principal(&head)?)));
+    let mut response = match found {
+        Ok((service, principal)) => {
+            head.extensions.insert(principal);
             let is_form = is_form(&head.headers);
             let answer = service.handle(&shared, hyper::Request::from_parts(head, body));
             unbroken(answer).await.unwrap_or_else(|fault| refusal(&fault, is_form, &exchange.id))
@@ -144,6 +148,16 @@ async fn unbroken(answer: impl Future<Output = Response>) -> Result<Response, Fa
             "a bug in the sandbox: please report it with the request that was sent",
         )
     })
+}
+
+/// Whose credentials have signed a request, in its head or in its URL.
+fn principal(head: &Parts) -> Result<Principal, Fault> {
+    let in_head = head.headers.get("x-amz-security-token").and_then(|value| value.to_str().ok());
+    let pairs = || head.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let in_url = pairs().find(|(name, _)| name.eq_ignore_ascii_case("x-amz-security-token"));
+    let in_url = in_url.and_then(|(_, token)| percent_decode_str(token).decode_utf8().ok());
+    let access_key = CredentialScope::of(head).and_then(|scope| scope.access_key);
+    Principal::of(access_key.as_deref(), in_head.or(in_url.as_deref()))
 }
 
 /// A refusal before a service could word it.

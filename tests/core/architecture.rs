@@ -95,7 +95,7 @@ const CLI: [&str; 24] = [
 ];
 
 /// The same inside the sandbox.
-const SANDBOX: [&str; 33] = [
+const SANDBOX: [&str; 34] = [
     "activity",
     "effect",
     "extensions",
@@ -118,6 +118,7 @@ const SANDBOX: [&str; 33] = [
     "counters",
     "state",
     "regions",
+    "authority",
     "call",
     "policy_form",
     "tags",

@@ -133,6 +133,18 @@ fn they_train_serve_and_answer_as_they_are() {
     let table = deployed("reads-s3");
     let answer = json(&table, &["--payload", "{\"bucket\": \"others-data\", \"key\": \"rows.csv\"}"]);
     assert!(answer["answer"].as_str().is_some_and(|text| text.contains("price")), "{answer:#}");
+    // Its role may read that bucket because the config says so.
+    let config = table.read("opsctl.toml");
+    let without = config.lines().filter(|line| !line.starts_with("permissions")).collect::<Vec<_>>();
+    table.write("opsctl.toml", &without.join("\n"));
+    table.run(["deploy", "--yes"]).success();
+    let refused = table.run(["invoke", "--payload", "{\"bucket\": \"others-data\", \"key\": \"rows.csv\"}"]);
+    refused.ended(1).says("AccessDenied").says(":assumed-role/reads-s3-dev-function-table-us-east-1/").says(
+        "is not authorized to perform: s3:GetObject on resource: \"arn:aws:s3:::others-data/rows.csv\" \
+         because no identity-based policy allows the s3:GetObject action",
+    );
+    let role = ["reads-s3-dev-function-table-us-east-1", "s3:GetObject", "arn:aws:s3:::others-data/rows.csv"];
+    table.run([["audit-iam", "explain"].as_slice(), &role].concat()).success().says("no statement allows it");
 }
 
 /// The answer of an address, head and body.

@@ -7,6 +7,7 @@ use hyper::http::request::Parts;
 use serde_json::{Map, Value};
 
 use super::{Decoded, MISTYPED, Request, Response, Service, collect, header, inflated, json_object, respond};
+use crate::authority::Denied;
 use crate::call::Answer;
 use crate::constraint;
 use crate::fault::Fault;
@@ -85,6 +86,7 @@ impl Api {
             body,
             form,
             mistyped,
+            denied: |Denied(message)| Fault::new(400, "AccessDeniedException", message),
             refuse: &refuse,
         }
         .run()

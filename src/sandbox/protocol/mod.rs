@@ -17,6 +17,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use serde_json::Value;
 
+use super::authority::{self, Denied, Principal};
 use super::call::Call;
 use super::exchange::Exchange;
 use super::fault::Fault;
@@ -158,6 +159,8 @@ struct Decoded<'a, T: 'static> {
     form: Form,
     /// The protocol's code for a value of the wrong type.
     mistyped: &'static str,
+    /// How the protocol refuses who may not do this.
+    denied: fn(Denied) -> Fault,
     /// How the protocol words an input that breaks the operation's rules.
     refuse: &'a (dyn Fn(&[Violation]) -> Fault + Sync),
 }
@@ -180,12 +183,16 @@ impl<T> Decoded<'_, T> {
         let scope = CredentialScope::of(self.head).unwrap_or_default();
         let region = scope.region.unwrap_or_else(|| self.shared.region.clone());
         regions::check(self.shared, &region)?;
+        let principal = self.head.extensions.get::<Principal>().cloned().unwrap_or_default();
+        let (service, operation, input) = (self.service, row.name, &self.input);
+        let asked = authority::Request { principal: &principal, service, operation, region: &region, input };
+        authority::authorize(self.shared, &asked).map_err(self.denied)?;
         let call = Call {
             shared: Arc::clone(self.shared),
             service: self.service,
             operation: row.name,
             region,
-            access_key: scope.access_key,
+            principal,
             request_id: exchange.id.clone(),
             input: self.input,
             headers: self.head.headers.clone(),

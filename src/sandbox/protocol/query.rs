@@ -16,6 +16,7 @@ use quick_xml::escape::escape;
 use serde_json::{Map, Value};
 
 use super::{Decoded, Request, Response, Service, collect, respond};
+use crate::authority::Denied;
 use crate::call::Answer;
 use crate::constraint::{self, Constraint, Shown, Violation};
 use crate::exchange::Exchange;
@@ -109,6 +110,13 @@ impl Api {
             form: Form::Text,
             // What AWS answers there is known of the query protocol only.
             mistyped: if self.flavor == Flavor::Ec2 { self.invalid } else { "MalformedInput" },
+            denied: match self.flavor {
+                Flavor::Query => |Denied(message)| Fault::new(403, "AccessDenied", message),
+                Flavor::Ec2 => |Denied(message)| {
+                    let message = format!("You are not authorized to perform this operation. {message}");
+                    Fault::new(403, "UnauthorizedOperation", message)
+                },
+            },
             refuse: &refuse,
         }
         .run()

@@ -14,6 +14,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::{Decoded, MISTYPED, Request, Response, Service, collect, full, json_object, respond};
+use crate::authority::Denied;
 use crate::call::Call;
 use crate::constraint;
 use crate::fault::Fault;
@@ -205,6 +206,7 @@ impl Api {
             body,
             form,
             mistyped,
+            denied: |Denied(message)| Fault::new(403, "AccessDeniedException", message),
             refuse: &refuse,
         }
         .run()

@@ -42,15 +42,22 @@ use std::collections::BTreeMap;
 
 pub use loopback::Reply;
 
-/// How the code inside reaches AWS's API: the sandbox. The keys open nothing else.
+/// How the code inside reaches AWS's API: the sandbox.
 #[derive(Clone, Debug)]
 pub struct ApiAccess {
     pub region: String,
     /// The sandbox's own URL.
     pub endpoint_url: String,
+    /// None of an instance without a profile.
+    pub keys: Option<Keys>,
+}
+
+/// Credentials of a role. They open nothing but the sandbox.
+#[derive(Clone, Debug)]
+pub struct Keys {
     pub access_key_id: String,
     pub secret_access_key: String,
-    pub session_token: Option<String>,
+    pub session_token: String,
 }
 
 impl ApiAccess {
@@ -59,15 +66,19 @@ impl ApiAccess {
             ("AWS_REGION", self.region.as_str()),
             ("AWS_DEFAULT_REGION", &self.region),
             ("AWS_ENDPOINT_URL", &self.endpoint_url),
-            ("AWS_ACCESS_KEY_ID", &self.access_key_id),
-            ("AWS_SECRET_ACCESS_KEY", &self.secret_access_key),
             // There is no instance metadata here; without this the SDK looks for it for seconds.
             ("AWS_EC2_METADATA_DISABLED", "true"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
-        if let Some(token) = &self.session_token {
-            variables.insert("AWS_SESSION_TOKEN".to_owned(), token.clone());
+        if let Some(keys) = &self.keys {
+            for (name, value) in [
+                ("AWS_ACCESS_KEY_ID", &keys.access_key_id),
+                ("AWS_SECRET_ACCESS_KEY", &keys.secret_access_key),
+                ("AWS_SESSION_TOKEN", &keys.session_token),
+            ] {
+                variables.insert(name.to_owned(), value.clone());
+            }
         }
         variables
     }

@@ -62,13 +62,7 @@ async fn environments() -> Environments {
 }
 
 fn reach() -> ApiAccess {
-    ApiAccess {
-        region: "eu-west-1".to_owned(),
-        endpoint_url: "http://127.0.0.1:9".to_owned(),
-        access_key_id: "AKIASANDBOX".to_owned(),
-        secret_access_key: "secret".to_owned(),
-        session_token: None,
-    }
+    ApiAccess { region: "eu-west-1".to_owned(), endpoint_url: "http://127.0.0.1:9".to_owned(), keys: None }
 }
 
 /// A `.tar.gz` with the given files.

@@ -1,5 +1,6 @@
 //! The services, one folder or file each. A service is a constant table of operations; it is registered here.
 
+pub mod access;
 pub mod autoscaling;
 pub mod cloudwatch;
 pub mod ec2;

@@ -5,15 +5,13 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::objects;
+use super::objects::RoleObjects;
 use crate::clock::real_sleep;
 use crate::runners::container::Layout;
-use crate::state::SandboxState;
 
 /// In real time, for the script that writes them runs in real time.
 const EVERY: Duration = Duration::from_secs(2);
@@ -23,7 +21,7 @@ pub const USUAL: &str = "/opt/ml/checkpoints";
 
 /// The files of `CheckpointConfig.LocalPath` and their copies.
 pub struct Checkpoints {
-    shared: Arc<SandboxState>,
+    objects: RoleObjects,
     uri: String,
     folder: PathBuf,
     /// Size and time of what is in S3.
@@ -32,17 +30,17 @@ pub struct Checkpoints {
 
 impl Checkpoints {
     /// None for a job that has no `CheckpointConfig`.
-    pub fn of(shared: &Arc<SandboxState>, config: &Value, layout: &Layout) -> Option<Self> {
+    pub fn of(objects: RoleObjects, config: &Value, layout: &Layout) -> Option<Self> {
         let uri = config["S3Uri"].as_str()?.trim_end_matches('/').to_owned();
         let path = config["LocalPath"].as_str().unwrap_or(USUAL);
         let folder = layout.root().join(path.trim_start_matches('/'));
-        Some(Self { shared: Arc::clone(shared), uri, folder, saved: HashMap::new() })
+        Some(Self { objects, uri, folder, saved: HashMap::new() })
     }
 
     /// Brings those of a former run.
     pub async fn restore(&mut self) -> Result<(), String> {
         std::fs::create_dir_all(&self.folder).map_err(|error| error.to_string())?;
-        objects::download_all(&self.shared, &format!("{}/", self.uri), &self.folder).await?;
+        self.objects.download_all(&format!("{}/", self.uri), &self.folder).await?;
         for (file, stamp) in files(&self.folder).map_err(|error| error.to_string())? {
             self.saved.insert(file, stamp);
         }
@@ -56,7 +54,7 @@ impl Checkpoints {
                 continue;
             }
             let name = file.strip_prefix(&self.folder).unwrap_or(&file).to_string_lossy();
-            match objects::upload(&self.shared, &format!("{}/{name}", self.uri), &file).await {
+            match self.objects.upload(&format!("{}/{name}", self.uri), &file).await {
                 // The script may have removed or renamed it just now.
                 Err(_) if !file.exists() => continue,
                 done => done?,

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 
 use super::{environments, reach, remove, with_causes};
+use crate::authority::Session;
 use crate::runners::archive::unpack_tar_gz;
 use crate::runners::ec2::{self as runner, Ec2Instance, Ec2Outcome, Ec2Run};
 use crate::runners::process::{Line, LineSink};
@@ -127,6 +128,7 @@ async fn start(
         Some(file) => prepared(&environments, file, console).await,
         None => None,
     };
+    let session = booted.role_arn.as_deref().map(|role| Session::new(role, &booted.instance_id));
     let run = Ec2Run {
         root,
         user_data,
@@ -135,7 +137,7 @@ async fn start(
         requirements,
         environment: [("PIP_CACHE_DIR".to_owned(), environments.cache.join("pip").display().to_string())]
             .into(),
-        reach: reach(shared, &booted.region),
+        reach: reach(shared, &booted.region, session.as_ref()),
     };
     run.start(&environments, Arc::clone(console)).await.map(Some).map_err(|error| with_causes(&error))
 }

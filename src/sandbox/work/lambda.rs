@@ -12,12 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use super::lines::Lines;
 use super::{environments, reach, remove, with_causes};
+use crate::authority::{self, Principal, Request, Session};
 use crate::clock::real_sleep;
 use crate::fault::Fault;
 use crate::runners::lambda::{FunctionSpec, Initialization, LogSink, Pool};
@@ -128,8 +129,11 @@ async fn open(shared: &Arc<SandboxState>, version: &FunctionVersion) -> Result<R
     let environments = environments(shared, Some(&version.runtime)).await.map_err(|error| failed(&error))?;
     let lines = Lines::new(shared, &version.region, &version.log_group);
     let (kept, root) = (Arc::clone(&lines), files.path().to_string_lossy().into_owned());
+    let writes = may_log(shared, version);
     let sink: LogSink = Arc::new(move |stream: &str, line: Line| {
-        kept.push(stream, line.text.replace(&root, ""));
+        if writes {
+            kept.push(stream, line.text.replace(&root, ""));
+        }
     });
     // The first line says what is being made; the others are pip's.
     let (progress, name, told) = (shared.progress.clone(), version.name.clone(), Once::new());
@@ -146,6 +150,22 @@ async fn open(shared: &Arc<SandboxState>, version: &FunctionVersion) -> Result<R
     Ok(Running { pool: pool.map_err(|error| failed(&error))?, lines, files })
 }
 
+fn session(version: &FunctionVersion) -> Session {
+    Session::new(&version.role, &version.name)
+}
+
+/// Whether the role may write the function's log. Without that, nobody is told, and there is none
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html>).
+fn may_log(shared: &SandboxState, version: &FunctionVersion) -> bool {
+    let principal = Principal::Session(session(version));
+    let input = json!({"logGroupName": version.log_group, "logStreamName": version.version});
+    ["CreateLogStream", "PutLogEvents"].into_iter().all(|operation| {
+        let (service, region) = ("logs", &version.region);
+        let request = Request { principal: &principal, service, operation, region, input: &input };
+        authority::authorize(shared, &request).is_ok()
+    })
+}
+
 fn spec(shared: &SandboxState, version: &FunctionVersion) -> FunctionSpec {
     FunctionSpec {
         name: version.name.clone(),
@@ -157,7 +177,7 @@ fn spec(shared: &SandboxState, version: &FunctionVersion) -> FunctionSpec {
         timeout: version.timeout,
         environment: version.environment.clone(),
         log_group: version.log_group.clone(),
-        reach: reach(shared, &version.region),
+        reach: reach(shared, &version.region, Some(&session(version))),
     }
 }
 

@@ -26,10 +26,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
+use super::authority::Session;
 use super::fault::{Fault, with_causes};
 use super::root::remove;
-use super::runners::ApiAccess;
 use super::runners::python::{Environments, Python, PythonError};
+use super::runners::{ApiAccess, Keys};
 use super::services;
 use super::services::objects::Objects;
 use super::services::sagemaker::backend::{Invocation, Prediction};
@@ -47,6 +48,7 @@ const CONTAINERS: &str = "containers";
 /// What a killed process left cannot be removed.
 pub(super) fn plug(shared: &Arc<SandboxState>) -> io::Result<()> {
     remove(&shared.root.join(CONTAINERS))?;
+    services::access::plug(shared);
     shared.extensions.plug::<dyn Objects>(Arc::new(objects::S3Objects));
     shared.extensions.plug::<dyn sagemaker::Scaling>(Arc::new(services::autoscaling::EndpointTargets));
     shared.extensions.plug::<dyn services::cloudwatch::Usage>(Arc::new(services::usage::AccountUsage));
@@ -116,14 +118,17 @@ async fn environments(shared: &SandboxState, preferred: Option<&str>) -> Result<
     Ok(Environments { python, cache: absolute(shared.cache.join("python")) })
 }
 
-/// How code inside reaches this sandbox. Any key opens it.
-fn reach(shared: &SandboxState, region: &str) -> ApiAccess {
+/// How code inside reaches this sandbox: with the credentials of its role, if it has one.
+fn reach(shared: &SandboxState, region: &str, session: Option<&Session>) -> ApiAccess {
+    let credentials = session.map(Session::credentials);
     ApiAccess {
         region: region.to_owned(),
         endpoint_url: shared.endpoint_url().to_owned(),
-        access_key_id: "sandbox".to_owned(),
-        secret_access_key: "sandbox".to_owned(),
-        session_token: Some("sandbox".to_owned()),
+        keys: credentials.map(|c| Keys {
+            access_key_id: c.access_key_id,
+            secret_access_key: c.secret_access_key,
+            session_token: c.session_token,
+        }),
     }
 }
 

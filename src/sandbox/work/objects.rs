@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
 
+use crate::authority::{self, Denied, Principal, Request, Session};
 use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::services::objects::{ObjectName, Objects};
@@ -35,7 +37,7 @@ impl Objects for S3Objects {
         Box::pin(async move {
             let mut file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
             file.write_all(&body).map_err(|error| error.to_string())?;
-            upload(&shared, &uri, file.path()).await
+            RoleObjects::new(&shared, None).upload(&uri, file.path()).await
         })
     }
 
@@ -79,32 +81,57 @@ fn located(uri: &str) -> Result<(&str, &str), String> {
     split(uri).ok_or_else(|| format!("{uri} is not an s3:// URI"))
 }
 
-/// Makes an object of a file.
-pub async fn upload(shared: &Arc<SandboxState>, uri: &str, file: &Path) -> Result<(), String> {
-    let (bucket, key) = located(uri)?;
-    api::put_file(shared, bucket, key, file).await.map_err(|fault| fault.message)
+/// The sandbox's S3 as a service uses it for somebody: with a role, whose policies decide, or by itself.
+#[derive(Clone)]
+pub struct RoleObjects {
+    shared: Arc<SandboxState>,
+    principal: Option<Principal>,
 }
 
-/// Makes a file of an object.
-pub async fn download(shared: &Arc<SandboxState>, uri: &str, file: &Path) -> Result<(), String> {
-    let (bucket, key) = located(uri)?;
-    api::get_to_file(shared, bucket, key, file).await.map_err(|fault| fault.message)
-}
-
-/// Makes files of all objects whose keys start with the URI's, named by the rest of their keys. Keys that end
-/// in `/` are folders of the console, not files.
-pub async fn download_all(shared: &Arc<SandboxState>, uri: &str, folder: &Path) -> Result<(), String> {
-    let (bucket, prefix) = located(uri)?;
-    let listed = api::list(shared, bucket, prefix).map_err(|fault| fault.message)?;
-    for object in listed.iter().filter(|object| !object.key.ends_with('/')) {
-        let key = object.key.as_str();
-        let rest = key[prefix.len()..].trim_start_matches('/');
-        // The prefix may be the key of a single object.
-        let name = if rest.is_empty() { key.rsplit('/').next().unwrap_or(key) } else { rest };
-        let path = inside(folder, name).ok_or_else(|| format!("the key {key} is not a file's name"))?;
-        api::get_to_file(shared, bucket, key, &path).await.map_err(|fault| fault.message)?;
+impl RoleObjects {
+    /// For a session of a role; without one, nothing is asked.
+    pub fn new(shared: &Arc<SandboxState>, session: Option<Session>) -> Self {
+        Self { shared: Arc::clone(shared), principal: session.map(Principal::Session) }
     }
-    Ok(())
+
+    fn authorize(&self, operation: &str, input: &Value) -> Result<(), String> {
+        let Some(principal) = &self.principal else { return Ok(()) };
+        let (service, region) = ("s3", &self.shared.region);
+        let request = Request { principal, service, operation, region, input };
+        authority::authorize(&self.shared, &request).map_err(|Denied(message)| message)
+    }
+
+    /// Makes an object of a file.
+    pub async fn upload(&self, uri: &str, file: &Path) -> Result<(), String> {
+        let (bucket, key) = located(uri)?;
+        self.authorize("PutObject", &json!({"Bucket": bucket, "Key": key}))?;
+        api::put_file(&self.shared, bucket, key, file).await.map_err(|fault| fault.message)
+    }
+
+    /// Makes a file of an object.
+    pub async fn download(&self, uri: &str, file: &Path) -> Result<(), String> {
+        let (bucket, key) = located(uri)?;
+        self.authorize("GetObject", &json!({"Bucket": bucket, "Key": key}))?;
+        api::get_to_file(&self.shared, bucket, key, file).await.map_err(|fault| fault.message)
+    }
+
+    /// Makes files of all objects whose keys start with the URI's, named by the rest of their keys. Keys that
+    /// end in `/` are folders of the console, not files.
+    pub async fn download_all(&self, uri: &str, folder: &Path) -> Result<(), String> {
+        let (bucket, prefix) = located(uri)?;
+        self.authorize("ListObjectsV2", &json!({"Bucket": bucket, "Prefix": prefix}))?;
+        let listed = api::list(&self.shared, bucket, prefix).map_err(|fault| fault.message)?;
+        for object in listed.iter().filter(|object| !object.key.ends_with('/')) {
+            let key = object.key.as_str();
+            let rest = key[prefix.len()..].trim_start_matches('/');
+            // The prefix may be the key of a single object.
+            let name = if rest.is_empty() { key.rsplit('/').next().unwrap_or(key) } else { rest };
+            let path = inside(folder, name).ok_or_else(|| format!("the key {key} is not a file's name"))?;
+            self.authorize("GetObject", &json!({"Bucket": bucket, "Key": key}))?;
+            api::get_to_file(&self.shared, bucket, key, &path).await.map_err(|fault| fault.message)?;
+        }
+        Ok(())
+    }
 }
 
 /// A key may hold `..`; a file's path must not leave its folder.

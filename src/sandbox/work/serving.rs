@@ -11,8 +11,9 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
 use super::log::LogStream;
-use super::objects;
+use super::objects::RoleObjects;
 use super::training::texts;
+use crate::authority::Session;
 use crate::fault::Fault;
 use crate::runners::serving::{InvokeError, ModelServer, ModelServerSpec, STARTUP_LIMIT, StartCause};
 use crate::runners::training::last_error;
@@ -219,10 +220,13 @@ impl Instance {
                 "the model has no ModelDataUrl: its container fetches it, and the sandbox has no containers";
             return Err(not_started(why.to_owned()));
         };
+        let role = self.variant.model["ExecutionRoleArn"].as_str();
+        let session = role.map(|role| Session::new(role, "SageMaker"));
+        let objects = RoleObjects::new(shared, session.clone());
         let fetch = async |uri: &str, name: &str| {
             let file = self.root.join(name);
             let failed = |error| not_started(format!("{uri} cannot be downloaded: {error}"));
-            objects::download(shared, uri, &file).await.map_err(failed)?;
+            objects.download(uri, &file).await.map_err(failed)?;
             Ok::<_, String>(file)
         };
         let submitted = environment.get("SAGEMAKER_SUBMIT_DIRECTORY").filter(|uri| uri.starts_with("s3://"));
@@ -238,7 +242,7 @@ impl Instance {
             environment,
             packages: super::container_packages(),
             startup_limit: limit.map_or(STARTUP_LIMIT, Duration::from_secs),
-            reach: super::reach(shared, &self.endpoint.region),
+            reach: super::reach(shared, &self.endpoint.region, session.as_ref()),
         };
         let environments =
             super::environments(shared, None).await.map_err(|error| not_started(error.to_string()))?;

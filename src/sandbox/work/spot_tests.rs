@@ -6,7 +6,8 @@ use aws_sdk_s3 as s3;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{objects, training};
+use super::objects::RoleObjects;
+use super::training;
 use crate::clock::{epoch_seconds, real_sleep};
 use crate::runners::archive::pack_tar_gz;
 use crate::services::sagemaker::Job;
@@ -62,8 +63,9 @@ async fn begun(stopping: Value) -> (TempDir, Sandbox, Job) {
     std::fs::write(code.join("train.py"), SCRIPT).unwrap();
     let archive = folder.path().join("sourcedir.tar.gz");
     pack_tar_gz(&code, &archive).await.unwrap();
-    objects::upload(shared, "s3://data/code.tar.gz", &archive).await.unwrap();
-    objects::upload(shared, "s3://data/digits/train/0.csv", &code.join("train.py")).await.unwrap();
+    let objects = RoleObjects::new(shared, None);
+    objects.upload("s3://data/code.tar.gz", &archive).await.unwrap();
+    objects.upload("s3://data/digits/train/0.csv", &code.join("train.py")).await.unwrap();
 
     let document = json!({
         "TrainingJobName": "spot", "TrainingJobArn": "arn", "TrainingJobStatus": "InProgress",

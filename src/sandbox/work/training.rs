@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::checkpoints::{self, Checkpoints};
 use super::log::LogStream;
-use super::objects;
+use super::objects::RoleObjects;
+use crate::authority::Session;
 use crate::call::Answer;
 use crate::clock::Millis;
 use crate::fault::Fault;
@@ -162,6 +163,15 @@ impl<'a> Container<'a> {
         Ok(Self { job, signals, document, root, log, metrics })
     }
 
+    /// SageMaker's session of the job's role.
+    fn session(&self) -> Option<Session> {
+        self.document["RoleArn"].as_str().map(|role| Session::new(role, "SageMaker"))
+    }
+
+    fn objects(&self) -> RoleObjects {
+        RoleObjects::new(&self.job.shared, self.session())
+    }
+
     /// None: interrupted, to be run again.
     async fn run(&self) -> Option<End> {
         let ended = self.attempt().await;
@@ -176,7 +186,7 @@ impl<'a> Container<'a> {
 
     async fn attempt(&self) -> Result<Option<End>, String> {
         let mut checkpoints =
-            Checkpoints::of(&self.job.shared, &self.document["CheckpointConfig"], &Layout::new(&self.root));
+            Checkpoints::of(self.objects(), &self.document["CheckpointConfig"], &Layout::new(&self.root));
         let training = tokio::select! {
             training = self.start(checkpoints.as_mut()) => training?,
             () = self.signals.stop.cancelled() => return Ok(Some(End::stopped(None))),
@@ -227,7 +237,7 @@ impl<'a> Container<'a> {
             let (name, uri) = self.source_of(channel)?;
             let folder = layout.channel(&name);
             std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-            objects::download_all(shared, &uri, &folder).await?;
+            self.objects().download_all(&uri, &folder).await?;
             channels.push((name, folder));
         }
         let hyperparameters = texts(&document["HyperParameters"]);
@@ -244,7 +254,8 @@ impl<'a> Container<'a> {
                 .to_owned());
         };
         let source = self.root.join("sourcedir.tar.gz");
-        objects::download(shared, &code, &source)
+        self.objects()
+            .download(&code, &source)
             .await
             .map_err(|error| format!("the source code {code} cannot be downloaded: {error}"))?;
         if let Some(checkpoints) = checkpoints {
@@ -267,7 +278,7 @@ impl<'a> Container<'a> {
             instance_type: document["ResourceConfig"]["InstanceType"].as_str().unwrap_or_default().to_owned(),
             packages: super::container_packages(),
             max_runtime: Duration::from_secs(limit).div_f64(shared.clock.speed()),
-            reach: super::reach(shared, &self.job.region),
+            reach: super::reach(shared, &self.job.region, self.session().as_ref()),
         })
     }
 
@@ -321,7 +332,8 @@ impl<'a> Container<'a> {
         let store = async |file: Option<PathBuf>, name: &str| {
             let Some(file) = file else { return Ok(None) };
             let uri = self.job.artifact(name);
-            objects::upload(&self.job.shared, &uri, &file)
+            self.objects()
+                .upload(&uri, &file)
                 .await
                 .map_err(|error| format!("ClientError: Failed to upload {uri}: {error}"))?;
             Ok::<_, String>(Some(uri))

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{
     POLICIES, PROFILES, ROLES, aws_managed, inline, page, pick, policies, profiles, profiles_of, roles, stamp,
 };
+use crate::authority::CALLER;
 use crate::call::{Answer, Call};
-use crate::services::sts::CALLER;
 use crate::state::SandboxState;
 use crate::store::merge;
 use crate::tags;

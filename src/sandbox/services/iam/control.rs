@@ -1,5 +1,5 @@
-//! `POST /_sandbox/iam`: gives a role a past, which no API of AWS can; or the sandbox's user policies, which
-//! only the simulator goes by.
+//! `POST /_sandbox/iam`: gives a role a past, which no API of AWS can; or the sandbox's user policies: from
+//! then on, what they do not allow is refused, in AWS's words.
 //!
 //! ```json
 //! {"role": "old-trainer", "created": "2025-01-31T00:00:00Z",
@@ -12,10 +12,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ROLES, roles, simulate, stamp};
+use super::{ROLES, held, roles, stamp};
+use crate::authority::CALLER;
 use crate::call::Answer;
 use crate::fault::Fault;
-use crate::services::sts::CALLER;
 use crate::state::SandboxState;
 use crate::store::merge;
 
@@ -34,8 +34,8 @@ struct RoleHistory {
 pub(crate) fn post(shared: &SandboxState, posted: Value) -> Answer {
     let bad = |message: String| Fault::new(400, "BadRequest", message);
     if let Some(policies) = posted.get("user_policies") {
-        let user = json!({simulate::POLICIES: policies});
-        shared.global(simulate::USER).put(CALLER, user.clone())?;
+        let user = json!({held::POLICIES: policies});
+        shared.global(held::USER).put(CALLER, user.clone())?;
         return Ok(user);
     }
     let past: RoleHistory = serde_json::from_value(posted).map_err(|error| bad(error.to_string()))?;

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ROLES;
+use crate::authority::CALLER;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
-use crate::services::sts::CALLER;
 use crate::state::SandboxState;
 
 /// A policy document whose syntax is right: its types are the grammar.

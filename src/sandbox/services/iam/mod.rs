@@ -1,13 +1,14 @@
 //! IAM: roles, policies, instance profiles, and what an audit reads. It is one service for all regions.
 //!
-//! Nothing here grants or refuses a call: the sandbox takes any caller. What other services ask is
-//! [`assumable`] (is this role to be used yet?) and [`instance_profile`].
+//! Nothing here grants or refuses a call: that is `services::access`, by [`assumed_role`] and [`of_user`].
+//! What other services ask is [`assumable`] (is this role to be used yet?) and [`instance_profile`].
 
 pub(super) mod account;
 mod assume;
 mod aws_managed;
 pub(crate) mod control;
 mod document;
+mod held;
 mod inline;
 mod last_accessed;
 mod policies;
@@ -35,9 +36,9 @@ use crate::state::SandboxState;
 use crate::tags::{self, Tags};
 
 pub use assume::{AssumeRoleError, assumable, note_use};
+pub use held::{AssumedRole, Held, arn_of, assumed_role, of_user};
 pub use profiles::{Profile, instance_profile};
 pub use service_linked::ensure as ensure_service_linked_role;
-pub use simulate::may;
 
 /// Roles by name, with their inline policies (name to document) and attached policies (ARN to name).
 const ROLES: &str = "iam.role";

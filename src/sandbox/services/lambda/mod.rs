@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 pub use backend::{Backend, FunctionVersion, Invocation, Invoked};
 pub use concurrency::set_concurrency_limit;
+pub use permissions::policy_of;
 pub use provisioned::{provision, provisioned};
 
 use region::LambdaRegion;

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::region::{LATEST, LambdaRegion, Target, conflict, invalid, not_found};
+use super::region::{FUNCTIONS, LATEST, LambdaRegion, Target, conflict, invalid, not_found};
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
+use crate::state::SandboxState;
 
 /// docs/aws/lambda.md#limits
 const LARGEST_POLICY: usize = 20 << 10;
@@ -71,6 +72,13 @@ fn statement(call: &Call, arn: &Value) -> Value {
         statement["Condition"]["Bool"]["lambda:InvokedViaFunctionUrl"] = Value::from("true");
     }
     statement
+}
+
+/// The policy of a function, or of what a qualifier names, if it has one.
+pub fn policy_of(shared: &SandboxState, region: &str, name: &str, qualifier: Option<&str>) -> Option<Value> {
+    let document = shared.table(FUNCTIONS, region).get(name)?;
+    let statements = &document["Policies"][qualifier.unwrap_or("-")]["Statement"];
+    statements.is_array().then(|| json!({"Statement": statements}))
 }
 
 pub(super) fn remove_permission(call: &Call) -> Result<Reply, Fault> {

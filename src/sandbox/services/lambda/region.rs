@@ -9,6 +9,9 @@ use crate::fault::Fault;
 use crate::state::SandboxState;
 use crate::store::{ScopedTable, Timeline};
 
+/// The table of functions.
+pub(super) const FUNCTIONS: &str = "lambda.function";
+
 /// The pointer to the code and configuration that can change.
 pub(super) const LATEST: &str = "$LATEST";
 
@@ -33,7 +36,7 @@ impl LambdaRegion {
     }
 
     pub fn functions(&self) -> ScopedTable<'_> {
-        self.shared.table("lambda.function", &self.region)
+        self.shared.table(FUNCTIONS, &self.region)
     }
 
     pub fn versions(&self) -> ScopedTable<'_> {

@@ -125,6 +125,11 @@ pub fn list(shared: &SandboxState, bucket: &str, prefix: &str) -> Result<Vec<Lis
     Ok(listed)
 }
 
+/// The policy of a bucket, if it has one.
+pub fn policy(shared: &SandboxState, bucket: &str) -> Option<String> {
+    bucket::find(shared, bucket).ok()?.policy
+}
+
 /// The region of a bucket, which its ARN does not say.
 ///
 /// # Errors

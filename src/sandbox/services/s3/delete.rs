@@ -37,7 +37,10 @@ pub async fn delete_objects(
         let (key, asked) = (wanted.key, wanted.version_id);
         let guard =
             WriteConditions { if_match: wanted.e_tag.map(ETagCondition::ETag), ..WriteConditions::default() };
-        match object::delete(&cx.shared, &bucket, &key, asked.as_deref(), &guard) {
+        let deleted = cx
+            .authorize("DeleteObject", &bucket.name, &key, asked.as_deref())
+            .and_then(|()| object::delete(&cx.shared, &bucket, &key, asked.as_deref(), &guard));
+        match deleted {
             Ok(_) if quiet => {}
             Ok(deleted) => gone.push(dto::DeletedObject {
                 delete_marker: deleted.marker.then_some(true),

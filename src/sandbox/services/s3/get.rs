@@ -138,7 +138,8 @@ macro_rules! describe {
 
 pub async fn head_object(cx: Cx, input: dto::HeadObjectInput) -> Result<dto::HeadObjectOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let found = object::find(&cx.shared, &bucket, &input.key, input.version_id.as_deref())?;
+    let found = object::find(&cx.shared, &bucket, &input.key, input.version_id.as_deref());
+    let found = found.map_err(|fault| cx.hide(&bucket.name, fault))?;
     read_guard!(input).check(&found)?;
     let piece = piece(&found.content, input.range, input.part_number)?;
     Ok(describe!(HeadObjectOutput, &bucket, &found, &piece, input.checksum_mode, input.part_number))
@@ -146,7 +147,8 @@ pub async fn head_object(cx: Cx, input: dto::HeadObjectInput) -> Result<dto::Hea
 
 pub async fn get_object(cx: Cx, input: dto::GetObjectInput) -> Result<dto::GetObjectOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
-    let (found, mut file) = open(&cx.shared, &bucket, &input.key, input.version_id.as_deref()).await?;
+    let opened = open(&cx.shared, &bucket, &input.key, input.version_id.as_deref()).await;
+    let (found, mut file) = opened.map_err(|fault| cx.hide(&bucket.name, fault))?;
     read_guard!(input).check(&found)?;
     let piece = piece(&found.content, input.range, input.part_number)?;
     file.seek(SeekFrom::Start(piece.start)).await?;

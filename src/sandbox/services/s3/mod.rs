@@ -1,10 +1,11 @@
 //! S3 on disk. The crate `s3s` speaks the protocol; here are the buckets and objects behind its trait.
 //!
 //! The path of a request: `wire` strips its signature and unframes its body, `s3s` finds and decodes the
-//! operation, `AccessCheck` admits it, and one function of the table below answers. Documents (buckets, the
+//! operation, `AccessCheck` admits it if its caller may, and one function of the table below answers. Documents (buckets, the
 //! versions of each key, uploads, parts) are in the store, bytes in files of their own (`blob`). A file is
 //! complete before a document names it, so a kill at any moment leaves the old object or the new one.
 
+mod access;
 pub mod api;
 mod blob;
 mod bucket;
@@ -260,6 +261,7 @@ impl S3Access for AccessCheck {
         let wire: Wire = cx.extensions_mut().get().cloned().unwrap_or_default();
         let exchange: Option<Arc<Exchange>> = cx.extensions_mut().get().cloned();
         let method = cx.method().clone();
+        let asked = access::Asked::of(cx);
         let admitted = async {
             guard::check_effect(&method, "s3", &operation)?;
             if let Some(exchange) = exchange {
@@ -274,6 +276,7 @@ impl S3Access for AccessCheck {
             if !INPUTS.iter().any(|input| input.strip_suffix("Input") == Some(&operation)) {
                 return Err(Fault::not_implemented("s3", &operation));
             }
+            asked.authorize(&self.0, &wire, &operation)?;
             let needed = model::needs_checksum("s3", &operation);
             if needed && unchecked && self.0.enforces(AwsRule::S3NeedsChecksum) {
                 let message = "Missing required header for this request: Content-MD5";

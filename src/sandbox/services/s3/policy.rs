@@ -1,5 +1,5 @@
-//! Bucket policies: whether S3 would take one, and whether it is public. They are kept, not enforced: the
-//! sandbox has one account, and its own clients do not use TLS.
+//! Bucket policies: whether S3 would take one, and whether it is public. They decide, with the policies of
+//! roles, what sessions of roles may do (`services::access`).
 
 use serde_json::Value;
 

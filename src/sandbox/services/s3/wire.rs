@@ -17,6 +17,7 @@ use s3s::xml::{Deserialize as _, Deserializer};
 use tokio::sync::Mutex;
 
 use super::refusal::malformed_xml;
+use crate::authority::Principal;
 use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::protocol::scope::CredentialScope;
@@ -28,6 +29,7 @@ use crate::tags::Tags;
 #[derive(Clone, Debug, Default)]
 pub struct Wire {
     pub request_id: String,
+    pub principal: Principal,
     /// Region of the signature.
     pub region: Option<String>,
     /// Whether anybody has signed it. Nobody looks how.
@@ -136,6 +138,7 @@ impl Wire {
         let grant = head.headers.keys().find(|name| name.as_str().starts_with("x-amz-grant-"));
         Self {
             request_id: Exchange::of(head).id.clone(),
+            principal: head.extensions.get().cloned().unwrap_or_default(),
             signed: scope.is_some() || is_presigned_v2 || head.headers.contains_key(AUTHORIZATION),
             region: scope.and_then(|scope| scope.region),
             acl: header("x-amz-acl").map(str::to_owned).or_else(|| grant.map(ToString::to_string)),

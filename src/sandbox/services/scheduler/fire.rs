@@ -8,6 +8,7 @@ use hyper::header::HeaderMap;
 use serde_json::{Value, json};
 
 use super::{EVENTS, SCHEDULES};
+use crate::authority::{self, Denied, Principal, Request, Session};
 use crate::call::Call;
 use crate::clock::Millis;
 use crate::fault::Fault;
@@ -113,10 +114,10 @@ async fn call(shared: &Arc<SandboxState>, region: &str, target: &Value) -> Resul
     if iam::assumable(shared, role, SERVICE).is_err() {
         return denied(format!("{role} cannot be assumed"));
     }
-    let action = format!("{service}:{}", row.name());
-    let (resource, context) = resource(shared, region, service, row.name(), &input);
-    if !iam::may(shared, role, &action, &resource, &context)? {
-        return denied(format!("{role} is not authorized to perform: {action} on resource: {resource}"));
+    let principal = Principal::Session(Session::new(role, "scheduler"));
+    let asked = Request { principal: &principal, service, operation: row.name(), region, input: &input };
+    if let Err(Denied(message)) = authority::authorize(shared, &asked) {
+        return denied(message);
     }
     iam::note_use(shared, role, region)?;
     let call = Call {
@@ -124,7 +125,7 @@ async fn call(shared: &Arc<SandboxState>, region: &str, target: &Value) -> Resul
         service,
         operation: row.name(),
         region: region.to_owned(),
-        access_key: None,
+        principal,
         request_id: "scheduler".to_owned(),
         input,
         headers: HeaderMap::new(),
@@ -182,39 +183,5 @@ pub(super) fn operation(target: &str) -> Option<(&'static str, Row)> {
             Some(("lambda", Row::Rest(rows.find(|row| is_meant(row.name))?)))
         }
         _ => None,
-    }
-}
-
-/// What a policy names for a call, and the keys that its conditions may ask for.
-fn resource(
-    shared: &SandboxState,
-    region: &str,
-    service: &str,
-    operation: &str,
-    input: &Value,
-) -> (String, Vec<(String, String)>) {
-    let text = |name: &str| input[name].as_str().unwrap_or_default().to_owned();
-    let arn = |rest: String| shared.arn(service, region, &rest);
-    match operation {
-        "DeleteEndpoint" => (arn(format!("endpoint/{}", text("EndpointName").to_lowercase())), Vec::new()),
-        "StopNotebookInstance" => {
-            (arn(format!("notebook-instance/{}", text("NotebookInstanceName").to_lowercase())), Vec::new())
-        }
-        "DeleteProvisionedConcurrencyConfig" => {
-            (arn(format!("function:{}:{}", text("FunctionName"), text("Qualifier"))), Vec::new())
-        }
-        "DeregisterScalableTarget" => {
-            let key = |name: &str| format!("application-autoscaling:{name}");
-            let context = vec![
-                (key("service-namespace"), text("ServiceNamespace")),
-                (key("scalable-dimension"), text("ScalableDimension")),
-            ];
-            // Its id is AWS's.
-            (
-                arn(format!("scalable-target/{}", blake3::hash(text("ResourceId").as_bytes()).to_hex())),
-                context,
-            )
-        }
-        _ => ("*".to_owned(), Vec::new()),
     }
 }
