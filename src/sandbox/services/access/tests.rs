@@ -54,7 +54,7 @@ async fn lab(statements: &Value) -> (tempfile::TempDir, Sandbox, Session) {
     let roles = client!(iam, sandbox);
     let trust = json!([
         {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}},
-        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}},
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "123456789012"}},
     ]);
     let create = roles.create_role().role_name("reader").path("/app/");
     create.assume_role_policy_document(policy(&trust)).send().await.unwrap();
@@ -132,7 +132,9 @@ async fn every_kind_of_policy_has_its_words() {
     };
     get().send().await.unwrap();
     let bucket_policy = |effect: &str| {
-        let of = json!([{"Effect": effect, "Principal": {"AWS": ROLE}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b-1/no/*"}]);
+        let (action, resource) = ("s3:GetObject", "arn:aws:s3:::b-1/no/*");
+        let principal = json!({"AWS": ROLE});
+        let of = json!([{"Effect": effect, "Principal": principal, "Action": action, "Resource": resource}]);
         owner.put_bucket_policy().bucket("b-1").policy(policy(&of)).send()
     };
     bucket_policy("Deny").await.unwrap();
@@ -166,8 +168,10 @@ async fn every_kind_of_policy_has_its_words() {
 #[tokio::test]
 async fn services_refuse_in_their_own_form() {
     let statements = json!([
-        {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/f:*"},
-        {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*", "Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}},
+        {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+         "Resource": "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/f:*"},
+        {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*",
+         "Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}},
         {"Effect": "Allow", "Action": "sagemaker:Create*", "Resource": "*"},
     ]);
     let (_root, sandbox, session) = lab(&statements).await;

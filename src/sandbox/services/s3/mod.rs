@@ -1,9 +1,10 @@
 //! S3 on disk. The crate `s3s` speaks the protocol; here are the buckets and objects behind its trait.
 //!
 //! The path of a request: `wire` strips its signature and unframes its body, `s3s` finds and decodes the
-//! operation, `AccessCheck` admits it if its caller may, and one function of the table below answers. Documents (buckets, the
-//! versions of each key, uploads, parts) are in the store, bytes in files of their own (`blob`). A file is
-//! complete before a document names it, so a kill at any moment leaves the old object or the new one.
+//! operation, `AccessCheck` admits it if its caller may (`access`), and one function of the table below
+//! answers. Documents (buckets, the versions of each key, uploads, parts) are in the store, bytes in files of
+//! their own (`blob`). A file is complete before a document names it, so a kill at any moment leaves the old
+//! object or the new one.
 
 mod access;
 pub mod api;
