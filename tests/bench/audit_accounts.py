@@ -162,10 +162,13 @@ def pathfinding(iam, clone, me):
     """What each path needs, on everything; and the administrator that those with a prerequisite need."""
     paths = json.loads((pathlib.Path(clone) / "docs/paths.json").read_text())
     trusted = {"AWS": me}
-    services = sorted(set(re.findall(r"\b[a-z.-]+\.amazonaws\.com\b", json.dumps([path["permissions"] for path in paths]))))
+    needed = [[path.get("prerequisites"), path["permissions"]] for path in paths]
+    services = sorted({"ec2.amazonaws.com", *re.findall(r"\b[a-z.-]+\.amazonaws\.com\b", json.dumps(needed))})
     for name, principal in [("target-of-services", {"Service": services}), ("target-of-users", {"AWS": me.replace(":user/deployer", ":root")})]:
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(principal))
         iam.attach_role_policy(RoleName=name, PolicyArn=ADMIN)
+    iam.create_instance_profile(InstanceProfileName="of-target")
+    iam.add_role_to_instance_profile(InstanceProfileName="of-target", RoleName="target-of-services")
     truth = {}
     for path in paths:
         needs = [one["permission"] for one in path["permissions"]["required"]]
