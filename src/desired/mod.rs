@@ -121,8 +121,8 @@ impl Desired {
         self.given.iter().filter(move |given| self.nodes.iter().any(|node| of(given, node) && is_meant(node)))
     }
 
-    /// What differs in the tags of the user's own, and in the one that says as what it was made: a section may
-    /// be renamed and keep its `name`. What somebody else made keeps those that it has.
+    /// What differs in the tags of the user's own, and in the one that says as what it was made: a section
+    /// may be renamed and keep its `name`. What somebody else made keeps those that it has.
     pub fn tags_differ(&self, id: &ResourceId, seen: &AnySeen) -> Vec<FieldChange> {
         let Some(tags) = seen.tags().filter(|_| *seen.owner() == Owner::Ours) else { return Vec::new() };
         let mut changes = tags::differences(&self.tags, tags);

@@ -144,8 +144,8 @@ fn arns(cx: &OpCx<'_>, resource: &str) -> Vec<String> {
     arns
 }
 
-/// Names, in small letters, of what has this project's tags, is not called as its resources are, and may not be
-/// wanted: what had its name from the config ([`crate::desired::Draft::physical`]). ARNs do not tell its
+/// Names, in small letters, of what has this project's tags, is not called as its resources are, and may not
+/// be wanted: what had its name from the config ([`crate::desired::Draft::physical`]). ARNs do not tell its
 /// capitals, so [`is_left`] decides.
 pub async fn tagged(cx: &OpCx<'_>, kind: KindName, path: &str) -> OpResult<BTreeSet<String>> {
     let arns = super::tagged::tagged(cx, &format!("sagemaker:{path}")).await?;

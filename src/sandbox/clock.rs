@@ -49,7 +49,7 @@ pub struct Clock {
 }
 
 /// The end of time: 9998-12-31T23:59:59Z. The clock stops there. Every format of AWS can write a year more,
-/// which a client that signs by this clock needs while its own goes on.
+/// which a client that signs by this clock needs while its own runs.
 pub const LAST: Millis = 253_370_764_799_000;
 
 /// So long at most is waited in one go; no arithmetic of an operating system's timers ends below it.

@@ -1,5 +1,5 @@
 //! How long the server waits for a client that sends nothing, or next to nothing: neither a head nor a body
-//! may go on forever.
+//! may take forever.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -257,7 +257,7 @@ fn inline_policy(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         .then(|| Hit::new("inline policies", vec![format!("inline policies: {}", names.join(", "))]))
 }
 
-/// Default quotas; the first three can be raised, sizes cannot.
+/// Default quotas; numbers of policies and roles can be raised, sizes cannot.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 fn near_limits(cx: &Context<'_>) -> Vec<Hit> {
     let near = |used: usize, quota: usize, what: &str| {

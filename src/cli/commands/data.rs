@@ -96,6 +96,11 @@ fn no_data(id: &ResourceId, none: NoData) -> Failure {
             let help = "`opsctl upload --verify` regenerates it from the folder";
             Failure::new(codes::FAILED, Exit::Failed, message, help)
         }
+        NoData::Deleted { object } => {
+            let message = format!("{object} is gone: somebody has deleted it since it was uploaded");
+            let help = "`opsctl upload --verify` looks at every object, and sends again what is missing";
+            Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, help)
+        }
     }
 }
 

@@ -42,23 +42,34 @@ pub async fn run(args: &LeaseArgs, global: &Global, ui: &Ui, env: &Environment) 
     .await
 }
 
-/// The lease in the project's bucket, if there is such a bucket, and it is ours.
-async fn found(session: &Session) -> Result<Option<(&str, Found)>, Failure> {
+/// The lease of the project, and its bucket: the one of the config, else one that it had under another name,
+/// where a run with the config of then may be under way.
+async fn found(session: &Session) -> Result<Option<(String, Found)>, Failure> {
     let Some(name) = session.context.wanted(KindName::Bucket).next() else { return Ok(None) };
-    let cx = OpCx::new(&session.context, Bucket::id(Bucket::MAIN));
-    match bucket::owner(&cx, name).await? {
-        Some(Owner::Other(_)) => Ok(None),
+    let (aws, cx) = (&session.context.aws, OpCx::new(&session.context, Bucket::id(Bucket::MAIN)));
+    let here = match bucket::owner(&cx, name).await? {
+        Some(Owner::Other(_)) => None,
         // One that has lost its tags is no less held.
-        _ => Ok(lease::read(&session.context.aws, name).await?.map(|found| (name, found))),
+        _ => lease::read(aws, name).await?.map(|found| (name.to_owned(), found)),
+    };
+    if here.as_ref().is_some_and(|(_, found)| !found.left().is_zero()) {
+        return Ok(here);
     }
+    for other in session.registry.of(KindName::Bucket).owned(&cx).await? {
+        let there = if other.physical == name { None } else { lease::read(aws, &other.physical).await? };
+        if let Some(found) = there.filter(|found| !found.left().is_zero()) {
+            return Ok(Some((other.physical, found)));
+        }
+    }
+    Ok(here)
 }
 
 async fn show(session: &Session, ui: &Ui) -> CommandResult {
     let found = found(session).await?;
     if ui.json() {
-        let lease = found.as_ref().map(|(_, lease)| {
+        let lease = found.as_ref().map(|(bucket, lease)| {
             json!({
-                "who": lease.who(), "since": lease.since(), "renewed_s_ago": lease.age.as_secs(),
+                "bucket": bucket, "who": lease.who(), "since": lease.since(), "renewed_s_ago": lease.age.as_secs(),
                 "expires_in_s": lease.left().as_secs(),
             })
         });
@@ -70,7 +81,7 @@ async fn show(session: &Session, ui: &Ui) -> CommandResult {
             Some((_, lease)) if lease.left().is_zero() => {
                 format!("Nobody holds the lease. Last holder: {lease}\n")
             }
-            Some((_, lease)) => format!("Held by {lease}\n"),
+            Some((bucket, lease)) => format!("Held by {lease}, in the bucket {bucket}\n"),
         });
     }
     Ok(Exit::Done)
@@ -81,7 +92,7 @@ async fn take_away(session: &Session, global: &Global, ui: &Ui) -> CommandResult
         ui.say("Nobody holds the lease.");
         return Ok(Exit::Done);
     };
-    ui.say(&format!("Held by {lease}"));
+    ui.say(&format!("Held by {lease}, in the bucket {bucket}"));
     if !global.yes
         && !confirm("Is that run certainly dead? Break its lease?", &session.context.cancel, ui).await?
     {
@@ -90,7 +101,7 @@ async fn take_away(session: &Session, global: &Global, ui: &Ui) -> CommandResult
     let cancel = &session.context.cancel;
     // From here on it may be gone.
     cancel.commit()?;
-    let remove = lease::remove(&session.context.aws, bucket, &lease);
+    let remove = lease::remove(&session.context.aws, &bucket, &lease);
     cancel.writing("waiting for an answer", remove).await.map_err(|error| match error.kind {
         OpErrorKind::Conflict => {
             let message =

@@ -37,6 +37,8 @@ pub enum NoData {
     Absent { uri: String },
     /// Another version of opsctl may have written its manifest.
     OtherFormat,
+    /// The manifest names it, and somebody has deleted it.
+    Deleted { object: String },
 }
 
 /// Fetches the files of a data set that the config names into a folder. Those that are there already are left
@@ -84,7 +86,12 @@ async fn manifest(cx: &OpCx<'_>, spec: &Spec) -> Result<Manifest, PullRefusal<No
 }
 
 /// Downloads what the folder does not have yet: the number of files, and their bytes.
-async fn fetch(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, folder: &Path) -> OpResult<(usize, u64)> {
+async fn fetch(
+    cx: &OpCx<'_>,
+    spec: &Spec,
+    manifest: &Manifest,
+    folder: &Path,
+) -> Result<(usize, u64), PullRefusal<NoData>> {
     let ranges = &Ranges::default();
     // Boxed, because the compiler cannot yet name the futures of a stream of borrows (rust-lang/rust#102211).
     let files = manifest.files.iter().map(|(path, stored)| {
@@ -96,8 +103,14 @@ async fn fetch(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, folder: &Path) -
             }
             let key = format!("{}{path}", spec.prefix);
             let output = output(&file, Output::inside)?;
-            download(cx, (&spec.bucket, &key), &Object::from(stored), output, ranges).await?;
-            OpResult::Ok((1, stored.size))
+            let place = (&*spec.bucket, &*key);
+            match download(cx, place, &Object::from(stored), output, ranges).await {
+                Err(error) if error.kind == OpErrorKind::NotFound => {
+                    let object = format!("s3://{}/{key}", spec.bucket);
+                    Err(PullRefusal::Nothing(NoData::Deleted { object }))
+                }
+                done => done.map(|_| (1, stored.size)).map_err(PullRefusal::Op),
+            }
         }
         .boxed()
     });

@@ -183,7 +183,7 @@ fn span(call: &Call) -> Result<(Millis, Millis), Fault> {
     }
 }
 
-/// Where the next answer of GetMetricData goes on: a query, and a point of it.
+/// Where the next answer of GetMetricData begins: a query, and a point of it.
 fn place(token: Option<&str>) -> Result<(usize, usize), Fault> {
     let Some(token) = token else { return Ok((0, 0)) };
     let place =
