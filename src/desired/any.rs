@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::{Kind, Mixed, Seen};
 use crate::domain::{
-    Attributes, Facts, FieldChange, HumanDuration, KindName, Needs, Owner, Status, Tags, Usage, console,
+    Attributes, Facts, FieldChange, HumanDuration, KindName, Needs, Owner, Status, Tags, Tally, Usage,
+    console,
 };
 
 /// The spec of some kind. It is JSON only where it is written down: in the fingerprint of a plan.
@@ -61,6 +62,7 @@ pub trait OfSeen: Any + Debug + Send + Sync {
     fn made_as(&self) -> Option<&str>;
     fn output_is_gone(&self) -> bool;
     fn saved_nothing(&self) -> bool;
+    fn holds(&self) -> Option<Tally>;
     fn made_by_aws(&self) -> bool;
     fn mixed(&self) -> Option<Mixed>;
     fn left(&self, want: Option<&AnySpec>) -> Vec<String>;
@@ -249,6 +251,10 @@ impl<K: Kind> OfSeen for SeenOf<K> {
 
     fn saved_nothing(&self) -> bool {
         K::saved_nothing(&self.0.state)
+    }
+
+    fn holds(&self) -> Option<Tally> {
+        K::holds(&self.0.state)
     }
 
     fn made_by_aws(&self) -> bool {

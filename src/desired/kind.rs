@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::desired::{Draft, Mixed, Node, Seen};
 use crate::domain::{
     Action, Attributes, Diagnostic, Facts, FieldChange, HumanDuration, KindName, ResourceId, Scale, Scope,
-    Usage, Verb,
+    Tally, Usage, Verb,
 };
 use crate::inputs::{Remote, Source};
 use crate::limits::Bound;
@@ -147,6 +147,11 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether it ended well and left nothing: made again from the same, it would end the same way.
     fn saved_nothing(_seen: &Self::State) -> bool {
         false
+    }
+
+    /// What it has put into something else, the bucket say, and goes with it. Known from a look alone.
+    fn holds(_seen: &Self::State) -> Option<Tally> {
+        None
     }
 
     /// Whether nobody has made it: it is just as AWS makes it for whoever uses its name. Of an adoptable kind

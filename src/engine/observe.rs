@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use super::{Found, OpCx, RunContext};
 use crate::aws::{OpError, OpErrorKind};
 use crate::desired::{AnySeen, Desired, Node};
-use crate::domain::{Code, KindName, Owner, Phase, ResourceId, Scope};
+use crate::domain::{Code, Contents, KindName, Owner, Phase, ResourceId, Scope};
 use crate::engine::{AnyDriver, Registry};
 use crate::plan::{Leftover, Mode, Observation, Observed, Op, Plan};
 
@@ -216,6 +216,12 @@ pub async fn count(
     for counted in counts.await {
         let (id, contents) = counted?;
         have.contents.extend(contents.map(|contents| (id, contents)));
+    }
+    // In a destroy the count of the bucket has it.
+    for leftover in have.leftovers.iter().filter(|_| !mode.destroys()) {
+        let held = have.seen_leftovers.get(&leftover.id).and_then(|seen| seen.holds());
+        let held = held.map(|ours| Contents { ours, ..Contents::default() });
+        have.contents.extend(held.map(|contents| (leftover.id.clone(), contents)));
     }
     Ok(())
 }

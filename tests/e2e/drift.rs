@@ -441,3 +441,20 @@ async fn code_that_somebody_put_under_our_name_never_runs() {
     project.succeed(Mode::Deploy { prune: false, adopt: true }).await;
     assert_eq!(packed().await, ours);
 }
+
+/// Nobody consents to more than was shown: what `--prune` deletes of a data set is counted before.
+#[tokio::test(flavor = "multi_thread")]
+async fn data_that_is_pruned_is_counted_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let more = |text: String| format!("{text}\n[data.more]\npath = \"data/digits\"\n");
+    Project::edited(&sandbox, more).await.succeed(DEPLOY).await;
+    let without = Project::open(&sandbox).await;
+    let plan = without.plan(Mode::Deploy { prune: true, adopt: false }).await.expect("it can be planned");
+    let data = plan.steps.iter().find(|step| step.physical.ends_with("/data/more/")).expect("it goes");
+    let put = sandbox.state().store.list(&format!("s3.objects.{BUCKET}"), "data/more/").len();
+    let counted = &plan.contents[&data.target];
+    assert!(counted.ours.objects == put as u64 && counted.ours.bytes > 0 && put > 0, "{counted:?}, {put}");
+    without.succeed(DESTROY).await;
+    sandbox.stop().await;
+}

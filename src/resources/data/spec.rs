@@ -9,8 +9,8 @@ use crate::config::ChannelName;
 use crate::desired::{Draft, Kind, Mixed, Seen};
 use crate::domain::usage::Storage;
 use crate::domain::{
-    Action, Attributes, FieldChange, KeyPath, KindName, Needs, Scope, Usage, action, attributes, bytes,
-    changes, codes, grouped, many,
+    Action, Attributes, FieldChange, KeyPath, KindName, Needs, Scope, Tally, Usage, action, attributes,
+    bytes, changes, codes, grouped, many,
 };
 use crate::inputs::{Remote, Source, Tree, UseAs, bucket_and_key};
 use crate::limits::Bound;
@@ -212,6 +212,11 @@ impl Kind for Data {
                 Bound::value("channel", "sagemaker:CreateTrainingJob.InputDataConfig.*.ChannelName"),
             ]
         }
+    }
+
+    fn holds(seen: &State) -> Option<Tally> {
+        let objects = seen.files.try_into().unwrap_or(u64::MAX);
+        Some(Tally { objects, bytes: seen.bytes, ..Tally::default() })
     }
 
     fn wanted(want: &Spec) -> State {
