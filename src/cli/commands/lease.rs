@@ -69,8 +69,8 @@ async fn show(session: &Session, ui: &Ui) -> CommandResult {
     if ui.json() {
         let lease = found.as_ref().map(|(bucket, lease)| {
             json!({
-                "bucket": bucket, "who": lease.who(), "since": lease.since(), "renewed_s_ago": lease.age.as_secs(),
-                "expires_in_s": lease.left().as_secs(),
+                "bucket": bucket, "who": lease.who(), "since": lease.since(),
+                "renewed_s_ago": lease.age.as_secs(), "expires_in_s": lease.left().as_secs(),
             })
         });
         let held = found.is_some_and(|(_, lease)| !lease.left().is_zero());

@@ -45,10 +45,7 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
         None => None,
     };
     let record = record(config.as_ref(), env);
-    args.replace.allows(&record, args.save.as_deref(), "--save FILE")?;
-    args.also
-        .iter()
-        .try_for_each(|(_, file)| args.replace.allows(&record, Some(file), "--also FORMAT=FILE"))?;
+    may_be_written(args, &record)?;
     let places = (global, env, config.as_ref());
     let (account, usage) = input::read(args, places, (&settings, clock), (&record, ui)).await?;
     if let Some(AuditCommand::Explain { role, action, resource }) = &args.command {
@@ -96,6 +93,12 @@ fn exit(result: &Audit, fail_on: Option<Severity>) -> Exit {
         _ if result.is_incomplete() => Exit::Incomplete,
         _ => Exit::Done,
     }
+}
+
+/// Nothing is lost where a file is to be written.
+fn may_be_written(args: &AuditArgs, record: &Record) -> Result<(), Failure> {
+    args.replace.allows(record, args.save.as_deref(), "--save FILE")?;
+    args.also.iter().try_for_each(|(_, file)| args.replace.allows(record, Some(file), "--also FORMAT=FILE"))
 }
 
 /// The same findings in other forms, as files.
