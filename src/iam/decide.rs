@@ -1,7 +1,7 @@
 //! Whether a role may perform one action on one resource, decided statement by statement; the sets of
 //! `effective` are about all resources at once.
 
-use crate::condition::{self, Asked, ConditionResult};
+use crate::condition::{self, Asked, ConditionResult, Tags};
 use crate::effective::{Ceiling, Effective};
 use crate::grant::Grant;
 
@@ -61,6 +61,21 @@ impl Effective {
             Decision::Allowed => Decision::Conditional,
             limited => limited,
         }
+    }
+
+    /// Whether there may be a resource on which it is [`Decision::Allowed`]: a quick no, for whoever would ask
+    /// about each of many.
+    pub fn may_ever(&self, action: &str) -> bool {
+        let helpful = Asked { service: None, tags: Tags::Settable };
+        let opens = |grant: &Grant| {
+            grant.names(action) && condition::read(&grant.statement, helpful) == ConditionResult::Open
+        };
+        let within = match &self.ceiling {
+            Ceiling::None => true,
+            Ceiling::Missing { .. } => false,
+            Ceiling::Known { grants, .. } => grants.iter().any(|grant| grant.statement.allow && opens(grant)),
+        };
+        within && self.allows.iter().any(|allow| opens(&allow.grant))
     }
 
     /// The strongest Deny that names the action and the resource: one that always holds, or one that may.

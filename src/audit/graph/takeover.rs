@@ -2,6 +2,7 @@
 //! new one, is an administrator, though nobody in the account is one yet.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate>
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::{Graph, Via, matching_in};
@@ -40,7 +41,7 @@ impl Takeover {
 }
 
 /// What changes the rights of a principal, or makes one.
-static WRITES: KnownActions = KnownActions::new(&[
+const WRITING: &[&str] = &[
     "iam:PutRolePolicy",
     "iam:AttachRolePolicy",
     "iam:CreatePolicyVersion",
@@ -52,7 +53,9 @@ static WRITES: KnownActions = KnownActions::new(&[
     "iam:AddUserToGroup",
     "iam:CreateRole",
     "iam:CreateUser",
-]);
+];
+
+static WRITES: KnownActions = KnownActions::new(WRITING);
 
 /// Whether any statement lets a principal change somebody's rights; most have none.
 pub fn may_write(effective: &Effective) -> bool {
@@ -66,9 +69,26 @@ pub fn find(graph: &Graph, engine: &Engine<'_>, writers: &[(usize, Effective)]) 
         return HashMap::new();
     }
     let finder = Finder::new(graph, engine);
-    let found =
-        writers.iter().filter_map(|(node, effective)| Some((*node, finder.takeover(*node, effective)?)));
+    let found = writers.iter().filter_map(|(node, effective)| {
+        let writer = finder.writer(effective);
+        Some((*node, finder.takeover(*node, &writer)?))
+    });
     found.collect()
+}
+
+/// Who writes, with what holds for whomever it writes: asked once, not for each of thousands.
+struct Writer<'e> {
+    effective: &'e Effective,
+    /// The actions that may be allowed on something.
+    able: Vec<&'static str>,
+    /// A group that a user can be put into, and whether its rights are not known.
+    group: Option<(String, bool)>,
+}
+
+impl Writer<'_> {
+    fn may(&self, action: &str, on: &str) -> bool {
+        self.able.contains(&action) && self.effective.decide(action, on) == Decision::Allowed
+    }
 }
 
 /// What is looked up for every writer.
@@ -80,6 +100,8 @@ struct Finder<'g> {
     members: Vec<(String, usize)>,
     /// ARNs of the groups whose members are administrators.
     admin_groups: Vec<&'g str>,
+    /// Whether a principal could be one, by node; for those that were asked about.
+    admins: RefCell<HashMap<usize, bool>>,
 }
 
 impl<'g> Finder<'g> {
@@ -103,12 +125,17 @@ impl<'g> Finder<'g> {
         members.sort();
         let admin = |group: &&Group| is_admin(&engine.group(group).open, engine.catalogue);
         let admin_groups = account.groups.iter().filter(admin).map(|group| group.arn.as_str()).collect();
-        Self { graph, engine, holders, members, admin_groups }
+        Self { graph, engine, holders, members, admin_groups, admins: RefCell::default() }
     }
 
-    fn takeover(&self, from: usize, effective: &Effective) -> Option<Takeover> {
+    fn writer<'e>(&self, effective: &'e Effective) -> Writer<'e> {
+        let able = WRITING.iter().copied().filter(|action| effective.may_ever(action)).collect();
+        Writer { effective, able, group: self.group_to_join(effective) }
+    }
+
+    fn takeover(&self, from: usize, writer: &Writer<'_>) -> Option<Takeover> {
         // What a role writes of its own is IAM201; a user has nothing else that says so.
-        let own = (from >= self.graph.role_count()).then(|| self.rewrite(effective, from)).flatten();
+        let own = (from >= self.graph.role_count()).then(|| self.rewrite(writer, from)).flatten();
         if let Some(own) = own.filter(|takeover| !takeover.depends) {
             return Some(Takeover { becomes_admin: true, ..own });
         }
@@ -116,7 +143,7 @@ impl<'g> Finder<'g> {
         let mut before: HashMap<usize, (usize, Via)> = HashMap::new();
         for &(node, prior, via) in &reach {
             before.insert(node, (prior, via));
-            if let Some(mut takeover) = self.rewrite(effective, node) {
+            if let Some(mut takeover) = self.rewrite(writer, node) {
                 // The way to it, from its end.
                 let mut way = Vec::new();
                 let mut at = node;
@@ -129,11 +156,11 @@ impl<'g> Finder<'g> {
                 return Some(takeover);
             }
         }
-        self.make_new(effective).or_else(|| self.writable(from, effective))
+        self.make_new(writer).or_else(|| self.writable(from, writer))
     }
 
     /// The calls by which a principal would have any rights.
-    fn rewrite(&self, effective: &Effective, node: usize) -> Option<Takeover> {
+    fn rewrite(&self, writer: &Writer<'_>, node: usize) -> Option<Takeover> {
         let (graph, arn) = (self.graph, self.graph.arn(node));
         let account = self.engine.account;
         let (role, user) = match node.checked_sub(graph.role_count()) {
@@ -146,11 +173,13 @@ impl<'g> Finder<'g> {
             Some(_) => &["iam:PutRolePolicy", "iam:AttachRolePolicy"],
             None => &["iam:PutUserPolicy", "iam:AttachUserPolicy"],
         };
-        let direct = of_itself.iter().find(|action| graph.may_call(effective, action, node, None));
+        let effective = writer.effective;
+        let able = of_itself.iter().filter(|action| writer.able.contains(*action));
+        let direct = able.into_iter().find(|action| graph.may_call(effective, action, node, None));
         let mut call = direct.map(|action| format!("{action} on {arn}"));
         let by_policy = |attached: &[Attachment]| {
             let own = attached.iter().map(|policy| &policy.arn).filter(|arn| !is_aws_owned(arn));
-            own.into_iter().find_map(|policy| self.new_version(effective, policy))
+            own.into_iter().find_map(|policy| self.new_version(writer, policy))
         };
         if call.is_none() {
             call = by_policy(
@@ -159,15 +188,14 @@ impl<'g> Finder<'g> {
         }
         if let (None, Some(user)) = (&call, user) {
             let groups = || account.groups.iter().filter(|group| user.groups.contains(&group.name));
-            let allowed = |action: &str, on: &str| effective.decide(action, on) == Decision::Allowed;
             let writes = ["iam:PutGroupPolicy", "iam:AttachGroupPolicy"];
             call = groups().find_map(|group| {
-                let by = writes.iter().find(|action| allowed(action, &group.arn));
+                let by = writes.iter().find(|action| writer.may(action, &group.arn));
                 by.map(|action| format!("{action} on {}", group.arn)).or_else(|| by_policy(&group.attached))
             });
             if call.is_none() {
-                let (joined, unknown) = self.group_to_join(effective)?;
-                depends = unknown;
+                let (joined, unknown) = writer.group.as_ref()?;
+                depends = *unknown;
                 call = Some(format!("iam:AddUserToGroup of {} to {joined}", user.name));
             }
         }
@@ -176,7 +204,8 @@ impl<'g> Finder<'g> {
             || user.and_then(|user| user.permissions_boundary.as_ref()),
             |role| role.permissions_boundary.as_ref(),
         );
-        if !self.may_be_admin(node, boundary) {
+        let may_be_admin = || self.may_be_admin(node, boundary);
+        if !*self.admins.borrow_mut().entry(node).or_insert_with(may_be_admin) {
             let kind = if role.is_some() { "Role" } else { "User" };
             let lift = format!("iam:Delete{kind}PermissionsBoundary");
             if boundary.is_none() || !graph.may_call(effective, &lift, node, None) {
@@ -188,17 +217,19 @@ impl<'g> Finder<'g> {
     }
 
     /// Rewriting a policy, or going back to a version of it that makes an administrator.
-    fn new_version(&self, effective: &Effective, policy: &str) -> Option<String> {
-        if effective.decide("iam:CreatePolicyVersion", policy) == Decision::Allowed {
+    fn new_version(&self, writer: &Writer<'_>, policy: &str) -> Option<String> {
+        if writer.may("iam:CreatePolicyVersion", policy) {
             return Some(format!("iam:CreatePolicyVersion on {policy}"));
+        }
+        if !writer.may("iam:SetDefaultPolicyVersion", policy) {
+            return None;
         }
         let known = self.engine.policy(policy)?;
         let is_mighty =
             |document| self.engine.compile(document).is_some_and(|grants| self.engine.is_admin(&grants));
         let other =
             known.versions.iter().find(|version| !version.is_default && is_mighty(&version.document))?;
-        (effective.decide("iam:SetDefaultPolicyVersion", policy) == Decision::Allowed)
-            .then(|| format!("iam:SetDefaultPolicyVersion to {} of {policy}", other.id))
+        Some(format!("iam:SetDefaultPolicyVersion to {} of {policy}", other.id))
     }
 
     /// A group that a user can be put into for its rights, and whether these are not known.
@@ -255,7 +286,8 @@ impl<'g> Finder<'g> {
     }
 
     /// A role or user of the caller's own making, with rights and credentials of its choice.
-    fn make_new(&self, effective: &Effective) -> Option<Takeover> {
+    fn make_new(&self, writer: &Writer<'_>) -> Option<Takeover> {
+        let effective = writer.effective;
         let allowed = |action: &str, on: &str| effective.decide(action, on) == Decision::Allowed;
         let first =
             |actions: &[&'static str], on: &str| actions.iter().copied().find(|action| allowed(action, on));
@@ -282,7 +314,7 @@ impl<'g> Finder<'g> {
         let right = match first(&rights, &user) {
             Some(right) => format!("{right} on it"),
             None => {
-                let (group, _) = self.group_to_join(effective).filter(|(_, unknown)| !unknown)?;
+                let (group, _) = writer.group.as_ref().filter(|(_, unknown)| !unknown)?;
                 format!("iam:AddUserToGroup of it to {group}")
             }
         };
@@ -312,17 +344,18 @@ impl<'g> Finder<'g> {
     }
 
     /// Somebody else whom the caller can make an administrator, without becoming it.
-    fn writable(&self, from: usize, effective: &Effective) -> Option<Takeover> {
-        let named = |list: &[(String, usize)], action: &str| -> Vec<usize> {
-            patterns(effective, action).flat_map(|p| matching_in(list, p).collect::<Vec<_>>()).collect()
+    fn writable(&self, from: usize, writer: &Writer<'_>) -> Option<Takeover> {
+        let patterns = |action: &'static str| {
+            let able = writer.able.contains(&action);
+            able.then(|| patterns(writer.effective, action)).into_iter().flatten()
+        };
+        let named = |list: &[(String, usize)], action: &'static str| -> Vec<usize> {
+            patterns(action).flat_map(|p| matching_in(list, p).collect::<Vec<_>>()).collect()
         };
         let direct =
             ["iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutUserPolicy", "iam:AttachUserPolicy"];
-        let mut nodes: Vec<usize> = direct
-            .iter()
-            .flat_map(|a| patterns(effective, a))
-            .flat_map(|p| self.graph.principals(p))
-            .collect();
+        let mut nodes: Vec<usize> =
+            direct.iter().flat_map(|a| patterns(a)).flat_map(|p| self.graph.principals(p)).collect();
         for action in ["iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion"] {
             nodes.extend(named(&self.holders, action));
         }
@@ -333,7 +366,7 @@ impl<'g> Finder<'g> {
         nodes.dedup();
         // Users first: a person may hold one already.
         nodes.sort_by_key(|&node| (node < self.graph.role_count(), node));
-        nodes.into_iter().filter(|&node| node != from).find_map(|node| self.rewrite(effective, node))
+        nodes.into_iter().filter(|&node| node != from).find_map(|node| self.rewrite(writer, node))
     }
 }
 
