@@ -213,7 +213,7 @@ impl Caller {
         let knows = |key: &str| {
             let key = key.to_ascii_lowercase();
             let is_it = |known: &&str| key == **known || known.ends_with('/') && key.starts_with(*known);
-            KNOWN.iter().any(|known| is_it(known)) || need.knows.iter().any(|known| is_it(known))
+            KNOWN.iter().any(&is_it) || need.knows.iter().any(is_it)
         };
         let (action, resources) = (&need.action, &need.resources);
         PartlyKnown { action, resources, context: &context, knows: &knows }
