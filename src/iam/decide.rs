@@ -63,8 +63,8 @@ impl Effective {
         }
     }
 
-    /// Whether there may be a resource on which it is [`Decision::Allowed`]: a quick no, for whoever would ask
-    /// about each of many.
+    /// Whether there may be a resource on which it is [`Decision::Allowed`]: a quick no, for whoever would
+    /// ask about each of many.
     pub fn may_ever(&self, action: &str) -> bool {
         let helpful = Asked { service: None, tags: Tags::Settable };
         let opens = |grant: &Grant| {

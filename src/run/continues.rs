@@ -38,10 +38,11 @@ pub enum Stop {
 impl Continues {
     /// The command that ends it, as it is typed.
     pub fn command(&self) -> Option<String> {
-        Some(match self.stop? {
-            Stop::One => format!("opsctl stop {}", self.target),
-            Stop::Destroy => "opsctl destroy".to_owned(),
-        })
+        let said = match self.stop? {
+            Stop::One => format!("`opsctl stop {}`", self.target),
+            Stop::Destroy => "`opsctl destroy`".to_owned(),
+        };
+        Some(said.trim_matches('`').to_owned())
     }
 }
 
