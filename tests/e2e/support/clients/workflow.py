@@ -107,7 +107,9 @@ def main():
     for service in ["sagemaker", "lambda"]:
         role = iam.create_role(RoleName=f"{NAME}-{service}", AssumeRolePolicyDocument=trust(f"{service}.amazonaws.com"))
         roles[service] = role["Role"]["Arn"]
-        allowed = {"Effect": "Allow", "Action": ["s3:GetObject", "sagemaker:InvokeEndpoint"], "Resource": "*"}
+        actions = ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "sagemaker:InvokeEndpoint"]
+        actions += [f"logs:{action}" for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")]
+        allowed = {"Effect": "Allow", "Action": actions, "Resource": "*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
         iam.put_role_policy(RoleName=f"{NAME}-{service}", PolicyName="all", PolicyDocument=policy)
 
