@@ -134,6 +134,8 @@ rules! {
     ReservedHeadroom = "reserved-headroom",
     /// The role that a service is to assume exists (docs/aws/errors-and-retries.md#new-roles).
     RoleExists = "role-exists",
+    /// Who has a role may do what its policies allow (docs/aws/iam.md#least-privilege).
+    RolePolicies = "role-policies",
     /// A new role cannot be assumed at once (docs/aws/errors-and-retries.md#new-roles).
     RolePropagation = "role-propagation",
     /// A role trusts the service that is to assume it (docs/aws/errors-and-retries.md#new-roles).

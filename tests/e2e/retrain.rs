@@ -184,7 +184,8 @@ fn every_key_is_tried() {
 async fn training_sandbox(root: &Path) -> Sandbox {
     let mut options = SandboxOptions::new(root);
     options.cache = concat!(env!("CARGO_TARGET_TMPDIR"), "/sandbox-cache").into();
-    options.rules_off = [AwsRule::Quota, AwsRule::VcpuLimit].into();
+    // Variants that run at once change the policies of one role under each other.
+    options.rules_off = [AwsRule::Quota, AwsRule::VcpuLimit, AwsRule::RolePolicies].into();
     Sandbox::start(options).await.expect("the sandbox starts")
 }
 

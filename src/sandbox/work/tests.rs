@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs as logs;
 use aws_sdk_ec2 as ec2;
+use aws_sdk_iam as iam;
 use aws_sdk_lambda as lambda;
 use aws_sdk_s3 as s3;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lambda::primitives::Blob;
 use lambda::types::{FunctionCode, LogType, ProvisionedConcurrencyStatusEnum as Provisioned, Runtime, State};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::clock::real_sleep;
 use crate::wire_tests::client;
@@ -115,6 +116,20 @@ async fn a_function_runs_and_its_provisioned_environments_outlive_the_process() 
     sandbox.stop().await;
 }
 
+/// The profile of a role that writes into the bucket `out`.
+async fn writer(client: &iam::Client) -> ec2::types::IamInstanceProfileSpecification {
+    let policy = |what: Value| json!({"Version": "2012-10-17", "Statement": [what]}).to_string();
+    let trust =
+        json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}});
+    client.create_role().role_name("w").assume_role_policy_document(policy(trust)).send().await.unwrap();
+    let puts = json!({"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::out/*"});
+    let put = client.put_role_policy().role_name("w").policy_name("p").policy_document(policy(puts));
+    put.send().await.unwrap();
+    client.create_instance_profile().instance_profile_name("w").send().await.unwrap();
+    client.add_role_to_instance_profile().instance_profile_name("w").role_name("w").send().await.unwrap();
+    ec2::types::IamInstanceProfileSpecification::builder().name("w").build()
+}
+
 #[tokio::test]
 async fn an_instance_runs_its_user_data_and_ends() {
     let root = tempfile::tempdir().unwrap();
@@ -131,8 +146,11 @@ async fn an_instance_runs_its_user_data_and_ends() {
         .run_instances()
         .image_id("resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64");
     let run = run.instance_type(ec2::types::InstanceType::T3Medium).min_count(1).max_count(1);
+    let run = run.iam_instance_profile(writer(&client!(iam, sandbox)).await);
     let run = run.instance_initiated_shutdown_behavior(ec2::types::ShutdownBehavior::Terminate);
-    let made = run.user_data(STANDARD.encode(script)).send().await.unwrap();
+    let run = run.user_data(STANDARD.encode(script));
+    // A new profile is not there at once.
+    let made = until(|| async { run.clone().send().await.ok() }).await;
     let id = made.instances()[0].instance_id().unwrap();
     until(|| async {
         let shown = client.describe_instances().instance_ids(id).send().await.ok()?;

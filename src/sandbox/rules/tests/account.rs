@@ -1,6 +1,9 @@
 //! IAM and EC2.
 
+use serde_json::json;
+
 use super::lab::{Lab, Told};
+use crate::authority::{Principal, Request, Session, authorize};
 
 const IMAGE: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
 
@@ -57,4 +60,13 @@ pub async fn profile_propagation(lab: &Lab) -> Told {
     lab.iam(&[("Action", "CreateInstanceProfile"), profile]).await?;
     lab.iam(&[("Action", "AddRoleToInstanceProfile"), profile, ("RoleName", "trainer")]).await?;
     launch(lab, "t2.xlarge", "1", &[("IamInstanceProfile.Name", "trainer")]).await
+}
+
+/// An object that no policy of the role names.
+pub fn role_policies(lab: &Lab) -> Told {
+    let principal = Principal::Session(Session::new(&lab.role("reader", &["lambda.amazonaws.com"]), "f"));
+    let (input, region) = (json!({"Bucket": "data", "Key": "key"}), "us-east-1");
+    let request =
+        Request { principal: &principal, service: "s3", operation: "GetObject", region, input: &input };
+    authorize(lab.sandbox.state(), &request).map(|()| json!({})).map_err(|_| "AccessDenied".to_owned())
 }

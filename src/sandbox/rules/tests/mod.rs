@@ -81,6 +81,7 @@ async fn probe(rule: AwsRule, lab: &Lab) -> (&'static str, Told) {
         Quota => ("ResourceLimitExceeded", sagemaker::quota(lab).await),
         ReservedHeadroom => ("InvalidParameterValueException", lambda::reserved_headroom(lab).await),
         RoleExists => ("ValidationException", sagemaker::role_exists(lab).await),
+        RolePolicies => ("AccessDenied", account::role_policies(lab)),
         RolePropagation => ("ValidationException", sagemaker::role_propagation(lab).await),
         RoleTrust => ("ValidationException", sagemaker::role_trust(lab).await),
         RootVolumeSize => ("InvalidBlockDeviceMapping", account::root_volume_size(lab).await),

@@ -19,6 +19,7 @@ use opsctl_iam::policy::{Document, Policy, Statement};
 use opsctl_iam::request::Verdict;
 
 use super::iam::{self, Held};
+use crate::AwsRule;
 use crate::authority::{Authority, CALLER, Denied, Principal, Request};
 use crate::state::SandboxState;
 use crate::tags;
@@ -109,6 +110,7 @@ impl Caller {
     fn of(shared: &SandboxState, request: &Request<'_>) -> Option<Self> {
         let mut caller = match request.principal {
             Principal::User => Self::user(shared, iam::of_user(shared)?),
+            Principal::Session(_) if !shared.enforces(AwsRule::RolePolicies) => return None,
             Principal::Session(session) => {
                 let role = iam::assumed_role(shared, &session.role)?;
                 let own = [
