@@ -462,8 +462,7 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
         (_, c) if c.contains("LimitExceeded") || c.ends_with("QuotaExceeded") => Quota,
         (_, "ResourceConflictException" | "DeleteConflict" | "IncorrectInstanceState") => Conflict,
         (_, "UnknownOperationException" | "InvalidAction" | "NotImplemented") => NotOffered,
-        // The sandbox's own, and no outage of a service: it says what is full.
-        (_, "SandboxDiskFull") => Local,
+        (_, "SandboxDiskFull") => Local, // the sandbox's own, and no outage of a service
         (_, c) if c.contains("Validation") || c.starts_with("Invalid") || c.starts_with("Malformed") => {
             Invalid
         }
