@@ -453,10 +453,8 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
         (_, "TooManyRequestsException" | "RequestLimitExceeded") => Throttled,
         (_, c) if c.contains("AccessDenied") || c.contains("Unauthorized") || c == "OptInRequired" => Denied,
         (_, c) if c.contains("ExpiredToken") || c.contains("InvalidClientTokenId") => Credentials,
-        (
-            _,
-            "UnrecognizedClientException" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "AuthFailure",
-        ) => Credentials,
+        (_, "UnrecognizedClientException" | "InvalidAccessKeyId") => Credentials,
+        (_, "SignatureDoesNotMatch" | "AuthFailure") => Credentials,
         // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
         ("ec2", c) if c.starts_with("Insufficient") && c.ends_with("Capacity") => NoCapacity,
         (_, c) if c.contains("LimitExceeded") || c.ends_with("QuotaExceeded") => Quota,
