@@ -58,7 +58,8 @@ comment() {
 plan() {
   local file=${IN_PLAN_FILE:-$temp/opsctl-plan.bin} markdown=$temp/opsctl-plan.md more=()
   [ "${IN_PRUNE:-}" != true ] || more=(--prune)
-  run plan --format github --detailed-exitcode --out "$file" "${more[@]}" >"$markdown"
+  # Whatever an earlier step has left there, of this project or another, is out of date.
+  run plan --format github --detailed-exitcode --out "$file" --force "${more[@]}" >"$markdown"
   case $code in
     0) output changes false ;;
     # 9: a budget refuses it. Whoever reviews it sees the plan, what it costs, and why.
@@ -105,7 +106,7 @@ scale() {
 audit() {
   local sarif=$temp/opsctl-audit.sarif markdown=$temp/opsctl-audit.md
   # One audit in both forms: one of a saved dump would not compare the roles with the config.
-  run audit-iam --format sarif --also "markdown=$markdown" --fail-on "${IN_FAIL_ON:-high}" >"$sarif"
+  run audit-iam --format sarif --also "markdown=$markdown" --force --fail-on "${IN_FAIL_ON:-high}" >"$sarif"
   case $code in
     0 | 2 | 10) ;;
     *) exit "$code" ;;
