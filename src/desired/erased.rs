@@ -20,6 +20,7 @@ pub trait AnyKind: Send + Sync {
     fn owned_with(&self) -> Option<KindName>;
     fn fingerprinted(&self) -> bool;
     fn adoptable(&self) -> bool;
+    fn ignores_capitals(&self) -> bool;
     fn whole_of<'n>(&self, physical: &'n str) -> Option<&'n str>;
     fn schema(&self, generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)>;
     fn sources(&self, config: &Config) -> Vec<Source>;
@@ -89,6 +90,10 @@ impl<K: Kind> AnyKind for K {
 
     fn fingerprinted(&self) -> bool {
         K::FINGERPRINTED
+    }
+
+    fn ignores_capitals(&self) -> bool {
+        K::IGNORES_CAPITALS
     }
 
     fn adoptable(&self) -> bool {

@@ -61,6 +61,9 @@ pub trait Kind: Send + Sync + 'static {
     /// What is ours can be put into somebody else's (`--adopt`) and taken out again: `diff` and the verbs
     /// then look only at that. A resource of another kind is taken over only when it is already as wanted.
     const ADOPTABLE: bool = false;
+    /// AWS keeps the capitals of a name and does not distinguish them, as SageMaker does. Lambda and S3
+    /// distinguish them.
+    const IGNORES_CAPITALS: bool = false;
 
     /// It is left when the config no longer names it, until somebody prunes. What would act on what the
     /// config still names goes with the next deploy.

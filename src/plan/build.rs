@@ -282,7 +282,8 @@ impl<'a> Planner<'a> {
     }
 
     fn absent(&mut self, node: &Node) -> Decision {
-        let Some(there) = renamed::but_for_capitals(node, self.have) else {
+        let ignores = self.kind(node.id.kind).ignores_capitals();
+        let Some(there) = renamed::but_for_capitals(node, self.have).filter(|_| ignores) else {
             return Decision::Create(self.why_new(node));
         };
         let (words, name, other) = (node.id.kind.words(), &node.physical, &there.physical);

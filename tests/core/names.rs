@@ -87,6 +87,13 @@ fn another_name_is_another_resource_beside_the_one_before() {
 }
 
 #[test]
+fn lambda_distinguishes_capitals() {
+    let mut account = Account::with(&named("", "askDogs", ""));
+    let said = shown(&account.deploy(&named("", "AskDogs", ""), DEPLOY));
+    assert!(said.contains("name: askDogs -> AskDogs"), "{said}");
+}
+
+#[test]
 fn other_capitals_are_the_same_name_to_aws() {
     let account = Account::with(&named("Dog-Breeds", "", ""));
     let problems = account.refused(&named("DOG-breeds", "", ""), PRUNE).join("\n");

@@ -27,6 +27,7 @@ pub struct State {
 
 impl Kind for Endpoint {
     const NAME: KindName = KindName::Endpoint;
+    const IGNORES_CAPITALS: bool = true;
     const SECTION: Option<&'static str> = Some("endpoint");
     const INVOKED: Option<Action> = Some(action::sagemaker::InvokeEndpoint);
     const REPORTED: &'static [Action] = &[action::autoscaling::DescribeScalingActivities];

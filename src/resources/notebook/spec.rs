@@ -165,6 +165,7 @@ impl Notebook {
 
 impl Kind for Notebook {
     const NAME: KindName = KindName::Notebook;
+    const IGNORES_CAPITALS: bool = true;
     const SECTION: Option<&'static str> = Some("notebook");
     const STOPS: bool = true;
     const TAKES_ALONG: Option<&'static str> = Some("all that is on its disk");
