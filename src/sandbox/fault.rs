@@ -31,7 +31,9 @@ impl Fault {
 
     /// What the sandbox does not do. 501 is retried by no SDK.
     pub fn not_implemented(service: &str, operation: &str) -> Self {
-        let message = format!("the sandbox does not implement {service}:{operation}; see docs/sandbox.md");
+        let message = format!(
+            "the sandbox does not implement {service}:{operation}; see https://github.com/opsctl/opsctl/blob/main/docs/sandbox.md"
+        );
         Self::new(501, "NotImplemented", message)
     }
 }

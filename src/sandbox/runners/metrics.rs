@@ -1,6 +1,8 @@
 //! Metric definitions of a training job: regular expressions over its log
 //! (docs/aws/sagemaker-training.md#metrics).
 
+use std::sync::{Mutex, PoisonError};
+
 use regex_lite::Regex;
 
 /// One metric definition. The first group of the expression is the value.
@@ -22,10 +24,29 @@ impl Metric {
     }
 }
 
-/// The last value of each metric: `FinalMetricDataList`. A metric that never appeared is left out.
-pub fn last_values<S: AsRef<str>>(lines: &[S], metrics: &[Metric]) -> Vec<(String, f64)> {
-    let last = |metric: &Metric| lines.iter().rev().find_map(|line| metric.value(line.as_ref()));
-    metrics.iter().filter_map(|metric| Some((metric.name.clone(), last(metric)?))).collect()
+/// The last value of each metric: `FinalMetricDataList`. A metric that never appears is left out.
+#[derive(Debug)]
+pub struct LastValues(Vec<(Metric, Mutex<Option<f64>>)>);
+
+impl LastValues {
+    pub fn of(metrics: impl IntoIterator<Item = Metric>) -> Self {
+        Self(metrics.into_iter().map(|metric| (metric, Mutex::default())).collect())
+    }
+
+    /// A line of the log, in its order.
+    pub fn see(&self, line: &str) {
+        for (metric, last) in &self.0 {
+            if let Some(value) = metric.value(line) {
+                *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            }
+        }
+    }
+
+    /// Those that were seen, by name.
+    pub fn all(&self) -> Vec<(String, f64)> {
+        let value = |last: &Mutex<Option<f64>>| *last.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.iter().filter_map(|(metric, last)| Some((metric.name.clone(), value(last)?))).collect()
+    }
 }
 
 #[cfg(test)]
@@ -34,15 +55,14 @@ mod tests {
 
     #[test]
     fn the_last_value_counts_and_a_silent_metric_is_left_out() {
-        let metrics = [
+        let last = LastValues::of([
             Metric::new("accuracy", r"accuracy=([0-9.]+)").unwrap(),
             Metric::new("loss", r"loss: (-?[0-9.eE+-]+)").unwrap(),
             Metric::new("absent", r"nothing ([0-9]+)").unwrap(),
-        ];
-        let lines = ["loss: 1.5 accuracy=0.5", "loss: -2e-3", "accuracy=0.75 done"];
-        assert_eq!(
-            last_values(&lines, &metrics),
-            [("accuracy".to_owned(), 0.75), ("loss".to_owned(), -0.002)]
-        );
+        ]);
+        for line in ["loss: 1.5 accuracy=0.5", "loss: -2e-3", "accuracy=0.75 done"] {
+            last.see(line);
+        }
+        assert_eq!(last.all(), [("accuracy".to_owned(), 0.75), ("loss".to_owned(), -0.002)]);
     }
 }

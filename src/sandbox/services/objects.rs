@@ -67,8 +67,7 @@ impl Objects for NoObjects {
         _: String,
         _: ObjectName,
     ) -> BoxFuture<'static, Result<Bytes, Fault>> {
-        let message =
-            "this sandbox takes a function's code from Code.ZipFile only, not from S3; see docs/sandbox.md";
+        let message = "this sandbox takes a function's code from Code.ZipFile only, not from S3; see https://github.com/opsctl/opsctl/blob/main/docs/sandbox.md";
         Box::pin(async move { Err(Fault::new(501, "ServiceException", message)) })
     }
 }

@@ -24,7 +24,7 @@ use crate::call::Answer;
 use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::runners::container::Layout;
-use crate::runners::metrics::Metric;
+use crate::runners::metrics::{LastValues, Metric};
 use crate::runners::process::{Line, LineSink};
 use crate::runners::training::{Outcome, STOP_GRACE, StartError, Training, TrainingRun};
 use crate::services::sagemaker::backend::missing_data;
@@ -140,7 +140,7 @@ struct Container<'a> {
     document: Value,
     root: PathBuf,
     log: LogStream,
-    metrics: Arc<Watched>,
+    metrics: Arc<LastValues>,
 }
 
 impl Drop for Container<'_> {
@@ -159,7 +159,7 @@ impl<'a> Container<'a> {
             .map_err(|error| format!("ClientError: the container cannot be prepared: {error}"))?;
         let stream = format!("{}/algo-1-{}", job.name, job.shared.clock.now() / 1_000);
         let log = LogStream::open(&job.shared, &job.region, LOG_GROUP, &stream, &root);
-        let metrics = Arc::new(Watched::new(&document["AlgorithmSpecification"]["MetricDefinitions"], &log));
+        let metrics = Arc::new(watched(&document["AlgorithmSpecification"]["MetricDefinitions"], &log));
         Ok(Self { job, signals, document, root, log, metrics })
     }
 
@@ -180,7 +180,7 @@ impl<'a> Container<'a> {
             Ok(end) => end?,
             Err(reason) => End::failed(self.log.inside(&reason)),
         };
-        end.metrics = self.metrics.last();
+        end.metrics = self.metrics.all();
         Some(end)
     }
 
@@ -351,34 +351,16 @@ impl<'a> Container<'a> {
     }
 }
 
-/// The last value of each metric of the job.
-struct Watched(Vec<(Metric, Mutex<Option<f64>>)>);
-
-impl Watched {
-    /// An expression that cannot be read here is named in the log; the others count.
-    fn new(definitions: &Value, log: &LogStream) -> Self {
-        let metric = |definition: &Value| {
-            let text = |member: &str| definition[member].as_str().unwrap_or_default();
-            Metric::new(text("Name"), text("Regex"))
-                .inspect_err(|error| log.say(&format!("the metric {} is not read: {error}", text("Name"))))
-                .ok()
-        };
-        let metrics = definitions.as_array().into_iter().flatten().filter_map(metric);
-        Self(metrics.map(|metric| (metric, Mutex::default())).collect())
-    }
-
-    fn see(&self, line: &str) {
-        for (metric, last) in &self.0 {
-            if let Some(value) = metric.value(line) {
-                *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
-            }
-        }
-    }
-
-    fn last(&self) -> Vec<(String, f64)> {
-        let value = |last: &Mutex<Option<f64>>| *last.lock().unwrap_or_else(PoisonError::into_inner);
-        self.0.iter().filter_map(|(metric, last)| Some((metric.name.clone(), value(last)?))).collect()
-    }
+/// What a job's log is read for. An expression that cannot be read here is named in the log; the others
+/// count.
+fn watched(definitions: &Value, log: &LogStream) -> LastValues {
+    let metric = |definition: &Value| {
+        let text = |member: &str| definition[member].as_str().unwrap_or_default();
+        Metric::new(text("Name"), text("Regex"))
+            .inspect_err(|error| log.say(&format!("the metric {} is not read: {error}", text("Name"))))
+            .ok()
+    };
+    LastValues::of(definitions.as_array().into_iter().flatten().filter_map(metric))
 }
 
 /// A map of texts, as the API has it.

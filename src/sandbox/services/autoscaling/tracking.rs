@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::policy::{HIGH, LOW, TrackingAlarm};
 use crate::clock::Millis;
-use crate::services::cloudwatch;
+use crate::services::cloudwatch::{self, AlarmState};
 
 /// How a policy tracks its target.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,7 +85,7 @@ pub(super) fn agreed(decisions: &[Decision]) -> Option<Decision> {
 
 fn alarmed(side: &TrackingAlarm, minutes: &[Option<f64>], goal: f64) -> bool {
     let seen = &minutes[minutes.len().saturating_sub(side.minutes)..];
-    cloudwatch::evaluate(&side.condition(goal), seen) == "ALARM"
+    cloudwatch::evaluate(&side.condition(goal), seen) == AlarmState::Alarm
 }
 
 /// `⌈capacity · metric / goal⌉` within the range. While the last scale-out cools down, what it has brought

@@ -104,7 +104,7 @@ pub(super) fn describe_alarms(call: &Call) -> Answer {
     let mut alarms = call.table(TABLE).list(call.maybe("AlarmNamePrefix").unwrap_or_default());
     alarms.retain(|(name, _)| names.is_empty() || names.contains(&name.as_str()));
     for (_, alarm) in &mut alarms {
-        let state = state_of(&call.shared, &call.region, alarm);
+        let state = state_of(&call.shared, &call.region, alarm).as_str();
         alarm["StateValue"] = Value::from(state);
         alarm["StateReason"] = Value::from(format!("The last datapoints make it {state}."));
     }
@@ -130,11 +130,28 @@ pub(super) fn delete_alarms(call: &Call) -> Answer {
     Ok(json!({}))
 }
 
-/// `OK`, `ALARM` or `INSUFFICIENT_DATA`: M of the last N whole periods breach the threshold
-/// (docs/aws/cloudwatch.md#alarms).
-pub fn state_of(shared: &SandboxState, region: &str, alarm: &Value) -> &'static str {
+/// What an alarm says, in AWS's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlarmState {
+    Ok,
+    Alarm,
+    InsufficientData,
+}
+
+impl AlarmState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Alarm => "ALARM",
+            Self::InsufficientData => "INSUFFICIENT_DATA",
+        }
+    }
+}
+
+/// M of the last N whole periods breach the threshold (docs/aws/cloudwatch.md#alarms).
+fn state_of(shared: &SandboxState, region: &str, alarm: &Value) -> AlarmState {
     let number = |name: &str| alarm[name].as_u64();
-    let Ok(length) = period(&alarm["Period"]) else { return "INSUFFICIENT_DATA" };
+    let Ok(length) = period(&alarm["Period"]) else { return AlarmState::InsufficientData };
     let periods = number("EvaluationPeriods").unwrap_or(1);
     let dimensions = dimensions(&alarm["Dimensions"]);
     let measure = MetricId {
@@ -155,7 +172,7 @@ pub fn state_of(shared: &SandboxState, region: &str, alarm: &Value) -> &'static 
 }
 
 /// The state that an alarm has by the values of its last periods, the oldest first.
-pub fn evaluate(alarm: &Value, values: &[Option<f64>]) -> &'static str {
+pub fn evaluate(alarm: &Value, values: &[Option<f64>]) -> AlarmState {
     let threshold = alarm["Threshold"].as_f64().unwrap_or_default();
     let breaches = |value: f64| match alarm["ComparisonOperator"].as_str().unwrap_or_default() {
         "GreaterThanOrEqualToThreshold" => value >= threshold,
@@ -170,14 +187,14 @@ pub fn evaluate(alarm: &Value, values: &[Option<f64>]) -> &'static str {
     // How many periods ago the oldest point is that is there.
     let oldest = values.iter().position(Option::is_some).map_or(0, |index| values.len() - index);
     match treatment {
-        _ if breaching >= needed => "ALARM",
+        _ if breaching >= needed => AlarmState::Alarm,
         // What is missing does not count: the points that are there decide, as soon as the oldest of them is
         // as old as the alarm needs points. AWS keeps the state until then, which is that of an alarm without
         // data at first (docs/aws/cloudwatch.md#alarms).
-        "missing" | "ignore" if there == 0 => "INSUFFICIENT_DATA",
-        "missing" | "ignore" if breaching == there && oldest >= needed => "ALARM",
-        "missing" | "ignore" if breaching == there => "INSUFFICIENT_DATA",
-        _ => "OK",
+        "missing" | "ignore" if there == 0 => AlarmState::InsufficientData,
+        "missing" | "ignore" if breaching == there && oldest >= needed => AlarmState::Alarm,
+        "missing" | "ignore" if breaching == there => AlarmState::InsufficientData,
+        _ => AlarmState::Ok,
     }
 }
 
@@ -192,15 +209,15 @@ mod tests {
                 "TreatMissingData": treatment,
                    "DatapointsToAlarm": needed})
         };
-        assert_eq!(evaluate(&alarm("missing", 3), &[Some(11.0), Some(12.0), Some(13.0)]), "ALARM");
-        assert_eq!(evaluate(&alarm("missing", 3), &[Some(11.0), Some(10.0), Some(13.0)]), "OK");
-        assert_eq!(evaluate(&alarm("missing", 2), &[Some(11.0), Some(10.0), Some(13.0)]), "ALARM");
-        assert_eq!(evaluate(&alarm("missing", 3), &[None, None, None]), "INSUFFICIENT_DATA");
-        assert_eq!(evaluate(&alarm("missing", 3), &[None, None, Some(11.0)]), "INSUFFICIENT_DATA");
-        assert_eq!(evaluate(&alarm("missing", 3), &[Some(11.0), None, None]), "ALARM");
-        assert_eq!(evaluate(&alarm("missing", 3), &[None, None, Some(10.0)]), "OK");
-        assert_eq!(evaluate(&alarm("notBreaching", 3), &[None, None, None]), "OK");
-        assert_eq!(evaluate(&alarm("breaching", 3), &[None, None, None]), "ALARM");
-        assert_eq!(evaluate(&alarm("notBreaching", 2), &[Some(11.0), None, Some(1.0)]), "OK");
+        assert_eq!(evaluate(&alarm("missing", 3), &[Some(11.0), Some(12.0), Some(13.0)]), AlarmState::Alarm);
+        assert_eq!(evaluate(&alarm("missing", 3), &[Some(11.0), Some(10.0), Some(13.0)]), AlarmState::Ok);
+        assert_eq!(evaluate(&alarm("missing", 2), &[Some(11.0), Some(10.0), Some(13.0)]), AlarmState::Alarm);
+        assert_eq!(evaluate(&alarm("missing", 3), &[None, None, None]), AlarmState::InsufficientData);
+        assert_eq!(evaluate(&alarm("missing", 3), &[None, None, Some(11.0)]), AlarmState::InsufficientData);
+        assert_eq!(evaluate(&alarm("missing", 3), &[Some(11.0), None, None]), AlarmState::Alarm);
+        assert_eq!(evaluate(&alarm("missing", 3), &[None, None, Some(10.0)]), AlarmState::Ok);
+        assert_eq!(evaluate(&alarm("notBreaching", 3), &[None, None, None]), AlarmState::Ok);
+        assert_eq!(evaluate(&alarm("breaching", 3), &[None, None, None]), AlarmState::Alarm);
+        assert_eq!(evaluate(&alarm("notBreaching", 2), &[Some(11.0), None, Some(1.0)]), AlarmState::Ok);
     }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-pub use alarms::{evaluate, put_alarm, remove_alarm, state_of};
+pub use alarms::{AlarmState, evaluate, put_alarm, remove_alarm};
 pub use series::{MINUTE, MetricId, Statistics};
 pub use usage::Usage;
 
@@ -98,7 +98,13 @@ fn invalid(message: impl Into<String>) -> Fault {
 }
 
 fn not_implemented(what: &str) -> Fault {
-    Fault::new(501, "NotImplemented", format!("the sandbox does not implement {what}; see docs/sandbox.md"))
+    Fault::new(
+        501,
+        "NotImplemented",
+        format!(
+            "the sandbox does not implement {what}; see https://github.com/opsctl/opsctl/blob/main/docs/sandbox.md"
+        ),
+    )
 }
 
 /// A timestamp of the JSON protocol, in seconds with a fraction.

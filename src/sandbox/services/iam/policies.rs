@@ -31,7 +31,7 @@ fn missing(arn: &str) -> Fault {
 
 pub(super) fn not_attachable(arn: &str) -> Fault {
     let known = if arn.starts_with("arn:aws:iam::aws:") {
-        " (the sandbox knows some of AWS's policies only; see docs/sandbox.md)"
+        " (the sandbox knows some of AWS's policies only; see https://github.com/opsctl/opsctl/blob/main/docs/sandbox.md)"
     } else {
         ""
     };

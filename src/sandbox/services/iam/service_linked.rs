@@ -39,7 +39,7 @@ pub(super) fn create(call: &Call) -> Answer {
     let service = call.text("AWSServiceName");
     let invalid = |message: String| Fault::new(400, "InvalidInput", message);
     let linked = LINKED.iter().find(|linked| linked.service == service).ok_or_else(|| {
-        invalid(format!("The sandbox knows no service-linked role of {service}; see docs/sandbox.md"))
+        invalid(format!("The sandbox knows no service-linked role of {service}; see https://github.com/opsctl/opsctl/blob/main/docs/sandbox.md"))
     })?;
     if call.maybe("CustomSuffix").is_some_and(|suffix| !suffix.is_empty()) {
         return Err(invalid(format!("Custom suffix is not allowed for {service}")));

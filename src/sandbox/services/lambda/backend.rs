@@ -146,8 +146,7 @@ impl Backend for NoBackend {
         _: Invocation,
     ) -> BoxFuture<'static, Result<Invoked, Fault>> {
         // With 501, which no SDK retries.
-        let message =
-            "this sandbox was started without a runner, so it cannot run functions; see docs/sandbox.md";
+        let message = "this sandbox was started without a runner, so it cannot run functions; see https://github.com/opsctl/opsctl/blob/main/docs/sandbox.md";
         Box::pin(async move { Err(Fault::new(501, "ServiceException", message)) })
     }
 

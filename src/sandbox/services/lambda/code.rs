@@ -12,7 +12,7 @@ use hyper::header::HeaderValue;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::region::{invalid, not_found};
+use super::region::{FUNCTIONS, VERSIONS, invalid, not_found};
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
@@ -126,8 +126,7 @@ pub(super) fn get_code(call: &Call) -> Result<Reply, Fault> {
 
 /// Removes archives that no version has any more. Only at the start: nobody is uploading then.
 pub(super) fn sweep(shared: &SandboxState) {
-    let tables = ["lambda.function", "lambda.version"];
-    let documents = tables.iter().flat_map(|table| shared.store.list(table, ""));
+    let documents = [FUNCTIONS, VERSIONS].iter().flat_map(|table| shared.store.list(table, ""));
     let used: BTreeSet<PathBuf> = documents
         .filter_map(|(_, document)| Some(file(shared, document["Configuration"]["CodeSha256"].as_str()?)))
         .collect();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::backend::{self, FunctionVersion};
 use super::concurrency;
 use super::lists::page;
-use super::region::{LATEST, LambdaRegion, Target, conflict, invalid, key, unqualified};
+use super::region::{LATEST, LambdaRegion, PROVISIONED, Target, conflict, invalid, key, unqualified};
 use super::settled::check_active;
 use crate::call::Call;
 use crate::clock::StatePace;
@@ -183,7 +183,7 @@ fn release(lambda: &LambdaRegion, name: &str, version: &str) {
 /// sandbox keeps serving; one inside a command makes it when it is invoked, so that other commands need not
 /// wait.
 pub(super) fn resume(shared: &Arc<SandboxState>) {
-    for (region, key, document) in shared.everywhere("lambda.provisioned") {
+    for (region, key, document) in shared.everywhere(PROVISIONED) {
         let Some((name, qualifier)) = key.split_once(':') else { continue };
         let again = match document["Status"].as_str() {
             Some("FAILED") => false,

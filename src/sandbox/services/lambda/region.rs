@@ -9,8 +9,10 @@ use crate::fault::Fault;
 use crate::state::SandboxState;
 use crate::store::{ScopedTable, Timeline};
 
-/// The table of functions.
+/// The tables of [`LambdaRegion`] that are read across regions too.
 pub(super) const FUNCTIONS: &str = "lambda.function";
+pub(super) const VERSIONS: &str = "lambda.version";
+pub(super) const PROVISIONED: &str = "lambda.provisioned";
 
 /// The pointer to the code and configuration that can change.
 pub(super) const LATEST: &str = "$LATEST";
@@ -40,7 +42,7 @@ impl LambdaRegion {
     }
 
     pub fn versions(&self) -> ScopedTable<'_> {
-        self.shared.table("lambda.version", &self.region)
+        self.shared.table(VERSIONS, &self.region)
     }
 
     pub fn aliases(&self) -> ScopedTable<'_> {
@@ -52,7 +54,7 @@ impl LambdaRegion {
     }
 
     pub fn provisioned(&self) -> ScopedTable<'_> {
-        self.shared.table("lambda.provisioned", &self.region)
+        self.shared.table(PROVISIONED, &self.region)
     }
 
     /// `arn:aws:lambda:<region>:<account>:function:<name>`, of a version or alias with its qualifier.

@@ -100,7 +100,9 @@ const LARGEST_ENVIRONMENT: usize = 4 << 10;
 pub(super) fn given(call: &Call) -> Result<Map<String, Value>, Fault> {
     for (member, what) in UNSUPPORTED {
         if !says_nothing(&call.input[member]) {
-            let message = format!("the sandbox does not implement {what} ({member}); see docs/sandbox.md");
+            let message = format!(
+                "the sandbox does not implement {what} ({member}); see https://github.com/opsctl/opsctl/blob/main/docs/sandbox.md"
+            );
             return Err(Fault::new(501, "NotImplemented", message));
         }
     }

@@ -494,7 +494,7 @@ async fn provisioned_concurrency_is_refused_allocated_and_moved_as_on_aws() {
     let bench = Bench::open(root).await;
     assert_eq!(bench.ready("live").await, (Provisioned::Ready, 3));
     bench.client.delete_function().function_name("f").send().await.unwrap();
-    assert!(bench.shared().store.list("lambda.provisioned", "").is_empty());
+    assert!(bench.shared().store.list(super::region::PROVISIONED, "").is_empty());
 }
 
 #[tokio::test]

@@ -294,7 +294,10 @@ struct NoAuth;
 #[async_trait::async_trait]
 impl S3Auth for NoAuth {
     async fn get_secret_key(&self, _: &str) -> S3Result<SecretKey> {
-        Err(s3_error!(NotImplemented, "the sandbox does not implement s3:PostObject; see docs/sandbox.md"))
+        Err(s3_error!(
+            NotImplemented,
+            "the sandbox does not implement s3:PostObject; see https://github.com/opsctl/opsctl/blob/main/docs/sandbox.md"
+        ))
     }
 }
 

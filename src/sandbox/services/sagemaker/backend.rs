@@ -161,7 +161,7 @@ impl Backend for StatesOnly {
     ) -> BoxFuture<'static, Result<Prediction, Fault>> {
         let message = format!(
             "no model server runs behind the endpoint {}: this sandbox only walks through its states, and it \
-             never makes up a prediction; see docs/sandbox.md",
+             never makes up a prediction; see https://github.com/opsctl/opsctl/blob/main/docs/sandbox.md",
             endpoint.name
         );
         Box::pin(async move { Err(Fault::new(501, "NotImplemented", message)) })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Bench, DIMENSION, REGION, text, with};
+use super::{Bench, DIMENSION, text, with};
 use crate::AwsRule;
 use crate::clock::real_sleep;
 use crate::services::cloudwatch;
@@ -144,11 +144,11 @@ async fn a_policy_has_two_alarms_and_goes_with_its_target() {
     let names: Vec<&str> =
         first["Alarms"].as_array().unwrap().iter().map(|alarm| text(&alarm["AlarmName"])).collect();
     assert!(names[0].starts_with("TargetTracking-endpoint/e/variant/main-AlarmHigh-"), "{names:?}");
-    let alarms = bench.shared().table("cloudwatch.alarm", REGION);
-    let low = alarms.get(names[1]).unwrap();
+    let all = alarms(&bench).await;
+    let low = all.iter().find(|alarm| alarm["AlarmName"] == names[1]).unwrap();
     assert_eq!((low["Threshold"].as_f64(), low["EvaluationPeriods"].as_u64()), (Some(18.0), Some(15)));
     bench.scaling("DeregisterScalableTarget", target(json!({}))).await.unwrap();
-    assert!(alarms.list("").is_empty());
+    assert_eq!(alarms(&bench).await, [] as [Value; 0]);
     let gone = bench.scaling("DeleteScalingPolicy", target(json!({"PolicyName": "p"}))).await.unwrap_err();
     assert!(gone.starts_with("ObjectNotFoundException: No scaling policy found for"), "{gone}");
 }
@@ -157,7 +157,7 @@ async fn a_policy_has_two_alarms_and_goes_with_its_target() {
 /// minutes.
 #[tokio::test]
 async fn load_scales_out_to_the_formula_and_fifteen_quiet_minutes_scale_in() {
-    for (most, expected) in [(4, 4), (10, 5)] {
+    for (most, most_seen, then) in [(4, 4, &[3, 2, 1][..]), (10, 5, &[4, 3, 2, 1])] {
         let bench = Bench::new(&[]).await;
         bench.endpoint("ml.m5.large").await;
         let range = target(json!({"MinCapacity": 1, "MaxCapacity": most}));
@@ -172,26 +172,22 @@ async fn load_scales_out_to_the_formula_and_fifteen_quiet_minutes_scale_in() {
         }
         let quiet_since = bench.shared().clock.now();
         assert_eq!(alarm_states(&bench).await, ["ALARM", "OK"]);
-        assert_eq!(settles_at(&bench, expected).await, expected);
+        assert_eq!(settles_at(&bench, most_seen).await, most_seen);
         assert_eq!(settles_at(&bench, 1).await, 1);
 
         let of_sagemaker = json!({"ServiceNamespace": "sagemaker"});
         let told = bench.scaling("DescribeScalingActivities", of_sagemaker).await.unwrap();
         let activities: Vec<&Value> = told["ScalingActivities"].as_array().unwrap().iter().rev().collect();
-        let counts: Vec<String> = (1..expected)
-            .rev()
-            .chain([expected])
-            .map(|count| format!("Setting desired instance count to {count}."))
-            .collect();
+        let set_to = |count: u64| format!("Setting desired instance count to {count}.");
         let (out, down) = (activities[0], &activities[1..]);
-        assert_eq!(text(&out["Description"]), counts[counts.len() - 1]);
+        assert_eq!(text(&out["Description"]), set_to(most_seen));
         assert!(
             text(&out["Cause"])
                 .starts_with("monitor alarm TargetTracking-endpoint/e/variant/main-AlarmHigh-")
         );
         assert!(text(&out["Cause"]).ends_with("in state ALARM triggered policy p"));
         let described: Vec<&str> = down.iter().map(|activity| text(&activity["Description"])).collect();
-        assert_eq!(described, counts[..counts.len() - 1]);
+        assert_eq!(described, then.iter().map(|count| set_to(*count)).collect::<Vec<_>>());
         assert!(down.iter().all(|activity| text(&activity["Cause"]).contains("-AlarmLow-")), "{told}");
         assert!(activities.iter().all(|activity| activity["StatusCode"] == "Successful"), "{told}");
         assert!(!told.to_string().contains("\"_"), "what is the sandbox's own stays with it");
@@ -203,9 +199,12 @@ async fn load_scales_out_to_the_formula_and_fifteen_quiet_minutes_scale_in() {
 
 /// The states of the policy's alarms: high, low.
 async fn alarm_states(bench: &Bench) -> Vec<String> {
-    let alarms = bench.ask_of(&cloudwatch::API, "DescribeAlarms", json!({})).await.unwrap();
-    let state = |alarm: &Value| text(&alarm["StateValue"]).to_owned();
-    alarms["MetricAlarms"].as_array().unwrap().iter().map(state).collect()
+    alarms(bench).await.iter().map(|alarm| text(&alarm["StateValue"]).to_owned()).collect()
+}
+
+async fn alarms(bench: &Bench) -> Vec<Value> {
+    let described = bench.ask_of(&cloudwatch::API, "DescribeAlarms", json!({})).await.unwrap();
+    described["MetricAlarms"].as_array().unwrap().clone()
 }
 
 /// Lets minutes go by until the endpoint is in service with so many instances.
