@@ -1,110 +1,22 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
-use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
-use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
 use aws_sdk_lambda::types::{
-    AliasRoutingConfiguration, DeadLetterConfig, Environment, EphemeralStorage, LastUpdateStatus, LogFormat,
-    LoggingConfig, Runtime, SnapStart, SnapStartApplyOn, State as FunctionState, TracingConfig, TracingMode,
-    VpcConfig,
+    AliasRoutingConfiguration, Environment, EphemeralStorage, FunctionConfiguration, LastUpdateStatus,
+    Runtime, State as FunctionState, VpcConfig,
 };
 
-use super::open;
-use super::section::{USUAL_ARCHITECTURE, USUAL_STORAGE};
 use super::send::{self, Code};
-use super::spec::{Configuration, Function, Live, Spec, State};
+use super::spec::{Configuration, Function, Spec, State};
+use super::{found, open};
 use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt, classify};
 use crate::config::Network;
 use crate::desired::Seen;
 use crate::domain::{FieldChange, Owner, Phase, Scope, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::concurrency;
-use crate::resources::log_group::LogGroup;
 use crate::resources::tagged::tagged;
-
-/// What others have set of what opsctl leaves as it is by default: each of it changes how the function runs,
-/// what it costs, or where its lines go. Emulators leave some of it out.
-macro_rules! more {
-    ($found:expr) => {{
-        let found = $found;
-        let own_group = format!("{}{}", LogGroup::FUNCTIONS, found.function_name().unwrap_or_default());
-        let listed = |items: Vec<&str>| (!items.is_empty()).then(|| items.join(", "));
-        let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-        let systems = found.file_system_configs().iter().map(|system| system.arn()).collect();
-        let logging = found.logging_config();
-        [
-            (FILE_SYSTEMS, listed(systems)),
-            (KMS_KEY, text(found.kms_key_arn())),
-            (
-                TRACING,
-                found
-                    .tracing_config()
-                    .and_then(|t| t.mode())
-                    .filter(|m| **m == TracingMode::Active)
-                    .map(|m| m.to_string()),
-            ),
-            (DEAD_LETTERS, text(found.dead_letter_config().and_then(|d| d.target_arn()))),
-            (
-                SNAP_START,
-                found
-                    .snap_start()
-                    .and_then(|s| s.apply_on())
-                    .filter(|on| **on != SnapStartApplyOn::None)
-                    .map(|on| on.to_string()),
-            ),
-            (
-                LOG_FORMAT,
-                logging
-                    .and_then(|l| l.log_format())
-                    .filter(|f| **f != LogFormat::Text)
-                    .map(|f| f.to_string()),
-            ),
-            (LOG_GROUP, text(logging.and_then(|l| l.log_group())).filter(|group| *group != own_group)),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect::<BTreeMap<String, String>>()
-    }};
-}
-
-const FILE_SYSTEMS: &str = "file systems";
-const KMS_KEY: &str = "kms key";
-const TRACING: &str = "tracing";
-const DEAD_LETTERS: &str = "dead letters";
-const SNAP_START: &str = "snap start";
-const LOG_FORMAT: &str = "log format";
-const LOG_GROUP: &str = "log group";
-
-/// Both answers that describe a function have these getters.
-macro_rules! configured {
-    ($found:expr) => {{
-        let found = &$found;
-        let variables = found.environment().and_then(|e| e.variables()).into_iter().flatten();
-        Live {
-            role_arn: found.role().unwrap_or_default().to_owned(),
-            code_sha256: send::known_by(found.description(), found.code_sha256().unwrap_or_default()),
-            configuration: Configuration {
-                handler: found.handler().unwrap_or_default().to_owned(),
-                runtime: found.runtime().map(|r| r.as_str().to_owned()).unwrap_or_default(),
-                architecture: found
-                    .architectures()
-                    .first()
-                    .map_or(USUAL_ARCHITECTURE, |a| a.as_str())
-                    .to_owned(),
-                memory_mb: found.memory_size().unwrap_or(128),
-                timeout_s: found.timeout().unwrap_or(3),
-                environment: variables.map(|(k, v)| (k.clone(), v.clone())).collect::<BTreeMap<_, _>>(),
-                storage_mb: found.ephemeral_storage().map_or(USUAL_STORAGE, |s| s.size()),
-                network: found
-                    .vpc_config()
-                    .and_then(|vpc| Network::found(vpc.subnet_ids(), vpc.security_group_ids())),
-                layers: found.layers().iter().filter_map(|l| l.arn()).map(str::to_owned).collect(),
-            },
-            more: more!(found),
-        }
-    }};
-}
 
 /// AWS's waiters look every second for five minutes (docs/aws/errors-and-retries.md#waiters); GetFunction has
 /// a rate of its own, so they do not compete with other control calls.
@@ -132,23 +44,23 @@ impl Driver for Function {
             call.send().await.op(action::lambda::GetFunctionConfiguration).found()
         };
         let url = open::found(cx, function, Self::ALIAS);
-        let (found, alias, live, url) = futures_util::try_join!(get, alias, live, url)?;
-        let Some(found) = found else { return Ok(None) };
-        let latest = found.configuration();
+        let (described, alias, live, url) = futures_util::try_join!(get, alias, live, url)?;
+        let Some(described) = described else { return Ok(None) };
+        let latest = described.configuration();
         let (state, update) = (latest.and_then(|c| c.state()), latest.and_then(|c| c.last_update_status()));
         let weights =
             alias.as_ref().and_then(|a| a.routing_config()).and_then(|r| r.additional_version_weights());
         let weighted = weights.is_some_and(|w| !w.is_empty());
-        let owner = owner(&found, &cx.scope)?;
+        let owner = owner(&described, &cx.scope)?;
         let status = status(state, update, latest.and_then(|c| c.state_reason()));
         let state = State {
-            latest: latest.map(|c| configured!(c)),
-            reserved: found.concurrency().and_then(|c| c.reserved_concurrent_executions()),
-            live: alias.and(live).map(|c| configured!(c)),
+            latest: latest.map(found::live),
+            reserved: described.concurrency().and_then(|c| c.reserved_concurrent_executions()),
+            live: alias.and(live).map(|live| found::live(&found::configuration(live))),
             weighted,
             url,
         };
-        let tags = found.tags().into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()));
+        let tags = described.tags().into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()));
         Ok(Some(Seen::new(owner, status, state).tagged(tags)))
     }
 
@@ -200,7 +112,7 @@ impl Driver for Function {
             }
         }
         let latest = settled(cx, function).await?;
-        let have: Live = configured!(latest);
+        let have = found::live(&latest);
         // The architecture goes with the code.
         let architecture = &spec.configuration.architecture;
         let mut description = None;
@@ -240,7 +152,7 @@ impl Driver for Function {
                     .set_vpc_config(is_moved.then(|| vpc(spec.configuration.network.as_ref())))
                     .set_description(description.clone())
                     .environment(environment(&spec.configuration));
-                let call = have.more.keys().fold(call, |call, name| by_default(call, name, function));
+                let call = have.more.keys().fold(call, |call, set| found::by_default(call, *set, function));
                 call.send().await.op(action::lambda::UpdateFunctionConfiguration).map(drop)
             })
             .await?;
@@ -289,27 +201,6 @@ async fn tag(cx: &OpCx<'_>, function: &str, tags: Tags) -> OpResult<()> {
 
 fn arn(cx: &OpCx<'_>, function: &str) -> String {
     cx.scope.arn("lambda", &format!("function:{function}"))
-}
-
-/// Sets what somebody else has set back to what Lambda does without: nothing else is said to be so.
-fn by_default(
-    call: UpdateFunctionConfigurationFluentBuilder,
-    name: &str,
-    function: &str,
-) -> UpdateFunctionConfigurationFluentBuilder {
-    let logging = || {
-        let group = format!("{}{function}", LogGroup::FUNCTIONS);
-        LoggingConfig::builder().log_format(LogFormat::Text).log_group(group).build()
-    };
-    match name {
-        FILE_SYSTEMS => call.set_file_system_configs(Some(Vec::new())),
-        KMS_KEY => call.kms_key_arn(""),
-        TRACING => call.tracing_config(TracingConfig::builder().mode(TracingMode::PassThrough).build()),
-        DEAD_LETTERS => call.dead_letter_config(DeadLetterConfig::builder().target_arn("").build()),
-        SNAP_START => call.snap_start(SnapStart::builder().apply_on(SnapStartApplyOn::None).build()),
-        LOG_FORMAT | LOG_GROUP => call.logging_config(logging()),
-        _ => call,
-    }
 }
 
 /// Reserves what may run at once; of none there is nothing to do for a new function.
@@ -364,12 +255,13 @@ fn owner(found: &GetFunctionOutput, scope: &Scope) -> OpResult<Owner> {
 
 /// Waits until the function takes the next change: every change but the first is refused while one is in
 /// progress.
-async fn settled(cx: &OpCx<'_>, function: &str) -> OpResult<GetFunctionConfigurationOutput> {
+async fn settled(cx: &OpCx<'_>, function: &str) -> OpResult<FunctionConfiguration> {
     cx.wait("function settled", EVERY, LIMIT, || async {
         let call = cx.aws.lambda.get_function_configuration().function_name(function);
         let Some(found) = call.send().await.op(action::lambda::GetFunctionConfiguration).found()? else {
             return Ok(Probe::Absent);
         };
+        let found = found::configuration(found);
         let now = status(found.state(), found.last_update_status(), found.state_reason());
         Ok(match now.phase {
             Phase::Busy => Probe::Pending(now.word),
@@ -436,53 +328,10 @@ async fn publish(cx: &OpCx<'_>, function: &str) -> OpResult<()> {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_lambda::types::{
-        FileSystemConfig, FunctionConfiguration, Layer, SnapStartResponse, TagsError, TracingConfigResponse,
-    };
+    use aws_sdk_lambda::types::TagsError;
 
     use super::*;
     use crate::aws::OpErrorKind;
-
-    /// All that somebody can set beside the config, set.
-    fn decorated() -> FunctionConfiguration {
-        FunctionConfiguration::builder()
-            .function_name("f")
-            .layers(Layer::builder().arn("arn:layer").build())
-            .file_system_configs(
-                FileSystemConfig::builder().arn("arn:files").local_mount_path("/mnt/f").build().unwrap(),
-            )
-            .kms_key_arn("arn:key")
-            .tracing_config(TracingConfigResponse::builder().mode(TracingMode::Active).build())
-            .dead_letter_config(DeadLetterConfig::builder().target_arn("arn:queue").build())
-            .ephemeral_storage(EphemeralStorage::builder().size(1024).build().unwrap())
-            .snap_start(SnapStartResponse::builder().apply_on(SnapStartApplyOn::PublishedVersions).build())
-            .logging_config(LoggingConfig::builder().log_format(LogFormat::Json).log_group("/theirs").build())
-            .build()
-    }
-
-    /// What is seen of it can be put back: the request names it.
-    #[tokio::test]
-    async fn what_others_have_set_is_read_and_put_back() {
-        let more = more!(&decorated());
-        assert_eq!(more.len(), 7, "{more:?}");
-        let lambda = aws_sdk_lambda::Client::from_conf(
-            aws_sdk_lambda::Config::builder()
-                .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())
-                .build(),
-        );
-        let plain = format!("{:?}", lambda.update_function_configuration().as_input());
-        for name in more.keys() {
-            let call = by_default(lambda.update_function_configuration(), name, "f");
-            assert_ne!(format!("{:?}", call.as_input()), plain, "{name}");
-        }
-        let bare = FunctionConfiguration::builder().function_name("f");
-        let by_itself =
-            LoggingConfig::builder().log_format(LogFormat::Text).log_group("/aws/lambda/f").build();
-        let bare = bare.kms_key_arn("").logging_config(by_itself);
-        let bare =
-            bare.tracing_config(TracingConfigResponse::builder().mode(TracingMode::PassThrough).build());
-        assert_eq!(more!(&bare.build()), BTreeMap::new());
-    }
 
     /// Without lambda:ListTags a function of ours must not look like a stranger's.
     #[test]

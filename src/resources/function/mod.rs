@@ -9,6 +9,8 @@
 mod aws;
 pub mod code;
 #[cfg(feature = "sdk")]
+mod found;
+#[cfg(feature = "sdk")]
 mod install;
 mod lint;
 mod machine;

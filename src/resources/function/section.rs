@@ -15,6 +15,11 @@ use crate::resources::role::{Permission, Rights};
 
 /// Lambda's own default.
 pub(super) const USUAL_ARCHITECTURE: &str = "x86_64";
+/// MB, Lambda's own default.
+pub(super) const USUAL_MEMORY: i32 = 128;
+/// Seconds, Lambda's own default; that of the config is longer.
+#[cfg(feature = "sdk")]
+pub(super) const USUAL_TIMEOUT: i32 = 3;
 /// MB of `/tmp`, of which Lambda bills nothing.
 pub(super) const USUAL_STORAGE: i32 = 512;
 
@@ -105,7 +110,7 @@ fn intel() -> String {
     USUAL_ARCHITECTURE.into()
 }
 fn smallest() -> i32 {
-    128
+    USUAL_MEMORY
 }
 fn two() -> i32 {
     2

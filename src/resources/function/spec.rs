@@ -84,8 +84,48 @@ pub struct Live {
     pub code_sha256: String,
     #[serde(rename = "config")]
     pub configuration: Configuration,
-    /// Attributes without a key in the config that are not at Lambda's default: name and value.
-    pub more: BTreeMap<String, String>,
+    /// What is not at Lambda's default.
+    pub more: BTreeMap<Setting, String>,
+}
+
+/// What others can set on a function, and no key of the config does: each of it changes how the function
+/// runs, what it costs, or where its lines go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Setting {
+    DeadLetters,
+    FileSystems,
+    KmsKey,
+    LogFormat,
+    LogGroup,
+    SnapStart,
+    Tracing,
+}
+
+impl Setting {
+    #[cfg(feature = "sdk")]
+    pub(super) const ALL: &[Self] = &[
+        Self::DeadLetters,
+        Self::FileSystems,
+        Self::KmsKey,
+        Self::LogFormat,
+        Self::LogGroup,
+        Self::SnapStart,
+        Self::Tracing,
+    ];
+
+    /// In a plan.
+    fn words(self) -> &'static str {
+        match self {
+            Self::DeadLetters => "dead letters",
+            Self::FileSystems => "file systems",
+            Self::KmsKey => "kms key",
+            Self::LogFormat => "log format",
+            Self::LogGroup => "log group",
+            Self::SnapStart => "snap start",
+            Self::Tracing => "tracing",
+        }
+    }
 }
 
 fn usual_storage() -> i32 {
@@ -215,8 +255,8 @@ impl Kind for Function {
                 "these",
                 Needs::Update,
             );
-        let set = |changes: Changes, (name, value): (&String, &String)| {
-            changes.field(name, value, "default", Needs::Update)
+        let set = |changes: Changes, (setting, value): (&Setting, &String)| {
+            changes.field(setting.words(), value, "default", Needs::Update)
         };
         let differs = live.more.iter().fold(differs, set).when(
             seen.weighted,
