@@ -103,16 +103,31 @@ pub struct JobScope {
 
 impl Record {
     pub fn of(spec: &Spec) -> Self {
+        // Each is named, so that a new one is recorded or left out on purpose.
+        let Spec {
+            image,
+            instance_type,
+            volume_gb,
+            code,
+            channels,
+            hyperparameters,
+            environment,
+            max_runtime_s,
+            // Where it writes, with which rights, and what its log is read for: the model is the same.
+            output: _,
+            profile_arn: _,
+            metrics: _,
+        } = spec;
         Self {
-            image: spec.image.clone(),
-            instance_type: spec.instance_type.clone(),
-            volume_gb: spec.volume_gb,
-            code: spec.code.digest.clone(),
-            entry: spec.code.entry.clone(),
-            data: spec.channels.iter().map(|c| (c.name.clone(), c.digest.clone())).collect(),
-            hyperparameters: spec.hyperparameters.clone(),
-            environment: fingerprint::suffix(&spec.environment),
-            max_runtime_s: spec.max_runtime_s,
+            image: image.clone(),
+            instance_type: instance_type.clone(),
+            volume_gb: *volume_gb,
+            code: code.digest.clone(),
+            entry: code.entry.clone(),
+            data: channels.iter().map(|c| (c.name.clone(), c.digest.clone())).collect(),
+            hyperparameters: hyperparameters.clone(),
+            environment: fingerprint::suffix(environment),
+            max_runtime_s: *max_runtime_s,
             attempt: String::new(),
             scope: None,
             model_etag: None,
@@ -211,25 +226,35 @@ impl Kind for Instance {
 
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
         let Some(seen) = &seen.record else { return Vec::new() };
-        let want = Record::of(want);
+        // Each is named, so that a new one is compared or left out on purpose.
+        let Record {
+            image,
+            instance_type,
+            volume_gb,
+            code,
+            entry,
+            data,
+            hyperparameters,
+            environment,
+            max_runtime_s,
+            // What one job has, and no other like it.
+            attempt: _,
+            scope: _,
+            model_etag: _,
+            took_s: _,
+        } = &Record::of(want);
         let short = |digest: &String| digest.get(..10).unwrap_or(digest).to_owned();
         let hours = |seconds: i32| HumanDuration::seconds(seconds as u64);
         changes()
-            .field("image", &seen.image, &want.image, Needs::Replace)
-            .field("instance_type", &seen.instance_type, &want.instance_type, Needs::Replace)
-            .field("volume_gb", seen.volume_gb, want.volume_gb, Needs::Replace)
-            .field("code", short(&seen.code), short(&want.code), Needs::Replace)
-            .field("entry", &seen.entry, &want.entry, Needs::Replace)
-            .field("max_runtime", hours(seen.max_runtime_s), hours(want.max_runtime_s), Needs::Replace)
-            .when(
-                seen.environment != want.environment,
-                "environment",
-                "other values",
-                "these",
-                Needs::Replace,
-            )
-            .map_field("data", &seen.data, &want.data, short)
-            .map_field("hyperparameters", &seen.hyperparameters, &want.hyperparameters, Clone::clone)
+            .field("image", &seen.image, image, Needs::Replace)
+            .field("instance_type", &seen.instance_type, instance_type, Needs::Replace)
+            .field("volume_gb", seen.volume_gb, volume_gb, Needs::Replace)
+            .field("code", short(&seen.code), short(code), Needs::Replace)
+            .field("entry", &seen.entry, entry, Needs::Replace)
+            .field("max_runtime", hours(seen.max_runtime_s), hours(*max_runtime_s), Needs::Replace)
+            .when(seen.environment != *environment, "environment", "other values", "these", Needs::Replace)
+            .map_field("data", &seen.data, data, short)
+            .map_field("hyperparameters", &seen.hyperparameters, hyperparameters, Clone::clone)
             .done()
     }
 
@@ -468,17 +493,48 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     if let Some(profile) = &item.instance_profile {
         lint_profile(profile, item.role.is_some(), &at.join("instance_profile"), draft);
     }
-    let only_sagemaker = [
-        ("algorithm", item.algorithm.is_some()),
-        ("spot", item.spot),
-        ("checkpoints", item.checkpoints),
-        ("max_wait", item.max_wait.is_some()),
-        ("instance_count", item.instance_count != 1),
-    ];
-    for (key, _) in only_sagemaker.iter().filter(|(_, used)| *used) {
+    for (key, _) in only_sagemaker(item).iter().filter(|(_, used)| *used) {
         let text = format!("`{key}` has no meaning with `on = \"ec2\"`");
         draft.error(codes::BAD_VALUE, at.join(*key), text, "remove it, or train with `on = \"sagemaker\"`");
     }
+}
+
+/// The keys that only SageMaker has a meaning for, and whether they are used. Each key of the section is
+/// named: a new one is one of these, or `spec` and [`lint`] read it.
+fn only_sagemaker(item: &Item) -> [(&'static str, bool); 5] {
+    let Item {
+        algorithm,
+        spot,
+        checkpoints,
+        max_wait,
+        instance_count,
+        on: _,
+        source: _,
+        include: _,
+        exclude: _,
+        entry: _,
+        image: _,
+        instance_type: _,
+        why: _,
+        volume_gb: _,
+        data: _,
+        hyperparameters: _,
+        metrics: _,
+        environment: _,
+        max_runtime: _,
+        network: _,
+        isolation: _,
+        role: _,
+        permissions: _,
+        instance_profile: _,
+    } = item;
+    [
+        ("algorithm", algorithm.is_some()),
+        ("spot", *spot),
+        ("checkpoints", *checkpoints),
+        ("max_wait", max_wait.is_some()),
+        ("instance_count", *instance_count != 1),
+    ]
 }
 
 #[cfg(test)]

@@ -252,42 +252,61 @@ impl Kind for Training {
     }
 
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
-        let want = Self::wanted(want);
+        // Each is named, so that a new one is compared or left out on purpose.
+        let State {
+            image,
+            instance_type,
+            instance_count,
+            volume_gb,
+            role_arn,
+            code,
+            entry,
+            data,
+            access,
+            hyperparameters,
+            metrics,
+            environment,
+            max_runtime_s,
+            spot,
+            checkpoints,
+            network,
+            isolated,
+            // How it went.
+            output: _,
+            saved_nothing: _,
+            replaced: _,
+            took_s: _,
+            measured: _,
+        } = &Self::wanted(want);
         let short = |digest: &str| digest.get(..10).unwrap_or(digest).to_owned();
         changes()
-            .field("image", &seen.image, &want.image, Needs::Replace)
-            .field("instance_type", &seen.instance_type, &want.instance_type, Needs::Replace)
-            .field("instance_count", seen.instance_count, want.instance_count, Needs::Replace)
-            .field("volume_gb", seen.volume_gb, want.volume_gb, Needs::Replace)
-            .field("code", short(&seen.code), short(&want.code), Needs::Replace)
-            .field("entry", &seen.entry, &want.entry, Needs::Replace)
-            .field("role", &seen.role_arn, &want.role_arn, Needs::Replace)
+            .field("image", &seen.image, image, Needs::Replace)
+            .field("instance_type", &seen.instance_type, instance_type, Needs::Replace)
+            .field("instance_count", seen.instance_count, instance_count, Needs::Replace)
+            .field("volume_gb", seen.volume_gb, volume_gb, Needs::Replace)
+            .field("code", short(&seen.code), short(code), Needs::Replace)
+            .field("entry", &seen.entry, entry, Needs::Replace)
+            .field("role", &seen.role_arn, role_arn, Needs::Replace)
             .field(
                 "max_runtime",
                 HumanDuration::seconds(seen.max_runtime_s as u64),
-                HumanDuration::seconds(want.max_runtime_s as u64),
+                HumanDuration::seconds(*max_runtime_s as u64),
                 Needs::Replace,
             )
-            .field("spot", seen.spot, want.spot, Needs::Replace)
-            .field("checkpoints", seen.checkpoints, want.checkpoints, Needs::Replace)
+            .field("spot", seen.spot, spot, Needs::Replace)
+            .field("checkpoints", seen.checkpoints, checkpoints, Needs::Replace)
             .field(
                 "network",
                 Network::word(seen.network.as_ref()),
-                Network::word(want.network.as_ref()),
+                Network::word(network.as_ref()),
                 Needs::Replace,
             )
-            .field("isolation", seen.isolated, want.isolated, Needs::Replace)
-            .when(
-                seen.environment != want.environment,
-                "environment",
-                "other values",
-                "these",
-                Needs::Replace,
-            )
-            .map_field("data", &seen.data, &want.data, |digest| short(digest))
-            .map_field("channels", &seen.access, &want.access, Clone::clone)
-            .map_field("hyperparameters", &seen.hyperparameters, &want.hyperparameters, Clone::clone)
-            .map_field("metrics", &seen.metrics, &want.metrics, Clone::clone)
+            .field("isolation", seen.isolated, isolated, Needs::Replace)
+            .when(seen.environment != *environment, "environment", "other values", "these", Needs::Replace)
+            .map_field("data", &seen.data, data, |digest| short(digest))
+            .map_field("channels", &seen.access, access, Clone::clone)
+            .map_field("hyperparameters", &seen.hyperparameters, hyperparameters, Clone::clone)
+            .map_field("metrics", &seen.metrics, metrics, Clone::clone)
             .done()
     }
 
