@@ -14,6 +14,8 @@ pub mod function;
 pub mod image;
 pub mod instance;
 pub mod log_group;
+#[cfg(feature = "sdk")]
+pub mod log_stream;
 pub mod manifest;
 pub mod model;
 pub mod notebook;

@@ -9,7 +9,7 @@ use crate::desired::{Log, Node};
 use crate::domain::{KindName, ResourceId, action};
 use crate::engine::OpCx;
 use crate::resources::instance::log::PartedLog;
-use crate::resources::training::logs::new_lines;
+use crate::resources::log_stream::new_lines;
 
 /// Whose log is about a resource: its own, or that of the whole it is part of.
 pub fn writer(session: &Session, id: &ResourceId) -> Option<ResourceId> {

@@ -110,7 +110,7 @@ const BESIDE: [(&str, &[&str]); 7] = [
     ("The lease, which every command takes that writes", &["src/engine/lease/mod.rs"]),
     (
         "`opsctl logs`",
-        &["src/run/logs.rs", "src/resources/training/logs.rs", "src/resources/instance/log.rs"],
+        &["src/run/logs.rs", "src/resources/log_stream.rs", "src/resources/instance/log.rs"],
     ),
     ("`opsctl invoke`", &["src/run/invoke.rs"]),
     (

@@ -10,7 +10,7 @@ pub mod hyperparameter;
 pub mod job;
 pub mod lint;
 #[cfg(feature = "sdk")]
-pub mod logs;
+mod logs;
 #[cfg(feature = "sdk")]
 pub mod metrics;
 #[cfg(feature = "sdk")]
