@@ -45,18 +45,21 @@ pub async fn deploy_subset(
 }
 
 /// The nodes of these kinds and names, with all that they need.
-pub fn subset(session: &Session, kinds: &[KindName], names: &[String]) -> Result<Intent, Failure> {
-    Intent::subset(session, kinds, names).map_err(|unknown| {
-        let words = kinds[0].words();
-        let (message, help) = match unknown {
-            UnknownName::Name { name, help } => (format!("there is no {words} `{name}`"), help),
-            UnknownName::Kind => {
-                let help = "the file that `opsctl init --template digits DIR` writes shows how to add one";
-                (format!("the config has no {words}"), help.to_owned())
-            }
-        };
-        Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, help)
-    })
+fn subset(session: &Session, kinds: &[KindName], names: &[String]) -> Result<Intent, Failure> {
+    Intent::subset(session, kinds, names).map_err(|unknown| unknown_name(kinds[0], unknown))
+}
+
+/// Why nothing of this kind is meant.
+pub fn unknown_name(kind: KindName, unknown: UnknownName) -> Failure {
+    let words = kind.words();
+    let (message, help) = match unknown {
+        UnknownName::Name { name, help } => (format!("there is no {words} `{name}`"), help),
+        UnknownName::Kind => {
+            let help = "the file that `opsctl init --template digits DIR` writes shows how to add one";
+            (format!("the config has no {words}"), help.to_owned())
+        }
+    };
+    Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, help)
 }
 
 /// What is wrong with the options of a command, or with using it now.

@@ -271,6 +271,12 @@ impl Session {
         self.kinds.iter().find(|kind| kind.name() == name).expect("every kind is registered").as_ref()
     }
 
+    /// The names that the section of a kind defines.
+    pub fn names(&self, kind: KindName) -> Vec<&str> {
+        let table = self.kind(kind).section().and_then(|section| self.config.section(section)?.as_object());
+        table.map(|table| table.keys().map(String::as_str).collect()).unwrap_or_default()
+    }
+
     /// What a resource of the config is called in AWS.
     pub fn physical(&self, id: &ResourceId) -> String {
         let node = self.desired.node(id);

@@ -1,17 +1,18 @@
 //! Uploads of data sets, in as few requests as there are changes.
 //!
 //! Where [`Run`](super::Run) observes every resource, this reads the manifests alone. What is up to date
-//! takes no lease.
+//! takes no lease. An [`intent`] says which are meant, [`compare`] what differs, and a [`Comparison`] is
+//! sent, or left; [`carry_out`] is all of it, for callers that need not see what differs.
 
 use std::path::Path;
 
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
-use super::{Intent, Session, release};
+use super::{Intent, Session, UnknownName, release};
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::desired::Kind as _;
-use crate::domain::{Diagnostic, Owner, ResourceId, Verb};
+use crate::domain::{Diagnostic, KindName, Owner, ResourceId, Verb};
 use crate::engine::lease::{self, Lease, LeaseTiming};
 use crate::engine::{Event, OpCx, RunResult, StepResult, ms};
 use crate::inputs::Tree;
@@ -52,16 +53,76 @@ impl DataSet {
     }
 }
 
-/// The manifests of the intent's data sets, all read at once; with `verify` the objects too. `None`: the
-/// bucket has to be made or looked at first, by a deploy of the same intent.
+/// Why no data sets are meant.
+#[derive(Debug)]
+pub enum NotMeant {
+    Unknown(UnknownName),
+    /// The config has it, and it is in another bucket: opsctl moves nothing to or from there.
+    Elsewhere(ResourceId),
+}
+
+/// The data sets of these names, or all, with the bucket that they are in.
 ///
 /// # Errors
-/// What AWS said.
-pub async fn read_manifests(
-    session: &Session,
+/// See [`NotMeant`].
+pub fn intent(session: &Session, names: &[String]) -> Result<Intent, NotMeant> {
+    Intent::subset(session, &[KindName::Data], names).map_err(|unknown| {
+        let is_given = |name: &&str| names.is_empty() || names.iter().any(|given| given == name);
+        let id = session.names(KindName::Data).into_iter().find(is_given).map(Data::id);
+        let id = id.filter(|id| session.desired.node(id).is_none());
+        id.map_or(NotMeant::Unknown(unknown), NotMeant::Elsewhere)
+    })
+}
+
+/// What is sent, and what is in the bucket as it is here.
+pub struct Comparison {
+    pub todo: Vec<DataSet>,
+    pub done: Vec<DataSet>,
+}
+
+impl Comparison {
+    /// Leaves all as it is. What was read of the files is kept for the next run.
+    pub fn leave(self, session: &Session) {
+        session.context.inputs.remember(&session.context.cache);
+    }
+}
+
+/// Compares the intent's data sets with what is in the bucket: by the manifests, with `verify` by the objects
+/// too. `reading` is called for each folder that has to be read for it, with the bytes that are unread.
+/// `None`: there is no bucket of ours yet, so a deploy of the same intent makes it and sends them.
+///
+/// # Errors
+/// What AWS said, or a file that cannot be read.
+pub async fn compare(
+    session: &mut Session,
     intent: &Intent,
     verify: bool,
-) -> OpResult<Option<Vec<DataSet>>> {
+    reading: impl FnMut(&Path, u64),
+) -> Result<Option<Comparison>, UploadRefusal> {
+    let read = read_manifests(session, intent, verify).await.map_err(UploadRefusal::Op)?;
+    let Some(sets) = read else { return Ok(None) };
+    read_files(session, &sets, reading).map_err(UploadRefusal::File)?;
+    let (todo, done) = sets.into_iter().partition(|set| set.has_work(session));
+    Ok(Some(Comparison { todo, done }))
+}
+
+/// The whole upload. `None`: as of [`compare`].
+///
+/// # Errors
+/// See [`UploadRefusal`]; what went wrong after that is in [`Uploaded`].
+pub async fn carry_out(
+    session: &mut Session,
+    intent: &Intent,
+    verify: bool,
+) -> Result<Option<Uploaded>, UploadRefusal> {
+    let Some(compared) = compare(session, intent, verify, |_, _| ()).await? else { return Ok(None) };
+    let upload = Upload::begin(session, compared).await?;
+    Ok(Some(upload.send(session).await))
+}
+
+/// The manifests of the intent's data sets, all read at once; with `verify` the objects too. `None`: the
+/// bucket has to be made or looked at first.
+async fn read_manifests(session: &Session, intent: &Intent, verify: bool) -> OpResult<Option<Vec<DataSet>>> {
     let nodes = intent.desired.nodes.iter().filter_map(|node| Some((&node.id, node.spec_as::<Data>()?)));
     // Whatever a manifest says: what has lost its tags, or never had them, gets no data.
     let owner = async {
@@ -98,12 +159,8 @@ pub async fn read_manifests(
 }
 
 /// Reads what has to be compared: the files of sets that have something in the bucket. The others are read
-/// only once, while they are sent. `reading` is called for folders that still have to be read, with their
-/// size.
-///
-/// # Errors
-/// A file that cannot be read.
-pub fn read_files(
+/// only once, while they are sent.
+fn read_files(
     session: &mut Session,
     sets: &[DataSet],
     mut reading: impl FnMut(&Path, u64),
@@ -125,6 +182,8 @@ pub fn read_files(
 #[derive(Debug)]
 pub enum UploadRefusal {
     Op(OpError),
+    /// A file cannot be read.
+    File(Diagnostic),
     /// Somebody else has uploaded it since its manifest was read.
     Changed(ResourceId),
 }
@@ -144,11 +203,12 @@ pub struct Uploaded {
 
 impl Upload {
     /// Takes the lease, and looks whether the bucket is still as it was when the differences were shown, now
-    /// that nobody else may change it. Without sets there is no lease.
+    /// that nobody else may change it. Where nothing differs there is no lease.
     ///
     /// # Errors
     /// See [`UploadRefusal`]; the lease is given back.
-    pub async fn begin(session: &Session, sets: Vec<DataSet>) -> Result<Self, UploadRefusal> {
+    pub async fn begin(session: &Session, compared: Comparison) -> Result<Self, UploadRefusal> {
+        let sets = compared.todo;
         session.context.cancel.commit().map_err(UploadRefusal::Op)?;
         let Some(first) = sets.first() else { return Ok(Self { sets, lease: None }) };
         let lease =
