@@ -36,6 +36,8 @@ pub enum OpErrorKind {
     SavedNothing,
     /// In service, but on the old configuration (docs/decisions/0023).
     RolledBack,
+    /// The container of a model failed when it was invoked (docs/aws/sagemaker-endpoints.md#invoking).
+    ModelFailed,
     TimedOut,
     /// AWS said that it was made, and it does not appear.
     Missing,
@@ -73,6 +75,8 @@ pub struct OpError {
     pub action: Cow<'static, str>,
     pub kind: OpErrorKind,
     pub message: String,
+    /// AWS's own code, with which [`Self::message`] begins then: `ResourceNotFoundException`.
+    pub aws_code: Option<Box<str>>,
     pub request_id: Option<String>,
     /// The run was stopped while AWS still refused the call: nothing was made.
     pub refused: bool,
@@ -98,7 +102,7 @@ impl OpError {
 
     pub fn new(action: impl Into<Cow<'static, str>>, kind: OpErrorKind, message: impl Into<String>) -> Self {
         let (action, message) = (action.into(), message.into());
-        Self { action, kind, message, request_id: None, refused: false, unanswered: false }
+        Self { action, kind, message, aws_code: None, request_id: None, refused: false, unanswered: false }
     }
 
     /// What ended otherwise than it should: AWS's words alone say it.
@@ -108,6 +112,13 @@ impl OpError {
 
     pub fn local(what: impl Into<Cow<'static, str>>, error: impl std::fmt::Display) -> Self {
         Self::new(what, OpErrorKind::Local, error.to_string())
+    }
+
+    /// The message without [`Self::aws_code`].
+    pub fn said(&self) -> &str {
+        let code = self.aws_code.as_deref();
+        let said = code.and_then(|code| self.message.strip_prefix(code)?.strip_prefix(": "));
+        said.unwrap_or(&self.message)
     }
 
     /// The stable code that the user sees.
@@ -127,6 +138,7 @@ impl OpError {
             OpErrorKind::BadState => codes::FAILED,
             OpErrorKind::SavedNothing => codes::SAVED_NOTHING,
             OpErrorKind::RolledBack => codes::ROLLED_BACK,
+            OpErrorKind::ModelFailed => codes::MODEL_ERROR,
             OpErrorKind::LeaseHeld => codes::LEASE_HELD,
             OpErrorKind::LeaseLost => codes::LEASE_LOST,
             OpErrorKind::ChangedMeanwhile => codes::CHANGED_MEANWHILE,
@@ -250,7 +262,8 @@ where
                 .iter()
                 .find_map(|header| e.raw().headers().get(*header))
                 .map(str::to_owned);
-            OpError { message, request_id, ..OpError::new(action, kind, "") }
+            let aws_code = Some(code).filter(|code| !code.is_empty()).map(Into::into);
+            OpError { message, aws_code, request_id, ..OpError::new(action, kind, "") }
         }
         SdkError::TimeoutError(_) => OpError::new(action, OpErrorKind::Network, "no answer in time"),
         SdkError::DispatchFailure(e) => {
@@ -394,28 +407,10 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
     use OpErrorKind::*;
     let says = |part: &str| message.contains(part);
     match (service, code) {
-        // SageMaker calls nearly everything a ValidationException
-        // (docs/aws/sagemaker.md#not-found-and-wrong-state).
-        ("sagemaker", "ValidationException") => {
-            let says_any = |parts: &[&str]| parts.iter().any(|part| says(part));
-            if says_any(&[
-                "ould not find",
-                "RecordNotFound",
-                "Requested resource not found",
-                "does not exist",
-            ]) {
-                NotFound
-            } else if says_any(&["already exist", "duplicate"]) {
-                AlreadyExists
-            } else if says_any(&["ould not assume role", "ould not access model data", "does not grant ecr:"])
-            {
-                NotYetConsistent
-            } else if says_any(&["in-progress", "Unable to transition"]) {
-                Conflict
-            } else {
-                Invalid
-            }
-        }
+        ("sagemaker", "ValidationException") => invalid_to_sagemaker(message),
+        // Of an invocation the code has another ending (docs/aws/sagemaker-endpoints.md#invoking).
+        ("sagemaker", "ValidationError") if says("not found") => NotFound,
+        ("sagemaker", "ModelError") => ModelFailed,
         ("sagemaker", "ResourceInUse") if says("already exists") || says("must be unique") => AlreadyExists,
         ("sagemaker", "ResourceInUse" | "ConflictException") => Conflict,
         ("lambda", "ResourceConflictException") if says("already exist") => AlreadyExists,
@@ -482,6 +477,23 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
     }
 }
 
+/// SageMaker calls nearly everything a ValidationException
+/// (docs/aws/sagemaker.md#not-found-and-wrong-state).
+fn invalid_to_sagemaker(message: &str) -> OpErrorKind {
+    let says_any = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
+    if says_any(&["ould not find", "RecordNotFound", "Requested resource not found", "does not exist"]) {
+        OpErrorKind::NotFound
+    } else if says_any(&["already exist", "duplicate"]) {
+        OpErrorKind::AlreadyExists
+    } else if says_any(&["ould not assume role", "ould not access model data", "does not grant ecr:"]) {
+        OpErrorKind::NotYetConsistent
+    } else if says_any(&["in-progress", "Unable to transition"]) {
+        OpErrorKind::Conflict
+    } else {
+        OpErrorKind::Invalid
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -491,5 +503,21 @@ mod tests {
         let message = "the sandbox cannot write: No space left on device";
         assert_eq!(classify("s3", "SandboxDiskFull", message, 507), OpErrorKind::Local);
         assert_eq!(classify("s3", "InternalError", "", 500), OpErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn an_endpoint_that_is_not_there_is_no_invalid_payload() {
+        let of = |code: &str, message: &str, status| classify("sagemaker", code, message, status);
+        let missing = "Endpoint e of account 123456789012 not found.";
+        assert_eq!(of("ValidationError", missing, 400), OpErrorKind::NotFound);
+        assert_eq!(of("ValidationError", "The payload is too large.", 400), OpErrorKind::Invalid);
+        assert_eq!(of("ModelError", "The label was not found.", 424), OpErrorKind::ModelFailed);
+    }
+
+    #[test]
+    fn what_aws_said_is_told_apart_from_its_code() {
+        let error = OpError::new("", OpErrorKind::ModelFailed, "ModelError: it: failed");
+        assert_eq!(error.said(), "ModelError: it: failed", "nobody says that AWS has a code for it");
+        assert_eq!(OpError { aws_code: Some("ModelError".into()), ..error }.said(), "it: failed");
     }
 }

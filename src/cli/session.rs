@@ -16,7 +16,7 @@ use super::sandbox;
 use crate::aws::{self, Clients, PollPace, Target, TargetOptions};
 use crate::config::project::Config;
 use crate::config::{Document, section};
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, Severity, codes, places, shown};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, KindName, Severity, codes, places, shown};
 use crate::engine::Patience;
 use crate::limits;
 use crate::run::{Connection, Folders, Project, Session};
@@ -259,15 +259,11 @@ pub async fn with_session_in<T>(
     .await
 }
 
-/// The names that a section of the config defines.
-pub fn names<'a>(session: &'a Session, section: &str) -> Vec<&'a str> {
-    let table = session.config.section(section).and_then(|s| s.as_object());
-    table.map(|t| t.keys().map(String::as_str).collect()).unwrap_or_default()
-}
-
-/// The one name that is meant: the given one, or the only one there is.
-pub fn only<'a>(session: &'a Session, section: &str, given: Option<&'a str>) -> Result<&'a str, Failure> {
-    let names = names(session, section);
+/// The one name that is meant of what the section of this kind defines: the given one, or the only one there
+/// is.
+pub fn only<'a>(session: &'a Session, kind: KindName, given: Option<&'a str>) -> Result<&'a str, Failure> {
+    let section = session.kind(kind).section().expect("what a person names has a section");
+    let (names, words) = (session.names(kind), kind.words());
     // `opsctl status` shows KIND/NAME.
     let given =
         given.map(|name| name.strip_prefix(section).and_then(|n| n.strip_prefix('/')).unwrap_or(name));
@@ -280,11 +276,11 @@ pub fn only<'a>(session: &'a Session, section: &str, given: Option<&'a str>) -> 
     match (given, names.as_slice()) {
         (Some(name), _) if names.contains(&name) => Ok(name),
         (Some(name), _) => Err(match section::nearest(name, names.iter().copied()) {
-            Some(near) => fail(format!("there is no {section} `{name}`; did you mean `{near}`?")),
-            None => fail(format!("there is no {section} `{name}`")),
+            Some(near) => fail(format!("there is no {words} `{name}`; did you mean `{near}`?")),
+            None => fail(format!("there is no {words} `{name}`")),
         }),
         (None, [one]) => Ok(one),
-        (None, []) => Err(fail(format!("there is no {section}"))),
-        (None, _) => Err(fail(format!("there are several {section}s: name one"))),
+        (None, []) => Err(fail(format!("there is no {words}"))),
+        (None, _) => Err(fail(format!("there are several {words}s: name one"))),
     }
 }

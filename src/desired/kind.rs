@@ -75,8 +75,8 @@ pub trait Kind: Send + Sync + 'static {
     const STOPS: bool = false;
     /// What was stopped can be started again.
     const STARTS: bool = false;
-    /// The call by which `opsctl invoke` sends it a payload. Where nothing is named, the kind that is
-    /// registered last is meant: it stands before the others.
+    /// The call by which `opsctl invoke` sends it a payload; its driver makes it. Where nothing is named, the
+    /// kind that is registered last is meant: it stands before the others.
     const INVOKED: Option<Action> = None;
     /// What `opsctl report` calls of it beside what its verbs do.
     const REPORTED: &'static [Action] = &[];

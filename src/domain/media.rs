@@ -37,6 +37,21 @@ impl Media {
         serde_json::from_slice(&self.bytes).ok().or_else(|| self.text().map(Value::from))
     }
 
+    /// JSON or text, and of anything else how much there is.
+    ///
+    /// # Examples
+    /// ```
+    /// use opsctl::domain::Media;
+    /// use serde_json::json;
+    ///
+    /// assert_eq!(Media::json("[[0.5, 2.25]]").shown(), json!([[0.5, 2.25]]));
+    /// let picture = Media { content_type: "image/png".into(), bytes: vec![0x89, 0x50, 0x4e, 0x47] };
+    /// assert_eq!(picture.shown(), json!("4 B of image/png"));
+    /// ```
+    pub fn shown(&self) -> Value {
+        self.value().unwrap_or_else(|| Value::from(self.summary()))
+    }
+
     /// `12 kB of image/png`
     pub fn summary(&self) -> String {
         format!("{} of {}", bytes(self.bytes.len() as u64), self.content_type)

@@ -1,6 +1,7 @@
 //! The half of a kind that calls AWS.
 
 use super::OpCx;
+use super::invoke::{NoAnswer, Request, Response};
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::desired::{Kind, Seen};
 use crate::domain::{Contents, FieldChange, Owner, Tags};
@@ -104,6 +105,16 @@ pub trait Driver: Kind {
     /// A link that opens it, for a kind that has a page of its own; it is a credential.
     fn link(&self, _cx: &OpCx<'_>, _physical: &str) -> impl Future<Output = OpResult<Option<String>>> + Send {
         std::future::ready(Ok(None))
+    }
+
+    /// For kinds with [`Kind::INVOKED`]: sends it a payload, with which the user's code runs.
+    fn invoke(
+        &self,
+        _cx: &OpCx<'_>,
+        _physical: &str,
+        _request: Request,
+    ) -> impl Future<Output = Result<Response, NoAnswer>> + Send {
+        std::future::ready(Err(unsupported::<Self>("invoked").into()))
     }
 
     /// For adoptable kinds: takes out what is ours, our tags last, and leaves the rest as it is.

@@ -5,6 +5,7 @@ mod cx;
 mod driver;
 mod events;
 mod execute;
+pub mod invoke;
 pub mod lease;
 mod observe;
 mod registry;

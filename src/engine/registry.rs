@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use crate::aws::{OpError, OpErrorKind};
 use crate::desired::{AnyKind, AnySeen, AnySpec};
 use crate::domain::{Contents, KindName, Owner, Tags};
+use crate::engine::invoke::{NoAnswer, Request, Response};
 use crate::engine::{Driver, Found, OpCx, gone};
 use crate::plan::{Op, Step};
 
@@ -44,6 +45,12 @@ pub trait AnyDriver: AnyKind {
         cx: &'a OpCx<'a>,
         physical: &'a str,
     ) -> BoxFuture<'a, Result<Option<String>, OpError>>;
+    fn invoke<'a>(
+        &'a self,
+        cx: &'a OpCx<'a>,
+        physical: &'a str,
+        request: Request,
+    ) -> BoxFuture<'a, Result<Response, NoAnswer>>;
     fn contents<'a>(
         &'a self,
         cx: &'a OpCx<'a>,
@@ -136,6 +143,15 @@ impl<D: Driver> AnyDriver for D {
         physical: &'a str,
     ) -> BoxFuture<'a, Result<Option<String>, OpError>> {
         Box::pin(Driver::link(self, cx, physical))
+    }
+
+    fn invoke<'a>(
+        &'a self,
+        cx: &'a OpCx<'a>,
+        physical: &'a str,
+        request: Request,
+    ) -> BoxFuture<'a, Result<Response, NoAnswer>> {
+        Box::pin(Driver::invoke(self, cx, physical, request))
     }
 
     fn contents<'a>(

@@ -2,23 +2,7 @@
 
 use serde_json::Value;
 
-use crate::domain::{Media, Phase, Status, shown};
-
-/// JSON or text, and of anything else how much there is.
-///
-/// # Examples
-/// ```
-/// use opsctl::domain::Media;
-/// use opsctl::report::answer::value;
-/// use serde_json::json;
-///
-/// assert_eq!(value(&Media::json("[[0.5, 2.25]]")), json!([[0.5, 2.25]]));
-/// let picture = Media { content_type: "image/png".into(), bytes: vec![0x89, 0x50, 0x4e, 0x47] };
-/// assert_eq!(value(&picture), json!("4 B of image/png"));
-/// ```
-pub fn value(media: &Media) -> Value {
-    media.value().unwrap_or_else(|| Value::from(media.summary()))
-}
+use crate::domain::{Phase, Status, shown};
 
 /// A decoded answer, with a line for each thing that was asked about.
 ///

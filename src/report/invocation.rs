@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use crate::run::invoke::{Response, Start};
+use crate::engine::invoke::{Response, Start};
 
 /// What `opsctl invoke -o json` prints. An answer that is neither JSON nor text is in `answer_base64`.
 pub fn document(response: &Response) -> Value {

@@ -28,6 +28,11 @@ pub struct Newest<T> {
 }
 
 impl Job {
+    /// What the config has by this id.
+    pub fn of(session: &Session, id: ResourceId) -> Self {
+        Self { physical: session.physical(&id), id }
+    }
+
     /// Where one of its jobs leaves its artifact: a key of the project's bucket.
     pub fn artifact(&self, session: &Session, physical: &str) -> String {
         session.kind(self.id.kind).artifact(physical).unwrap_or_default()

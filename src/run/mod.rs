@@ -45,7 +45,6 @@ mod done;
 pub mod evidence;
 mod flow;
 mod gate;
-mod http_event;
 mod intent;
 pub mod invoke;
 pub mod jobs;

@@ -38,10 +38,14 @@ fn a_kind_lists_every_call_of_its_folder() {
     for kind in kinds() {
         let folder = Path::new("src/resources").join(kind.name().as_str().replace('-', "_"));
         let made: Vec<Action> = that_call(&folder).iter().flat_map(|file| named_in(file)).collect();
-        let listed = names(kind.calls());
-        let absent = names(&made).into_iter().filter(|name| !listed.contains(name));
-        missing.extend(absent.map(|name| format!("{}: {name}", kind.name())));
+        let (made, mut listed) = (names(&made), names(kind.calls()));
         assert_eq!(listed.len(), kind.calls().len(), "{} lists a call twice", kind.name());
+        // What only `opsctl invoke` calls is said apart, and its driver makes it.
+        let invoked = kind.invoked().map(|action| action.name);
+        assert!(invoked.is_none_or(|name| made.contains(name)), "{} is not invoked", kind.name());
+        listed.extend(invoked);
+        let absent = made.into_iter().filter(|name| !listed.contains(name));
+        missing.extend(absent.map(|name| format!("{}: {name}", kind.name())));
     }
     assert_eq!(missing, [] as [String; 0], "add them to `calls` of the kind");
 }
@@ -108,11 +112,8 @@ fn what_aws_checks_beside_a_call_is_known() {
 /// Calls beside those of the kinds, and where they are made.
 const BESIDE: [(&str, &[&str]); 7] = [
     ("The lease, which every command takes that writes", &["src/engine/lease/mod.rs"]),
-    (
-        "`opsctl logs`",
-        &["src/run/logs.rs", "src/resources/log_stream.rs", "src/resources/instance/log.rs"],
-    ),
-    ("`opsctl invoke`", &["src/run/invoke.rs"]),
+    ("`opsctl logs`", &["src/run/logs.rs", "src/resources/log_stream.rs", "src/resources/instance/log.rs"]),
+    ("`opsctl invoke`", &["src/resources/endpoint/invoke.rs", "src/resources/function/invoke.rs"]),
     (
         "`opsctl doctor`, and what a deploy asks before its first write",
         &[

@@ -4,12 +4,15 @@ use std::path::Path;
 
 use opsctl::aws::{self, TargetOptions};
 use opsctl::config::Document;
-use opsctl::domain::{KindName, Money, Scale};
+use opsctl::domain::{KindName, Media, Money, Scale, codes};
 use opsctl::engine::Event;
+use opsctl::engine::invoke::Request;
 use opsctl::engine::lease::{self, LeaseHolder};
 use opsctl::plan::Observation;
+use opsctl::run::invoke::{self, InvokeError};
+use opsctl::run::upload::{self, NotMeant, Upload, UploadRefusal};
 use opsctl::run::{
-    Connection, Done, Folders, Intent, Month, OpenError, OverBudget, Project, Refusal, Session,
+    Connection, Done, Folders, Intent, Month, OpenError, OverBudget, Project, Refusal, Session, named,
 };
 use opsctl_sandbox::Sandbox;
 
@@ -77,6 +80,16 @@ async fn a_program_deploys_scales_and_destroys_without_a_terminal() {
     carry_out(&session, &Intent::scale(&session, &[], to).expect("the config scales it")).await;
     assert_eq!(scaling(&session).await, (2, 8));
 
+    // What the config no longer names is invoked by its name in AWS.
+    let renamed = open(&sandbox, &file, |text| text.replace("function.classify", "function.renamed")).await;
+    let left = named::resource(&renamed, "digits-dev-classify", |kind| kind == KindName::Function).await;
+    let left = left.expect("it can be read").expect("it is there");
+    let request = Request { payload: Media::json("{}"), accept: None };
+    let sent = invoke::send(&renamed, &left, request).await;
+    // Nothing runs in this sandbox, so it has no answer.
+    let missing = matches!(sent, Err(InvokeError::Failed { code, .. }) if code == codes::NOT_DEPLOYED);
+    assert!(!missing, "{sent:?}");
+
     // Somebody else holds the lease: nothing is begun, and the lease stays theirs.
     let theirs = LeaseHolder { user: "ann".into(), ..LeaseHolder::default() };
     let held =
@@ -93,6 +106,44 @@ async fn a_program_deploys_scales_and_destroys_without_a_terminal() {
         have.observations.iter().any(|(id, l)| id.kind == kind && !matches!(l, Observation::Absent))
     };
     assert!(!present(KindName::Bucket) && !present(KindName::Endpoint) && !present(KindName::Function));
+    sandbox.stop().await;
+}
+
+/// Data alone, with no more requests than there are changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_uploads_without_a_command_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("project/opsctl.toml");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config"), &folder.path().join("project"));
+    let sandbox = sandbox(&folder.path().join("sandbox")).await;
+    let mut session = open(&sandbox, &file, |text| text).await;
+    let unknown = upload::intent(&session, &["nobody".to_owned()]);
+    assert!(matches!(unknown, Err(NotMeant::Unknown(_))), "{unknown:?}");
+
+    // There is no bucket yet: a deploy of the same intent makes it, and sends the data.
+    let data = upload::intent(&session, &[]).expect("the config has data");
+    assert!(upload::carry_out(&mut session, &data, false).await.expect("it can be read").is_none());
+    carry_out(&session, &data).await;
+    let compared = upload::compare(&mut session, &data, false, |_, _| ()).await;
+    let compared = compared.expect("it can be read").expect("there is a bucket");
+    assert_eq!((compared.todo.len(), compared.done.len()), (0, 1));
+    compared.leave(&session);
+
+    std::fs::write(folder.path().join("project/data/digits/more.txt"), "more").expect("the folder is ours");
+    let mut session = open(&sandbox, &file, |text| text).await;
+    let compared = upload::compare(&mut session, &data, false, |_, _| ()).await;
+    let compared = compared.expect("it can be read").expect("there is a bucket");
+    assert_eq!(compared.todo[0].difference(&session).send.len(), 1);
+    // While somebody else holds the lease nothing is begun.
+    let other = open(&sandbox, &file, |text| text).await;
+    let (theirs, timing) = (LeaseHolder::default(), lease::LeaseTiming::default());
+    let held = lease::acquire(&other.context, other.bucket(), &theirs, timing).await.expect("free");
+    assert!(matches!(Upload::begin(&session, compared).await, Err(UploadRefusal::Op(_))));
+    held.release().await.expect("ours");
+    let sent = upload::carry_out(&mut session, &data, false).await.expect("it begins").expect("a bucket");
+    assert!(sent.failed.is_none(), "{:?}", sent.failed);
+    let compared = upload::compare(&mut session, &data, true, |_, _| ()).await.expect("it can be read");
+    assert!(compared.expect("a bucket").todo.is_empty(), "what was sent is there");
     sandbox.stop().await;
 }
 

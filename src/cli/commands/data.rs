@@ -49,7 +49,7 @@ pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -
 }
 
 async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
-    let name = only(session, "data", args.name.as_deref())?;
+    let name = only(session, KindName::Data, args.name.as_deref())?;
     let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(name));
     let id = ResourceId::new(KindName::Data, name);
     let pulled = data::pull(session, name, &folder, args.replace.force).await;

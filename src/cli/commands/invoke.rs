@@ -15,8 +15,9 @@ use crate::cli::session::{only, with_session_in};
 use crate::cli::ui::Ui;
 use crate::cli::wrote::{self, Replace};
 use crate::domain::{KindName, ResourceId, codes, shown};
+use crate::engine::invoke::{Request, Response};
 use crate::report::{answer, invocation};
-use crate::run::invoke::{self, InvokeError, Request, Response};
+use crate::run::invoke::{self, InvokeError};
 use crate::run::jobs::Job;
 use crate::run::{Folders, Session};
 
@@ -72,7 +73,7 @@ pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment)
         args.replace.allows(&wrote::record(session), args.to.as_deref(), "--to FILE")?;
         let request = args.request(&session.config.document.file)?;
         let job = target(session, args).await?;
-        let response = invoke::send(session, &job.id, request).await.map_err(|error| match error {
+        let response = invoke::send(session, &job, request).await.map_err(|error| match error {
             InvokeError::Model { resource, said, .. } if !ui.verbose => {
                 let help = format!("the whole of it with -v, and in its log: `opsctl logs {resource}`");
                 let message = format!("{resource} failed: {}", answer::model_error(&said));
@@ -90,19 +91,15 @@ async fn target(session: &Session, args: &InvokeArgs) -> Result<Job, Failure> {
     let (given, kinds) = match (&args.endpoint, &args.target) {
         (Some(endpoint), _) => (endpoint.as_str(), vec![KindName::Endpoint]),
         (None, Some(given)) => (given.as_str(), invoke::kinds(session, given)),
-        (None, None) => (only(session, section(session, usual), None)?, vec![usual]),
+        (None, None) => (only(session, usual, None)?, vec![usual]),
     };
     named(session, given, &Among { what: "can be invoked", kinds: &|kind| kinds.contains(&kind) }).await
 }
 
 /// This function, else the only one; without any, the only endpoint.
-pub(super) fn through(session: &Session, function: Option<&str>) -> Result<ResourceId, Failure> {
+pub(super) fn through(session: &Session, function: Option<&str>) -> Result<Job, Failure> {
     let kind = function.map_or_else(|| invoke::usual(session), |_| KindName::Function);
-    Ok(ResourceId::new(kind, only(session, section(session, kind), function)?))
-}
-
-fn section(session: &Session, kind: KindName) -> &'static str {
-    session.kind(kind).section().expect("what is invoked has a section")
+    Ok(Job::of(session, ResourceId::new(kind, only(session, kind, function)?)))
 }
 
 impl From<InvokeError> for Failure {

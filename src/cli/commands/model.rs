@@ -62,11 +62,15 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
 
 /// The job that is meant: the named one, or that of the only training.
 async fn job(session: &Session, args: &PullArgs) -> Result<Job, Failure> {
+    let leaves = |kind| session.kind(kind).artifact("").is_some();
     let given = match &args.name {
         Some(given) => given.as_str(),
-        None => only(session, "training", None)?,
+        None => {
+            // All that leave one are of one section.
+            let first = session.kinds.iter().map(|kind| kind.name()).find(|kind| leaves(*kind));
+            only(session, first.expect("some kind trains models"), None)?
+        }
     };
-    let leaves = |kind| session.kind(kind).artifact("").is_some();
     named(session, given, &Among { what: "leaves a model", kinds: &leaves }).await
 }
 

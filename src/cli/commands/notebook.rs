@@ -10,9 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
 use crate::cli::{CommandResult, act};
-use crate::desired::Kind;
-use crate::domain::KindName;
-use crate::resources::notebook::Notebook;
+use crate::domain::{KindName, ResourceId};
 use crate::run::jobs::Job;
 use crate::run::stop::Change;
 use crate::run::{Folders, Session};
@@ -46,9 +44,8 @@ pub async fn run(args: &NotebookArgs, global: &Global, ui: &Ui, env: &Environmen
     // What a budget counts, it reads: also the data in the bucket.
     let folders = if verb == NotebookVerb::Start { Folders::Listed } else { Folders::Unneeded };
     with_session(global, env, folders, async |session| {
-        let name = only(session, "notebook", args.name.as_deref())?;
-        let id = Notebook::id(name);
-        let job = Job { physical: session.physical(&id), id };
+        let name = only(session, KindName::Notebook, args.name.as_deref())?;
+        let job = Job::of(session, ResourceId::new(KindName::Notebook, name));
         let to = match verb {
             NotebookVerb::Start => Change::Start { monthly: None },
             NotebookVerb::Stop => Change::Stop,

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::invoke::through;
-use crate::aws::{OpError, OpErrorKind};
 use crate::cli::CommandResult;
 use crate::cli::act::print_warnings;
 use crate::cli::args::Global;
@@ -16,11 +15,11 @@ use crate::cli::payload::{Given, payload};
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::cli::wrote::{self, Replace};
-use crate::domain::{HumanDuration, Media, ResourceId, codes};
-use crate::evidence::{Evidence, Gap, Invocation, Outcome};
-use crate::report::{answer, page};
-use crate::run::evidence::{AuditOf, Wanted, gather};
-use crate::run::invoke::{self, InvokeError, Request, Start};
+use crate::domain::{HumanDuration, Media, codes};
+use crate::evidence::{Evidence, Gap};
+use crate::report::page;
+use crate::run::evidence::{AuditOf, Wanted, gather, invoked};
+use crate::run::jobs::Job;
 use crate::run::{Folders, Session};
 
 #[derive(Debug, Args)]
@@ -86,7 +85,7 @@ pub async fn run(args: &ReportArgs, global: &Global, ui: &Ui, env: &Environment)
         };
         // Before the rest is read, so that the metrics may have it.
         let invocation = match test {
-            Some((through, payload)) => Some(invoked(session, through, payload).await?),
+            Some((through, payload)) => Some(invoked(session, &through, payload).await?),
             None => None,
         };
         let wanted = Wanted { since: args.since, audit };
@@ -126,7 +125,7 @@ fn format(args: &ReportArgs) -> Result<PageFormat, Failure> {
 }
 
 /// What is to be invoked, and with what.
-fn test(args: &ReportArgs, session: &Session) -> Result<Option<(ResourceId, Media)>, Failure> {
+fn test(args: &ReportArgs, session: &Session) -> Result<Option<(Job, Media)>, Failure> {
     let Some(name) = &args.invoke else { return Ok(None) };
     let name = Some(name.as_str()).filter(|name| !name.is_empty());
     let through = through(session, name)?;
@@ -136,37 +135,6 @@ fn test(args: &ReportArgs, session: &Session) -> Result<Option<(ResourceId, Medi
         content_type: args.content_type.as_deref(),
     };
     Ok(Some((through, payload(given, &session.config.document.file)?)))
-}
-
-async fn invoked(session: &Session, through: ResourceId, payload: Media) -> Result<Invocation, Failure> {
-    let sent = answer::value(&payload);
-    let request = Request { payload, accept: None };
-    let ends = |error: &OpError| matches!(error.kind, OpErrorKind::Cancelled | OpErrorKind::Credentials);
-    let outcome = match invoke::send(session, &through, request).await {
-        Ok(response) => Outcome::Answered {
-            status: response.status,
-            latency_ms: (response.latency_ms * 10.0).round() / 10.0,
-            cold_start: response.start.map(|start| matches!(start, Start::Cold(_))),
-            init_ms: response.start.and_then(|start| match start {
-                Start::Warm => None,
-                Start::Cold(ms) => Some(ms),
-            }),
-            answer: answer::value(&response.answer),
-            response: response.body,
-        },
-        Err(InvokeError::Op(error)) if ends(&error) => return Err(error.into()),
-        // That it failed is what the test shows.
-        Err(InvokeError::Op(error)) => {
-            Outcome::Failed { code: error.code().to_string(), error: error.to_string() }
-        }
-        Err(InvokeError::Model { whole, .. }) => {
-            Outcome::Failed { code: codes::MODEL_ERROR.to_string(), error: whole }
-        }
-        Err(InvokeError::Failed { code, message, .. }) => {
-            Outcome::Failed { code: code.to_string(), error: message }
-        }
-    };
-    Ok(Invocation { through, payload: sent, outcome })
 }
 
 /// Where it is written; `None`: to stdout.

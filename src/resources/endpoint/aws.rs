@@ -5,10 +5,11 @@ use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
 use aws_sdk_sagemaker::types::EndpointStatus;
 
 use super::spec::State;
-use super::{Endpoint, Spec};
+use super::{Endpoint, Spec, invoke};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Phase, Status, Tags, action};
+use crate::engine::invoke::{NoAnswer, Request, Response};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::sagemaker::{self, list_of, list_owned};
@@ -120,6 +121,10 @@ impl Driver for Endpoint {
                 .ignore_not_found()
         })
         .await
+    }
+
+    async fn invoke(&self, cx: &OpCx<'_>, endpoint: &str, request: Request) -> Result<Response, NoAnswer> {
+        Ok(invoke::send(cx, endpoint, request).await?)
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, endpoint: &str) -> OpResult<()> {

@@ -6,6 +6,8 @@
 
 #[cfg(feature = "sdk")]
 mod aws;
+#[cfg(feature = "sdk")]
+mod invoke;
 mod made;
 mod section;
 mod spec;

@@ -9,11 +9,12 @@ use aws_sdk_lambda::types::{
 
 use super::send::{self, Code};
 use super::spec::{Configuration, Function, Spec, State};
-use super::{found, open};
+use super::{found, invoke, open};
 use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt, classify};
 use crate::config::Network;
 use crate::desired::Seen;
 use crate::domain::{FieldChange, Owner, Phase, Scope, Status, Tags, action};
+use crate::engine::invoke::{NoAnswer, Request, Response};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::concurrency;
 use crate::resources::tagged::tagged;
@@ -178,6 +179,10 @@ impl Driver for Function {
                 .ignore_not_found()
         })
         .await
+    }
+
+    async fn invoke(&self, cx: &OpCx<'_>, function: &str, request: Request) -> Result<Response, NoAnswer> {
+        invoke::send(cx, function, request).await
     }
 
     async fn adopt(&self, cx: &OpCx<'_>, function: &str) -> OpResult<()> {

@@ -11,7 +11,11 @@ pub mod code;
 #[cfg(feature = "sdk")]
 mod found;
 #[cfg(feature = "sdk")]
+mod http_event;
+#[cfg(feature = "sdk")]
 mod install;
+#[cfg(feature = "sdk")]
+mod invoke;
 mod lint;
 mod machine;
 #[cfg(feature = "sdk")]

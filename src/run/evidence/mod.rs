@@ -3,6 +3,7 @@
 
 mod audit;
 mod history;
+mod invocation;
 mod jobs;
 mod traffic;
 
@@ -19,6 +20,8 @@ use crate::evidence::{
     Advice, Billed, Cost, Evidence, Gap, KindWord, Leftover, Price, Resource, RunPrice, Time,
 };
 use crate::plan::{Observation, Observed};
+
+pub use invocation::invoked;
 
 /// What is wanted of a report beside the rest.
 #[derive(Clone, Copy, Debug)]
