@@ -9,7 +9,7 @@ macro_rules! exit_codes {
             $(#[doc = $meaning] $name = $code,)*
         }
 
-        /// Every code with its meaning, for docs/exit-codes.md.
+        /// Every code with its meaning, for the manual page and docs/exit-codes.md.
         pub const MEANINGS: &[(Exit, &str)] = &[$((Exit::$name, $meaning)),*];
     };
 }

@@ -99,6 +99,8 @@ fn there_is_a_manual_page_for_every_command() {
     assert!(!page.contains("endpoint\\-url"), "options of all commands are on one page\n{page}");
     assert!(world.read("man1/opsctl-data-pull.1").contains("Download what is in the bucket"));
     let whole = world.run(["man"]).success().stdout;
+    let ends = ".SH \"EXIT STATUS\"\n.TP\n\\fB0\\fR\ndone, or nothing to do\n.TP\n\\fB1\\fR\nfailed\n";
+    assert!(whole.contains(ends), "{whole}");
     assert_eq!(whole, world.read("man1/opsctl.1"));
     assert!(whole.contains("endpoint\\-url") && whole.contains("opsctl\\-deploy(1)"), "{whole}");
     // One that cannot be written.

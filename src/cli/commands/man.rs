@@ -7,7 +7,7 @@ use clap_mangen::Man;
 use serde_json::json;
 
 use crate::cli::error::Failure;
-use crate::cli::exit::Exit;
+use crate::cli::exit::{self, Exit};
 use crate::cli::ui::Ui;
 use crate::cli::{Cli, CommandResult};
 use crate::domain::{codes, many};
@@ -73,7 +73,17 @@ fn page(command: Command, name: &str) -> Result<String, Failure> {
     let version = concat!("opsctl ", env!("CARGO_PKG_VERSION"));
     let man = Man::new(command).title(name.to_uppercase()).source(version).manual("opsctl").date("");
     man.render(&mut text).map_err(|error| unwritten(Path::new(name), &error))?;
-    Ok(with_examples(&String::from_utf8_lossy(&text)))
+    let page = with_examples(&String::from_utf8_lossy(&text));
+    // What it ends with is the same for every command, as the options are that all have.
+    Ok(if name == "opsctl" { page + &exit_status() } else { page })
+}
+
+/// The section of the codes with which opsctl ends.
+fn exit_status() -> String {
+    let code = |(exit, meaning): &(Exit, &str)| {
+        format!(".TP\n\\fB{}\\fR\n{}\n", *exit as u8, meaning.replace('-', "\\-"))
+    };
+    format!(".SH \"EXIT STATUS\"\n{}", exit::MEANINGS.iter().map(code).collect::<String>())
 }
 
 /// What help shows at its end stands under EXTRA, filled like prose. It is lines to copy.
