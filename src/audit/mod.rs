@@ -8,8 +8,10 @@
 //! trust.rs     who may become it         role_view.rs  a role with all that
 //! escalate.rs  ways up, as tables        services.rs   what runs with a passed role
 //! graph/       who can become whom, and what one can become by rewriting it
+//! circles.rs   who can become each other
 //! rules/       a table row and a function each
 //! audit.rs     rules over roles -> findings
+//! finding.rs   what a rule found         compliance.rs the requirements that it is about
 //! baseline.rs  what was accepted         filter.rs     which findings are shown
 //! report/      forms of the result
 //! explain.rs   why a role may, or not    least.rs      a smaller policy, with proof

@@ -40,7 +40,6 @@ impl Failure {
         Self::Message { code, exit, message: message.into(), help: help.into() }
     }
 
-    /// Problems of a config, shown at their lines.
     /// Of a run that did not begin. One that was stopped has changed nothing but, perhaps, the lease, which
     /// lasts `engine::lease`'s 90 s when nobody renews it.
     pub fn not_begun(error: OpError, cancel: &Cancel, otherwise: fn(OpError) -> Self) -> Self {

@@ -76,9 +76,9 @@ fn told(step: &Step, kind: &dyn AnyKind, known: Known, host: Host) -> Option<(St
         (Known::Nothing, _) => None,
         (Known::Unanswered, Host::InProcess) if makes => None,
         (Known::Unanswered, _) if makes => {
-            (stop.is_some() || kind.continues(verb).is_some()).then_some(())?;
+            let lasts = stop.is_some() || kind.continues(verb).is_some();
             let whether = "`opsctl status` shows whether it is.";
-            Some((format!("it may be running{place}: AWS had not answered. {whether}"), stop))
+            lasts.then(|| (format!("it may be running{place}: AWS had not answered. {whether}"), stop))
         }
         // What runs in this process ends with it.
         (_, Host::InProcess) => (makes && stop.is_some()).then(|| {

@@ -88,6 +88,21 @@ fn the_page_of_environment_variables_has_all_that_are_read() {
     assert!(count > 12, "only {count} variables were found");
 }
 
+/// The map of the audit has every file and folder of it.
+#[test]
+fn the_map_of_the_audit_is_whole() {
+    let text = std::fs::read_to_string("src/audit/mod.rs").unwrap();
+    let (map, modules) = text.split_once("\n\n").expect("the map stands first");
+    let module = Regex::new(r"(?m)^(?:pub )?mod (\w+);").unwrap();
+    let named = |name: &str| map.contains(&format!(" {name}.rs ")) || map.contains(&format!(" {name}/ "));
+    let missing: Vec<&str> = module
+        .captures_iter(modules)
+        .map(|found| found.get(1).unwrap().as_str())
+        .filter(|name| !named(name))
+        .collect();
+    assert_eq!(missing, [] as [&str; 0]);
+}
+
 /// Of a hundred public items of an area, so many have a docstring at least. What a command line reads is not
 /// counted: its words are the help.
 #[test]

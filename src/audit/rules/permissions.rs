@@ -106,10 +106,12 @@ const SENSITIVE: [&str; 4] = [
 /// How bad it is to hold services as a whole.
 fn weight(services: &[String]) -> Severity {
     let held = |known: &str| services.iter().any(|service| service == known);
-    match () {
-        () if SOVEREIGN.into_iter().any(held) => Severity::Critical,
-        () if SENSITIVE.iter().flat_map(|kind| kind.split(' ')).any(held) => Severity::High,
-        () => Severity::Medium,
+    if SOVEREIGN.into_iter().any(held) {
+        Severity::Critical
+    } else if SENSITIVE.iter().flat_map(|kind| kind.split(' ')).any(held) {
+        Severity::High
+    } else {
+        Severity::Medium
     }
 }
 

@@ -183,9 +183,10 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let model = draft.add::<Model>(name, model_name.clone(), model, needs, at.clone());
 
     let (instance_type, instance_count) = (item.instance_type.clone(), item.instance_count);
-    let config = ConfigSpec { model: model_name, instance_type, instance_count };
-    let config_name = format!("{stem}-{}", fingerprint::suffix(&config));
-    let config = draft.add::<EndpointConfig>(name, config_name.clone(), config, [model.clone()], at.clone());
+    let wanted = ConfigSpec { model: model_name, instance_type, instance_count };
+    let config_name = format!("{stem}-{}", fingerprint::suffix(&wanted));
+    let endpoint_config =
+        draft.add::<EndpointConfig>(name, config_name.clone(), wanted, [model.clone()], at.clone());
 
     let instance_type = item.instance_type.clone();
     let spec = Spec { endpoint_config: config_name, instance_type, instance_count };
@@ -195,7 +196,7 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let grants = arns.into_iter().map(grant).collect();
     let input = json!({ "EndpointName": physical });
     let ends = Schedule::ends(draft, &id, ("sagemaker", "deleteEndpoint"), input, grants);
-    let needs = [config, model, log_group].into_iter().chain(role.made).chain(ends);
+    let needs = [endpoint_config, model, log_group].into_iter().chain(role.made).chain(ends);
     let endpoint = draft.add::<Endpoint>(name, physical.clone(), spec, needs, at.clone());
     draft.reason(&endpoint, item.why.as_deref());
 

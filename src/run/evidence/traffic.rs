@@ -1,7 +1,7 @@
 //! What endpoints and functions were asked, and how endpoints scaled: CloudWatch's metrics, and the
 //! activities of Application Auto Scaling.
 
-use aws_sdk_applicationautoscaling::types::ScalingActivity;
+use aws_sdk_applicationautoscaling::types::{ScalingActivity, ScalingActivityStatusCode as ActivityStatus};
 
 use super::{Gaps, Session};
 use crate::aws::{
@@ -226,7 +226,7 @@ fn instances(
         let is_whole = (count - count.round()).abs() < 0.02 && count.round() >= 1.0;
         is_whole.then(|| Step { at: Time(*at), count: count.round() })
     });
-    let set = activities.iter().filter(|activity| activity.status_code().as_str() == "Successful");
+    let set = activities.iter().filter(|activity| *activity.status_code() == ActivityStatus::Successful);
     let set = set.filter_map(|activity| {
         let (_, count) = activity.description().trim_end_matches('.').rsplit_once(" to ")?;
         Some(Step { at: Time(activity.end_time()?.secs()), count: count.parse().ok()? })
@@ -248,12 +248,11 @@ fn instances(
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_applicationautoscaling::types::ScalingActivityStatusCode as Code;
     use aws_smithy_types::DateTime;
 
     use super::*;
 
-    fn set_to(count: u32, at: i64, code: Code) -> ScalingActivity {
+    fn set_to(count: u32, at: i64, code: ActivityStatus) -> ScalingActivity {
         ScalingActivity::builder()
             .activity_id("a")
             .service_namespace(Autoscaling::NAMESPACE.into())
@@ -276,7 +275,7 @@ mod tests {
     fn instances_are_known_from_activities_and_from_requests() {
         let (all, each) =
             (vec![(0, 60.0), (60, 90.0), (120, 80.0)], vec![(0, 60.0), (60, 60.0), (120, 40.0)]);
-        let activities = [set_to(4, 300, Code::Successful), set_to(9, 400, Code::Failed)];
+        let activities = [set_to(4, 300, ActivityStatus::Successful), set_to(9, 400, ActivityStatus::Failed)];
         let now = Some(Step { at: Time(600), count: 4.0 });
         let found = instances(&all, &each, &activities, now, 60, Some(Time(0)));
         assert_eq!(steps(&found), [(0, 1.0), (120, 2.0), (300, 4.0)]);
