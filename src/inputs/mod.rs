@@ -9,6 +9,7 @@ mod walk;
 mod written;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -129,9 +130,14 @@ pub fn digest<'a>(files: impl IntoIterator<Item = (&'a str, u64, Crc64)>) -> Str
 fn hash((at, tree): &mut (KeyPath, Result<Tree, Diagnostic>)) {
     let Ok(known) = tree else { return };
     if let Err((path, error)) = known.hash() {
-        let message = format!("{} cannot be read: {error}", path.display());
-        *tree = Err(Diagnostic::error(codes::LOCAL_IO, at.clone(), message, "check its permissions"));
+        *tree = Err(unread(&path, &error, at));
     }
+}
+
+/// What is said of a file or folder that cannot be read.
+fn unread(path: &Path, error: &io::Error, at: &KeyPath) -> Diagnostic {
+    let message = format!("{} cannot be read: {error}", path.display());
+    Diagnostic::error(codes::LOCAL_IO, at.clone(), message, "check its permissions")
 }
 
 type Folders = BTreeMap<(PathBuf, UseAs), (KeyPath, Result<Tree, Diagnostic>)>;

@@ -255,8 +255,7 @@ impl<'a> Walk<'a> {
     }
 
     fn unread(&self, path: &Path, error: &io::Error) -> Diagnostic {
-        let message = format!("{} cannot be read: {error}", path.display());
-        self.refuse(codes::LOCAL_IO, message, "check its permissions")
+        super::unread(path, error, &self.source.at)
     }
 
     /// What the walk could not enter.
