@@ -114,6 +114,11 @@ impl OpError {
         Self::new(what, OpErrorKind::Local, error.to_string())
     }
 
+    /// Whether this is AWS's code for it.
+    pub fn is(&self, aws_code: &str) -> bool {
+        self.aws_code.as_deref() == Some(aws_code)
+    }
+
     /// The message without [`Self::aws_code`].
     pub fn said(&self) -> &str {
         let code = self.aws_code.as_deref();

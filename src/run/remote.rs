@@ -134,7 +134,7 @@ impl Place<'_> {
                 let help = format!("allow s3:ListBucket on the bucket {}", self.bucket);
                 return Ok(Err(self.problem(codes::REMOTE_DENIED, text, &help)));
             }
-            Err(error) if error.message.starts_with("PermanentRedirect") => {
+            Err(error) if error.is("PermanentRedirect") => {
                 return Ok(Err(self.elsewhere("another region")));
             }
             Err(error) => return Err(error),

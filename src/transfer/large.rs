@@ -86,7 +86,7 @@ pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(FileStamp,
                 return Ok((stamp, stored));
             }
             // Parts of an earlier run that are not what they were said to be.
-            Err(error) if error.kind == OpErrorKind::Damaged || error.message.starts_with("InvalidPart") => {
+            Err(error) if error.kind == OpErrorKind::Damaged || are_others(&error) => {
                 route.again(action::s3::CompleteMultipartUpload, DAMAGED);
                 abort(route, path, &upload.id).await?;
             }
@@ -94,6 +94,12 @@ pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(FileStamp,
         }
     }
     Err(route.local(path, &io::Error::other("it keeps changing while it is read")))
+}
+
+/// Whether S3 has other parts than it is told of
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>).
+fn are_others(error: &OpError) -> bool {
+    ["InvalidPart", "InvalidPartOrder"].into_iter().any(|code| error.is(code))
 }
 
 /// The upload of an earlier run with the parts that S3 has of it, or a new one.

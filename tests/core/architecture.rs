@@ -421,6 +421,19 @@ fn no_kind_is_named_by_text() {
     assert_eq!(found, BTreeMap::from(known), "ask `session.kind(…).section()`, or say that it is a word");
 }
 
+/// AWS's texts change; what an error means is its kind, or AWS's code for it. Where there is no code for the
+/// case, `classify` reads the text.
+#[test]
+fn errors_are_told_apart_by_their_codes() {
+    let reads = Regex::new(r"\berror\.message\.(?:contains|starts_with|ends_with|strip_prefix)\(").unwrap();
+    let mut wrong = Vec::new();
+    for file in sources().iter().filter(|file| !MEMBERS.contains(&&*file.area)) {
+        let code = file.code().into_iter().filter(|(_, line)| reads.is_match(line));
+        wrong.extend(code.map(|(number, _)| file.at(number)));
+    }
+    assert_eq!(wrong, [] as [&str; 0], "ask `error.kind`, or `error.is(…)`");
+}
+
 #[test]
 fn files_fit_a_head() {
     let long: Vec<_> = sources()

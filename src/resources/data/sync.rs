@@ -100,10 +100,7 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
     let object = match answer.op(action::s3::GetObject) {
         Ok(object) => object,
         Err(error) if error.kind == OpErrorKind::NotFound => {
-            return Ok(RemoteState {
-                bucket_is_missing: error.message.starts_with("NoSuchBucket"),
-                ..RemoteState::default()
-            });
+            return Ok(RemoteState { bucket_is_missing: error.is("NoSuchBucket"), ..RemoteState::default() });
         }
         Err(error) => return Err(error),
     };

@@ -421,7 +421,7 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str, attempt: &str
         .op(action::ec2::RunInstances);
     match started {
         // It knows the token, from a newer image or another opsctl's program: that one is started.
-        Err(error) if error.message.starts_with("IdempotentParameterMismatch") => Ok(()),
+        Err(error) if error.is("IdempotentParameterMismatch") => Ok(()),
         other => other.map(drop),
     }
 }

@@ -30,6 +30,9 @@ const IMAGE_ARM: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-
 /// GiB of the snapshot behind [`IMAGE`].
 const SNAPSHOT: i32 = 8;
 
+/// What `user_data.sh` says of a script that left no model.
+const NOTHING: &str = "ended well, but wrote nothing to SM_MODEL_DIR";
+
 /// What the instance writes last: `<output>/<job>/output/result.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -41,9 +44,9 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether the script ended well and left no model, in the words of `user_data.sh`.
+    /// Whether the script ended well and left no model.
     pub fn saved_nothing(&self) -> bool {
-        self.exit_code != 0 && self.message.contains("ended well, but wrote nothing to SM_MODEL_DIR")
+        self.exit_code != 0 && self.message.contains(NOTHING)
     }
 }
 
@@ -540,6 +543,12 @@ fn only_sagemaker(item: &Item) -> [(&'static str, bool); 5] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_job_without_a_model_is_known_by_the_words_of_its_program() {
+        assert!(include_str!("user_data.sh").contains(NOTHING));
+        assert!(job::saved_nothing("train.py").contains(NOTHING), "as it is said of a job of SageMaker's");
+    }
 
     #[test]
     fn the_name_of_an_image_says_its_processor() {
