@@ -250,6 +250,11 @@ fn long_session(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn inline_policy(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    // A role that nobody may assume, and that has no id, stands for a policy file: where that goes is open.
+    let trusts_nobody = view.role.trust.policy().is_some_and(|policy| policy.statements.is_empty());
+    if trusts_nobody && view.role.role_id.is_empty() {
+        return None;
+    }
     let generated = view.role.path.starts_with("/service-role/")
         || view.role.tags.iter().any(|t| t.key.starts_with("opsctl:") || t.key.starts_with("aws:"));
     let names: Vec<&str> = view.role.inline.iter().map(|policy| policy.name.as_str()).collect();

@@ -57,10 +57,19 @@ impl Rule {
     /// What the rule sees at a role.
     pub(super) fn check(&self, cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         match self.check {
+            Check::Role(look) if self.is_of_permissions_alone() => {
+                cx.once(self.id, view.effective.serial, on_all::is_of_service(view), || look(cx, view))
+            }
             Check::Role(look) => look(cx, view),
             Check::Documents(look) => validity::inline(cx, view, look),
             Check::Account(_) | Check::Reading => None,
         }
+    }
+
+    /// Whether the rule looks at nothing but what the role may do, and whether only services of AWS may
+    /// assume it: all 1xx but two, of which one is about foreign accounts, the other about the role's own tags.
+    fn is_of_permissions_alone(&self) -> bool {
+        self.id.starts_with("IAM1") && !["IAM116", "IAM119"].contains(&self.id)
     }
 
     /// What the rule sees at the account.
