@@ -1,5 +1,6 @@
 //! A role with what was worked out about it: who manages it, what it may do, how near it is to an admin.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use super::account::{Role, is_aws_owned};
@@ -79,6 +80,8 @@ pub struct RoleView<'a> {
     pub admin: Admin,
     /// Whether it may do nearly everything: so plainly an administrator that finer rules have nothing to add.
     pub everything: bool,
+    /// Whether only services that run none of the customer's code may assume it; asked once.
+    pub(super) of_service: OnceCell<bool>,
     /// Whether a statement allows the role anything of IAM at all; most may not, which spares them many
     /// questions.
     pub touches_iam: bool,
@@ -93,6 +96,7 @@ impl<'a> RoleView<'a> {
         Self {
             role,
             index,
+            of_service: OnceCell::new(),
             kind: RoleKind::of(role),
             admissions: admissions(engine, role),
             everything: is_everything(&effective.open, engine.catalogue),

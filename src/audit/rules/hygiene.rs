@@ -198,11 +198,12 @@ fn policy_unused(cx: &Context<'_>) -> Vec<Hit> {
 
 fn no_boundary(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let alters = ["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy"];
-    let delegates =
-        alters.iter().any(|name| cx.catalogue.find(name).is_some_and(|id| view.effective.open.contains(id)));
+    let delegates = || {
+        alters.iter().any(|name| cx.catalogue.find(name).is_some_and(|id| view.effective.open.contains(id)))
+    };
     (cx.settings.require_boundary && matches!(view.effective.ceiling, Ceiling::None)).then(|| {
         let hit = Hit::new("no boundary", vec!["the role has no permissions boundary".into()]);
-        if delegates { hit.severity(Severity::Medium) } else { hit }
+        if delegates() { hit.severity(Severity::Medium) } else { hit }
     })
 }
 

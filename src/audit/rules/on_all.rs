@@ -106,10 +106,17 @@ const RUN_CODE: &[&str] = &[
 
 /// Whether nobody but services of AWS may assume the role, none of which runs code of the customer with it.
 pub(super) fn is_of_service(view: &RoleView<'_>) -> bool {
+    *view.of_service.get_or_init(|| only_services_assume(view))
+}
+
+fn only_services_assume(view: &RoleView<'_>) -> bool {
     let is_plain = |principal: &Principal<'_>| match principal {
         Principal::Service(name) => {
             let name = name.strip_suffix(".amazonaws.com").unwrap_or(name);
-            !RUN_CODE.iter().any(|runs| name == *runs || name.starts_with(&format!("{runs}.")))
+            let runs = |known: &&str| {
+                name.strip_prefix(*known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            !RUN_CODE.iter().any(|known| runs(known))
         }
         _ => false,
     };
