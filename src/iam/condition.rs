@@ -191,7 +191,7 @@ fn everywhere(arn: &str) -> impl Iterator<Item = Cow<'_, str>> {
 /// them.
 pub fn is_avoidable(condition: &Condition) -> bool {
     let key = condition.key.to_ascii_lowercase();
-    // A session that is old enough to be denied is begun anew.
+    // A session that is old enough to be denied is begun again.
     let by_time_or_tls = ["aws:securetransport", "aws:currenttime", "aws:epochtime", "aws:tokenissuetime"]
         .contains(&key.as_str());
     // A mighty policy that it does not name.
