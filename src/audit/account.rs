@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::lenient::Lenient;
 use super::surroundings::Surroundings;
-use opsctl_iam::policy::Document;
+use opsctl_iam::policy::{self, Document};
 use opsctl_iam::time::Instant;
 
 /// The account under audit.
@@ -244,7 +244,7 @@ impl Account {
     /// When the text is not JSON or not an object. What is wrong inside only becomes a [`Problem`].
     pub fn from_json(text: &[u8]) -> Result<Self, serde_json::Error> {
         let mut account = Self::default();
-        account.absorb(serde_json::from_slice(&plain_text(text))?);
+        account.absorb(policy::sharing(|| serde_json::from_slice(&plain_text(text)))?);
         Ok(account)
     }
 

@@ -59,11 +59,11 @@ pub fn gaps<'a>(before: &'a Account, after: &'a Account) -> Vec<&'a Problem> {
 /// The policies of principals that are no policies, as gaps of a comparison: what they give is not known.
 pub fn unreadable(account: &Account, now: Instant) -> Vec<Problem> {
     let engine = Engine::at(account, now);
-    let roles = account.roles.iter().map(|role| (&role.arn, engine.role(role)));
-    let users = account.users.iter().map(|user| (&user.arn, engine.user(user)));
-    let groups = account.groups.iter().map(|group| (&group.arn, engine.group(group)));
-    let all = roles.chain(users).chain(groups).flat_map(|(arn, may)| {
-        may.unreadable.into_iter().map(move |(what, why)| Problem {
+    let roles = account.roles.iter().map(|role| (&role.arn, engine.role(role).unreadable.clone()));
+    let users = account.users.iter().map(|user| (&user.arn, engine.user(user).unreadable));
+    let groups = account.groups.iter().map(|group| (&group.arn, engine.group(group).unreadable));
+    let all = roles.chain(users).chain(groups).flat_map(|(arn, unreadable)| {
+        unreadable.into_iter().map(move |(what, why)| Problem {
             rule: "IAM901",
             resource: arn.clone(),
             reason: format!("{what}: {why}"),
@@ -89,7 +89,7 @@ fn in_one(before: &Account, after: &Account, now: Instant) -> Vec<Gain> {
     let roles = Before::of(&before.roles, |role: &Role| (&role.arn, &role.name));
     for role in &after.roles {
         let was = roles.find(&role.arn, &role.name);
-        let mut lines = permissions(was.map(|was| old.role(was)).as_ref(), &new.role(role));
+        let mut lines = permissions(was.map(|was| old.role(was)).as_deref(), &new.role(role));
         lines.extend(trust(was, role, now));
         gain(&role.arn, lines);
     }
@@ -289,8 +289,8 @@ fn trust(was: Option<&Role>, role: &Role, now: Instant) -> Vec<String> {
     if let Document::Malformed(why) = &role.trust {
         return vec![format!("its trust policy could not be read: {why}")];
     }
-    let old = was.map(|was| admissions(was, Some(now))).unwrap_or_default();
-    let new = admissions(role, Some(now));
+    let old = was.map(|was| admissions(was, &[], Some(now))).unwrap_or_default();
+    let new = admissions(role, &[], Some(now));
     let is_old = |a: &Admission<'_>| {
         old.iter().any(|b| {
             let fewer = b.statement.conditions.iter().all(|c| a.statement.conditions.contains(c));

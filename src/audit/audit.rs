@@ -278,13 +278,16 @@ impl Audit {
     pub fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Group<'_>> = Vec::new();
         for finding in &self.findings {
-            // Findings are sorted by severity, rule, cause and title. Titles that count days differ within
-            // one group.
+            // Findings are sorted by severity, rule, cause and title. Titles that count days or actions
+            // differ within one group.
             let alike = |group: &&mut Group<'_>| {
                 let first = group.first();
-                let same_title = first.title == finding.title || first.rule.starts_with("IAM4");
-                let key = |f: &'_ Finding| (f.rule, f.severity, f.cause.clone());
-                same_title && key(first) == key(finding)
+                let counts =
+                    |f: &Finding| f.rule.starts_with("IAM4") || f.title.contains("n all resources: ");
+                let same_title = first.title == finding.title || (counts(first) && counts(finding));
+                same_title
+                    && (first.rule, first.severity, &first.cause)
+                        == (finding.rule, finding.severity, &finding.cause)
             };
             match groups.last_mut().filter(alike) {
                 Some(group) => {

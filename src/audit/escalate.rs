@@ -45,6 +45,11 @@ const EXISTING: &[(&str, &str)] = &[
     ("ec2", "ssm:StartSession"),
     ("ec2", "ssm:SendCommand"),
     ("ecs-tasks", "ecs:ExecuteCommand ecs:DescribeTasks"),
+    ("ec2", "ec2-instance-connect:SendSerialConsoleSSHPublicKey"),
+    ("ec2", "elasticmapreduce:AddJobFlowSteps"),
+    // Administrator of a cluster is whoever any of its pods is.
+    ("pods.eks", "eks:CreateAccessEntry eks:AssociateAccessPolicy"),
+    ("sagemaker", "sagemaker:CreatePresignedDomainUrl"),
     ("sagemaker", "sagemaker:CreatePresignedNotebookInstanceUrl"),
     (
         "sagemaker",

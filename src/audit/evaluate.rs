@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use opsctl_iam::action_set::ActionId;
+use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::caller::Caller;
 use opsctl_iam::catalogue::{AccountRef, Catalogue, in_partition_aws};
 use opsctl_iam::effective::{Ceiling, Effective};
@@ -15,7 +15,9 @@ use opsctl_iam::pattern;
 use opsctl_iam::policy::{Condition, Document, Policy, Selector, Statement};
 use opsctl_iam::time::Instant;
 
-use super::account::{Account, Attachment, Boundary, Group, InlinePolicy, ManagedPolicy, Role, Tag, User};
+use super::account::{
+    Account, Attachment, Boundary, Group, InlinePolicy, ManagedPolicy, Role, Tag, User, account_of,
+};
 
 /// The policies of one account, each managed one compiled once.
 pub struct Engine<'a> {
@@ -27,6 +29,11 @@ pub struct Engine<'a> {
     policies: HashMap<&'a str, &'a ManagedPolicy>,
     fallback: RefCell<HashMap<String, Option<Rc<Document>>>>,
     compiled: RefCell<HashMap<String, Option<Rc<[Grant]>>>>,
+    /// Those written into principals, by their statements, which equal documents share. They are kept, so
+    /// that no others come to stand in their places.
+    inline: RefCell<HashMap<Places, (Vec<Arc<Statement>>, Rc<[Grant]>)>>,
+    /// What roles may do that hold the same, where it does not depend on the role.
+    shared: RefCell<HashMap<Vec<Held>, Option<Rc<Effective>>>>,
     admin_policies: OnceCell<Vec<String>>,
     beside: OnceCell<Vec<Beside>>,
 }
@@ -43,6 +50,8 @@ impl<'a> Engine<'a> {
             policies: account.policies.iter().map(|policy| (policy.arn.as_str(), policy)).collect(),
             fallback: RefCell::default(),
             compiled: RefCell::default(),
+            inline: RefCell::default(),
+            shared: RefCell::default(),
             admin_policies: OnceCell::new(),
             beside: OnceCell::new(),
         }
@@ -58,8 +67,22 @@ impl<'a> Engine<'a> {
         self.policies.get(arn).copied()
     }
 
-    /// The effective permissions of a role.
-    pub fn role(&self, role: &Role) -> Effective {
+    /// The effective permissions of a role. Roles that hold the same policies share them.
+    pub fn role(&self, role: &Role) -> Rc<Effective> {
+        let Some(held) = Held::all(role) else { return Rc::new(self.personal(role).0) };
+        if let Some(Some(known)) = self.shared.borrow().get(&held) {
+            return Rc::clone(known);
+        }
+        let (mut effective, depends) = self.personal(role);
+        let mut shared = self.shared.borrow_mut();
+        effective.serial = u32::try_from(shared.len()).ok().filter(|_| !depends);
+        let effective = Rc::new(effective);
+        shared.entry(held).or_insert_with(|| (!depends).then(|| Rc::clone(&effective)));
+        effective
+    }
+
+    /// What a role may do, and whether that depends on the role.
+    fn personal(&self, role: &Role) -> (Effective, bool) {
         let mut written = Written::default();
         written.inline(self, &role.inline);
         written.attached(self, &role.attached);
@@ -67,20 +90,19 @@ impl<'a> Engine<'a> {
             let tags = |s: &Statement| s.allow && covers_action(s, "sts:TagSession");
             role.trust.policy().is_some_and(|policy| policy.statements.iter().any(|s| tags(s)))
         };
-        self.of_caller(&role.arn, None, &role.tags, role.permissions_boundary.as_ref(), written, sessions)
+        let who = Who { arn: &role.arn, id: &role.role_id, user: None, tags: &role.tags };
+        self.of_caller(who, role.permissions_boundary.as_ref(), written, sessions)
     }
 
-    /// What is written, as it reads for one caller.
+    /// What is written, as it reads for one caller, and whether it would read otherwise for another.
     fn of_caller(
         &self,
-        arn: &str,
-        user: Option<&str>,
-        tags: &[Tag],
+        who: Who<'_>,
         boundary: Option<&Boundary>,
-        written: Written,
+        mut written: Written,
         sessions: impl Fn() -> bool,
-    ) -> Effective {
-        let mut written = written;
+    ) -> (Effective, bool) {
+        let Who { arn, id, user, tags } = who;
         self.add_beside(arn, &mut written);
         let all = || written.grants.iter().map(|(_, grant)| grant);
         let asks = |key: &str| {
@@ -90,11 +112,12 @@ impl<'a> Engine<'a> {
         let tags: Vec<(&str, &str)> = tags.iter().map(|tag| (&*tag.key, &*tag.value)).collect();
         let tags_may_change = asks("aws:PrincipalTag/") && (sessions() || tags_itself(all()));
         let mut makes_admin = Vec::new();
-        if asks("iam:PolicyARN") {
+        if asks("iam:PolicyARN") || asks("iam:PermissionsBoundary") {
             makes_admin = [self.admin_policies(), &makeable(all())].concat();
         }
         let caller = Caller {
             arn,
+            id,
             account: &self.account.id,
             user,
             now: self.now,
@@ -106,8 +129,20 @@ impl<'a> Engine<'a> {
         for (source, grant) in &written.grants {
             collected.add(source, grant, caller);
         }
+        let depends = all().any(|grant| grant.depends) || self.has_surroundings() || self.limits(boundary);
         let Collected { allows, denies, void } = collected;
-        Effective::of(allows, denies, self.ceiling(boundary, caller), void, written.unreadable)
+        let ceiling = self.ceiling(boundary, caller);
+        (Effective::of(allows, denies, ceiling, void, written.unreadable), depends)
+    }
+
+    fn has_surroundings(&self) -> bool {
+        !self.beside.get_or_init(|| self.surroundings()).is_empty()
+    }
+
+    /// Whether what a boundary allows depends on whom it bounds.
+    fn limits(&self, boundary: Option<&Boundary>) -> bool {
+        let grants = boundary.and_then(|boundary| self.managed(&boundary.arn));
+        grants.is_some_and(|grants| grants.iter().any(|grant| grant.depends))
     }
 
     /// What policies of resources and of the organization say of a principal.
@@ -197,6 +232,36 @@ impl<'a> Engine<'a> {
         opsctl_iam::effective::is_admin(&alone.open, self.catalogue)
     }
 
+    /// A version of a policy, not in force, that makes an administrator of whoever holds it.
+    pub fn mighty_version(&self, arn: &str) -> Option<&'a str> {
+        let makes = |document: &Document| self.compile(document).is_some_and(|grants| self.is_admin(&grants));
+        let versions = &self.policy(arn)?.versions;
+        let other = versions.iter().find(|version| !version.is_default && makes(&version.document))?;
+        Some(&other.id)
+    }
+
+    /// Whether all rights given to a principal would be its own, or its boundary or a Deny leaves too little.
+    pub fn may_be_admin(&self, now: &Effective) -> bool {
+        let ceiling = match &now.ceiling {
+            Ceiling::None if now.denies.is_empty() => return true,
+            Ceiling::Missing { .. } => return false,
+            other => other,
+        };
+        let mut all: ActionSet = self.catalogue.all().collect();
+        let always = |grant: &&Grant| grant.statement.conditions.is_empty();
+        now.denies.iter().map(|s| &s.grant).filter(always).for_each(|deny| {
+            all.subtract(&deny.unlimited);
+            all.subtract(&deny.confines);
+        });
+        if let Ceiling::Known { source, grants } = ceiling {
+            let limit =
+                grants.iter().map(|grant| Sourced { source: Rc::clone(source), grant: grant.clone() });
+            let (allows, denies) = limit.partition(|s| s.grant.statement.allow);
+            all.intersect(&Effective::of(allows, denies, Ceiling::None, Vec::new(), Vec::new()).open);
+        }
+        opsctl_iam::effective::is_admin(&all, self.catalogue)
+    }
+
     /// The effective permissions of a user, those of the groups included.
     pub fn user(&self, user: &User) -> Effective {
         let mut written = Written::default();
@@ -207,7 +272,8 @@ impl<'a> Engine<'a> {
             written.attached(self, &group.attached);
         }
         let boundary = user.permissions_boundary.as_ref();
-        self.of_caller(&user.arn, Some(&user.name), &user.tags, boundary, written, || false)
+        let who = Who { arn: &user.arn, id: &user.user_id, user: Some(&user.name), tags: &user.tags };
+        self.of_caller(who, boundary, written, || false).0
     }
 
     /// What a group gives whoever joins it.
@@ -215,7 +281,7 @@ impl<'a> Engine<'a> {
         let mut written = Written::default();
         written.inline(self, &group.inline);
         written.attached(self, &group.attached);
-        self.of_caller("", Some(""), &[], None, written, || false)
+        self.of_caller(Who { user: Some(""), ..Who::default() }, None, written, || false).0
     }
 
     fn ceiling(&self, boundary: Option<&Boundary>, caller: Caller<'_>) -> Ceiling {
@@ -261,10 +327,60 @@ impl<'a> Engine<'a> {
         self.compiler.compile(document)
     }
 
+    /// As [`Self::compile`], for a document that stays: equal ones are compiled once.
+    fn compile_inline(&self, document: &Document) -> Option<Rc<[Grant]>> {
+        let statements = &document.policy()?.statements;
+        let places = places(statements);
+        if let Some((_, known)) = self.inline.borrow().get(&places) {
+            return Some(Rc::clone(known));
+        }
+        let grants = self.compile(document)?;
+        self.inline.borrow_mut().insert(places, (statements.clone(), Rc::clone(&grants)));
+        Some(grants)
+    }
+
     /// The catalogued actions that a pattern matches.
     pub fn expand(&self, pattern: &str) -> Rc<[ActionId]> {
         self.compiler.expand(pattern)
     }
+}
+
+/// Where the statements of a document are.
+type Places = Vec<*const Statement>;
+
+fn places(statements: &[Arc<Statement>]) -> Places {
+    statements.iter().map(Arc::as_ptr).collect()
+}
+
+/// One of the things that decide what a role may do.
+#[derive(PartialEq, Eq, Hash)]
+enum Held {
+    /// A policy of its own: its name, for evidence, and its statements, which equal ones share.
+    Inline(String, Places),
+    Attached(String),
+    Boundary(String),
+}
+
+impl Held {
+    /// All that a role holds; `None` where a document of its own cannot be read.
+    fn all(role: &Role) -> Option<Vec<Self>> {
+        let inline = role.inline.iter().map(|policy| {
+            let statements = &policy.document.policy()?.statements;
+            Some(Self::Inline(policy.name.clone(), places(statements)))
+        });
+        let attached = role.attached.iter().map(|policy| Some(Self::Attached(policy.arn.clone())));
+        let boundary = role.permissions_boundary.iter().map(|b| Some(Self::Boundary(b.arn.clone())));
+        inline.chain(attached).chain(boundary).collect()
+    }
+}
+
+/// A principal, as far as conditions ask about it.
+#[derive(Clone, Copy, Default)]
+struct Who<'a> {
+    arn: &'a str,
+    id: &'a str,
+    user: Option<&'a str>,
+    tags: &'a [Tag],
 }
 
 /// What the ARN of a source begins with that is no policy of the principal itself.
@@ -283,11 +399,13 @@ impl Beside {
         let statement = &self.grant.statement;
         // A statement of the organization names nobody: it is about all.
         let Some(principals) = &statement.principals else { return true };
-        let root = format!("arn:aws:iam::{account}:root");
+        let is_whole = |value: &str| {
+            value == account || (value.ends_with(":root") && account_of(value) == Some(account))
+        };
         let is_it = |(kind, value): &(String, String)| {
             value == "*"
                 || (kind.eq_ignore_ascii_case("AWS")
-                    && (value == arn || (!statement.allow && (value == account || *value == root))))
+                    && (value == arn || (!statement.allow && is_whole(value))))
         };
         principals.listed.iter().any(is_it) != principals.negated
     }
@@ -334,7 +452,7 @@ impl Written {
     fn inline(&mut self, engine: &Engine<'_>, policies: &[InlinePolicy]) {
         for policy in policies {
             let source = Source { name: policy.name.clone(), arn: String::new() };
-            match (&policy.document, engine.compile(&policy.document)) {
+            match (&policy.document, engine.compile_inline(&policy.document)) {
                 (Document::Malformed(why), _) => self.unreadable.push((source.label(), why.clone())),
                 (_, grants) => self.add(source, grants.iter().flat_map(|grants| grants.iter())),
             }

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// A list whose entries are read one by one: one that cannot be read does not cost the others.
@@ -37,7 +38,20 @@ impl<T> From<Vec<T>> for Lenient<T> {
 
 impl<T: DeserializeOwned> Lenient<T> {
     /// Keeps what can be read of an entry. An administrator with one odd tag must not disappear for it.
-    fn add(&mut self, mut entry: Value) {
+    fn add(&mut self, text: &RawValue) {
+        // Most are as they should be, and read at once.
+        if let Ok(item) = serde_json::from_str(text.get()) {
+            self.items.push(item);
+            return;
+        }
+        let mut entry: Value = match serde_json::from_str(text.get()) {
+            Ok(entry) => entry,
+            Err(error) => {
+                let reason = format!("an entry could not be read: {error}");
+                self.refused.push(SkippedEntry { of: String::new(), reason });
+                return;
+            }
+        };
         drop_nulls(&mut entry);
         if let Ok(item) = T::deserialize(&entry) {
             self.items.push(item);
@@ -115,8 +129,8 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Lenient<T> {
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut list = Lenient::default();
-                while let Some(entry) = seq.next_element()? {
-                    list.add(entry);
+                while let Some(entry) = seq.next_element::<Box<RawValue>>()? {
+                    list.add(&entry);
                 }
                 Ok(list)
             }

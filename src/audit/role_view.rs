@@ -1,11 +1,15 @@
 //! A role with what was worked out about it: who manages it, what it may do, how near it is to an admin.
 
+use std::cell::OnceCell;
+use std::rc::Rc;
+
 use super::account::{Role, is_aws_owned};
 use super::evaluate::Engine;
-use super::trust::{Admission, admissions};
+use super::trust::{self, Admission};
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::decide::Decision;
-use opsctl_iam::effective::{Ceiling, Effective, is_admin};
+use opsctl_iam::effective::{Ceiling, Effective, is_admin, is_everything};
+use opsctl_iam::policy::{Document, Policy};
 
 /// Who manages a role, which decides who can fix it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +75,13 @@ pub struct RoleView<'a> {
     /// Place in the account's list.
     pub index: usize,
     pub kind: RoleKind,
-    pub effective: Effective,
+    pub effective: Rc<Effective>,
     pub admissions: Vec<Admission<'a>>,
     pub admin: Admin,
+    /// Whether it may do nearly everything: so plainly an administrator that finer rules have nothing to add.
+    pub everything: bool,
+    /// Whether only services that run none of the customer's code may assume it; asked once.
+    pub(super) of_service: OnceCell<bool>,
     /// Whether a statement allows the role anything of IAM at all; most may not, which spares them many
     /// questions.
     pub touches_iam: bool,
@@ -88,8 +96,10 @@ impl<'a> RoleView<'a> {
         Self {
             role,
             index,
+            of_service: OnceCell::new(),
             kind: RoleKind::of(role),
-            admissions: admissions(role, engine.now),
+            admissions: admissions(engine, role),
+            everything: is_everything(&effective.open, engine.catalogue),
             effective,
             admin,
             touches_iam,
@@ -97,26 +107,57 @@ impl<'a> RoleView<'a> {
     }
 
     /// The action by which the role can write its own permissions, and on what: itself, or a policy it holds.
-    pub(super) fn self_rewrite(&self) -> Option<(&'static str, &str)> {
+    pub(super) fn self_rewrite(&self, engine: &Engine<'_>) -> Option<(&'static str, &str)> {
         let own = [self.role.arn.as_str()];
         let held = self.role.attached.iter().filter(|p| !is_aws_owned(&p.arn)).map(|p| p.arn.as_str());
         let on_itself =
             ["iam:PutRolePolicy", "iam:AttachRolePolicy"].into_iter().flat_map(|a| own.map(|arn| (a, arn)));
-        let on_policies = held.map(|arn| ("iam:CreatePolicyVersion", arn));
+        let on_policies = held.clone().map(|arn| ("iam:CreatePolicyVersion", arn));
+        let versions = held.map(|arn| ("iam:SetDefaultPolicyVersion", arn));
+        let allowed =
+            |(action, on): &(&'static str, &str)| self.effective.decide(action, on) == Decision::Allowed;
         on_itself
             .chain(on_policies)
-            .find(|(action, on)| self.effective.decide(action, on) == Decision::Allowed)
+            .find(allowed)
+            .or_else(|| versions.filter(allowed).find(|(_, policy)| engine.mighty_version(policy).is_some()))
     }
 
     /// Whether the role can make itself an administrator.
-    pub fn rewrites_itself(&self) -> bool {
-        self.touches_iam && self.self_rewrite().is_some()
+    pub fn rewrites_itself(&self, engine: &Engine<'_>) -> bool {
+        self.touches_iam
+            && ((self.self_rewrite(engine).is_some() && engine.may_be_admin(&self.effective))
+                || self.outgrows_boundary(engine))
+    }
+
+    /// Whether the role lifts its own boundary, and is an administrator or can make itself one without.
+    pub fn outgrows_boundary(&self, engine: &Engine<'_>) -> bool {
+        let Ceiling::Known { source, .. } = &self.effective.ceiling else { return false };
+        let may = |action, on| self.effective.decide(action, on) == Decision::Allowed;
+        let own = self.role.arn.as_str();
+        let lifts = || {
+            may("iam:DeleteRolePermissionsBoundary", own)
+                || may("iam:PutRolePermissionsBoundary", own)
+                || (!is_aws_owned(&source.arn) && may("iam:CreatePolicyVersion", &source.arn))
+        };
+        self.touches_iam
+            && (is_admin(&self.effective.identity, engine.catalogue) || self.self_rewrite(engine).is_some())
+            && lifts()
     }
 
     /// Whether what the role may do is fully known.
     pub fn is_known(&self) -> bool {
         self.effective.unreadable.is_empty() && !matches!(self.effective.ceiling, Ceiling::Missing { .. })
     }
+}
+
+/// Whom a role's trust policy lets in, less what the organization denies to all.
+pub(super) fn admissions<'a>(engine: &Engine<'a>, role: &'a Role) -> Vec<Admission<'a>> {
+    let account = engine.account;
+    // Service-linked roles are not subject to them.
+    let linked = role.arn.contains(":role/aws-service-role/");
+    let all = account.surroundings.resource_control_policies.values();
+    let controls: Vec<&Policy> = all.filter(|_| !linked).filter_map(Document::policy).collect();
+    trust::admissions(role, &controls, engine.now)
 }
 
 impl Admin {

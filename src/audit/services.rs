@@ -195,6 +195,11 @@ pub const PASSING: &[Row] = &[
         "sagemaker:CreateHyperParameterTuningJob",
         "sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html",
     ),
+    (
+        "sagemaker",
+        "sagemaker:CreateMonitoringSchedule",
+        "sagemaker/latest/APIReference/API_CreateMonitoringSchedule.html",
+    ),
     ("sagemaker", "sagemaker:CreateAutoMLJob", "sagemaker/latest/APIReference/API_CreateAutoMLJob.html"),
     ("sagemaker", "sagemaker:CreateAutoMLJobV2", "sagemaker/latest/APIReference/API_CreateAutoMLJobV2.html"),
     ("sagemaker", "sagemaker:CreateLabelingJob", "sagemaker/latest/APIReference/API_CreateLabelingJob.html"),
@@ -289,6 +294,13 @@ pub const PASSING: &[Row] = &[
         "ssm",
         "ssm:UpdateDocument ssm:StartAutomationExecution",
         "systems-manager/latest/APIReference/API_StartAutomationExecution.html",
+    ),
+    // A machine of one's own, registered with the role.
+    ("ssm", "ssm:CreateActivation", "systems-manager/latest/APIReference/API_CreateActivation.html"),
+    (
+        "ssm",
+        "ssm:UpdateManagedInstanceRole",
+        "systems-manager/latest/APIReference/API_UpdateManagedInstanceRole.html",
     ),
     (
         "ssm",

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::account::{Role, account_of};
 use opsctl_iam::caller::in_time;
 use opsctl_iam::condition::{self, Operator, opposite};
+use opsctl_iam::keys::is_in_every_token;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Condition, Policy, Statement};
 use opsctl_iam::restriction::Restriction;
@@ -99,13 +100,16 @@ pub struct Admission<'a> {
 /// The ways to become a role with credentials of AWS, a service, SAML or web identity.
 pub const ASSUME: &[&str] = &["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"];
 
-/// The admissions of a role's trust policy as of a time. Empty when the document is malformed.
-pub fn admissions(role: &Role, now: Option<Instant>) -> Vec<Admission<'_>> {
+/// The admissions of a role's trust policy as of a time, less what `controls`, the organization's resource
+/// control policies, deny. Empty when the document is malformed.
+pub fn admissions<'a>(role: &'a Role, controls: &[&'a Policy], now: Option<Instant>) -> Vec<Admission<'a>> {
     let Some(policy) = role.trust.policy() else { return Vec::new() };
     let of_both = |deny: &Statement, allow: &Statement| {
-        ASSUME.iter().filter(|action| covers(allow, action)).all(|action| covers(deny, action))
+        // A trust policy names no resource: it is about its role.
+        deny.resources.as_ref().is_none_or(|scope| scope.covers(&role.arn, pattern::matches))
+            && ASSUME.iter().filter(|action| covers(allow, action)).all(|action| covers(deny, action))
     };
-    let mut found = let_in(policy, &[], now, of_both);
+    let mut found = let_in(policy, controls, now, of_both);
     found.retain(|a| ASSUME.iter().any(|action| a.by(action)));
     found
 }
@@ -160,14 +164,24 @@ impl<'a> Admission<'a> {
     /// "Everybody whose account is …" is that account, not everybody.
     fn narrow(&mut self, condition: &'a Condition) {
         let Some(place) = self.principals.iter().position(|p| *p == Principal::Anyone) else { return };
-        let account = |value: &'a String| match condition.key.to_ascii_lowercase().as_str() {
-            "aws:principalaccount" => Some(value.as_str()).filter(|v| v.len() == 12 && !pattern::is_wild(v)),
-            "aws:principalarn" => account_of(value),
+        let of_key = |value: &'a String| match condition.key.to_ascii_lowercase().as_str() {
+            "aws:principalaccount" if value.len() == 12 && !pattern::is_wild(value) => {
+                Some(Principal::Account(value))
+            }
+            "aws:principalarn" => {
+                let account = account_of(value)?;
+                // One that is named is let in as if it were the principal; its policies need not allow it.
+                // docs/aws/iam.md#principals-by-condition
+                Some(match pattern::is_wild(value) || value.contains("${") || value.ends_with(":root") {
+                    true => Principal::Account(account),
+                    false => Principal::Identity { account, arn: value },
+                })
+            }
             _ => None,
         };
-        if let Some(accounts) = condition.values.iter().map(account).collect::<Option<Vec<_>>>() {
+        if let Some(principals) = condition.values.iter().map(of_key).collect::<Option<Vec<_>>>() {
             self.principals.remove(place);
-            self.principals.extend(accounts.into_iter().map(Principal::Account));
+            self.principals.extend(principals);
         }
     }
 
@@ -220,7 +234,10 @@ impl<'a> Admission<'a> {
                 let anyone = self.negated || self.principals.contains(&Principal::Anyone);
                 match anyone {
                     true => self.principals = listed,
-                    false => self.principals.retain(|p| listed.iter().any(|spared| spared.takes_in(p))),
+                    false => {
+                        self.only(&listed);
+                        self.principals.retain(|p| listed.iter().any(|spared| spared.takes_in(p)));
+                    }
                 }
                 self.negated = false;
                 !self.principals.is_empty()
@@ -228,12 +245,15 @@ impl<'a> Admission<'a> {
             [] => {
                 let open = self.negated || self.principals.contains(&Principal::Anyone);
                 self.principals.retain(|p| open || !listed.iter().any(|gone| gone.takes_in(p)));
+                self.but(&listed);
                 !self.principals.is_empty()
             }
             [only] if everybody => {
                 if let Some(implied) = opposite(only) {
                     self.statement.to_mut().conditions.push(implied);
                     self.narrow(only);
+                } else if let Some(implied) = is_of_caller(only).then(|| but_for(only)).flatten() {
+                    self.statement.to_mut().conditions.push(implied);
                 }
                 true
             }
@@ -241,9 +261,54 @@ impl<'a> Admission<'a> {
         }
     }
 
+    /// Of accounts of which a Deny spares only some principals, these are left. Their root stands for the
+    /// root user alone there.
+    fn only(&mut self, spared: &[Principal<'_>]) {
+        let arn = |p: &Principal<'_>| match *p {
+            Principal::Identity { account, arn }
+                if self.principals.contains(&Principal::Account(account)) =>
+            {
+                Some(arn.to_owned())
+            }
+            _ => None,
+        };
+        let arns: Vec<String> = spared.iter().filter_map(arn).collect();
+        if !arns.is_empty() {
+            self.statement.to_mut().conditions.push(Condition::new("ArnEquals", ARN, arns));
+        }
+    }
+
+    /// Of accounts that are let in as a whole, principals that a Deny names stay out.
+    fn but(&mut self, gone: &[Principal<'_>]) {
+        let whole = |account: &str| {
+            self.principals
+                .iter()
+                .any(|p| matches!(p, Principal::Anyone) || *p == Principal::Account(account))
+        };
+        let arn = |p: &Principal<'_>| match *p {
+            Principal::Identity { account, arn } if whole(account) && !arn.contains(":assumed-role/") => {
+                Some(arn.to_owned())
+            }
+            _ => None,
+        };
+        let arns: Vec<String> = gone.iter().filter_map(arn).collect();
+        if !arns.is_empty() {
+            self.statement.to_mut().conditions.push(Condition::new("ArnNotEquals", ARN, arns));
+        }
+    }
+
     /// Whether the statement lets in by an action of STS.
     pub fn by(&self, action: &str) -> bool {
         covers(&self.statement, action)
+    }
+
+    /// The SAML providers whose assertions let in.
+    pub fn saml_providers(&self) -> impl Iterator<Item = &'a str> {
+        let by_saml = !self.negated && self.by("sts:AssumeRoleWithSAML");
+        self.principals.iter().filter(move |_| by_saml).filter_map(|p| match *p {
+            Principal::Saml(arn) => Some(arn),
+            _ => None,
+        })
     }
 
     /// For evidence: `trust policy, statement 1`.
@@ -282,6 +347,18 @@ impl<'a> Admission<'a> {
     }
 }
 
+const ARN: &str = "aws:PrincipalArn";
+
+/// What is true of those whom a Deny with this condition leaves alone: the caller is another, or other.
+fn but_for(c: &Condition) -> Option<Condition> {
+    let operator = Operator::parse(&c.operator);
+    let base = operator.base.to_ascii_lowercase();
+    let text = ["string", "arn"].iter().find_map(|kind| base.strip_prefix(kind).map(|rest| (*kind, rest)));
+    let plain = !operator.is_negated() && !operator.for_all && !operator.for_any;
+    let (kind, rest) = text.filter(|_| plain)?;
+    Some(Condition::new(format!("{kind}not{rest}"), &*c.key, c.values.clone()))
+}
+
 /// Conditions that only spare services: they hold for every principal of an account.
 fn holds_for_people(c: &Condition) -> bool {
     let operator = Operator::parse(&c.operator);
@@ -292,9 +369,7 @@ fn holds_for_people(c: &Condition) -> bool {
 
 fn fixes(c: &Condition, all: &[Condition]) -> bool {
     let operator = Operator::parse(&c.operator);
-    // Every token has a subject and an audience.
-    let in_every_token = c.key.ends_with(":sub") || c.key.ends_with(":aud");
-    let absent_passes = (operator.if_exists || operator.for_all) && !in_every_token;
+    let absent_passes = (operator.if_exists || operator.for_all) && !is_in_every_token(&c.key);
     let bool_false = operator.base.eq_ignore_ascii_case("Bool")
         && !c.values.iter().any(|v| v.eq_ignore_ascii_case("true"));
     operator.is_known()
@@ -332,15 +407,19 @@ pub enum Entry<'a> {
     Named(&'a str, Vec<&'a Condition>),
     /// An AWS service, if somebody passes it the role.
     Service(&'a str),
+    /// Each of them.
+    AnyService,
 }
 
-/// Whether a condition is about who calls: an ARN, a name, a tag that the principal carries.
+/// Whether a condition is about who calls: an ARN, a name, a kind, an id, a tag that the principal carries.
 fn is_of_caller(c: &Condition) -> bool {
     let key = c.key.to_ascii_lowercase();
-    key == "aws:principalarn" || key == "aws:username" || key.starts_with("aws:principaltag/")
+    ["aws:principalarn", "aws:principaltype", "aws:userid", "aws:username"].contains(&key.as_str())
+        || key.starts_with("aws:principaltag/")
 }
 
-/// The entries open to principals of `account` and to services, without a condition that holds them back.
+/// The entries open to principals of `account` and to services, without a condition that holds them back. A
+/// bare `*` is services, too: `{"AWS": "*"}` is not.
 pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
     for admission in admissions.iter().filter(|a| !a.negated && a.by("sts:AssumeRole")) {
@@ -354,8 +433,8 @@ pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str) -> Vec<Entry<
             continue;
         }
         let asks = || -> Vec<&Condition> {
-            let restricts = |c: &&Condition| is_of_caller(c) && !condition::restriction_of(c, all).is_open();
-            all.iter().filter(restricts).collect()
+            // Also one that everybody meets: users have names, and sessions of roles have none.
+            all.iter().filter(|c| is_of_caller(c)).collect()
         };
         for principal in &admission.principals {
             match *principal {
@@ -364,37 +443,19 @@ pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str) -> Vec<Entry<
                     entries.push(Entry::Named(arn, asks()))
                 }
                 Principal::Account(theirs) if theirs == account => entries.push(Entry::Account(asks())),
-                Principal::Anyone => entries.push(Entry::Account(asks())),
+                Principal::Anyone => {
+                    entries.push(Entry::Account(asks()));
+                    let bare = |(kind, _): &(String, String)| kind == "*";
+                    let listed = admission.statement.principals.iter().flat_map(|p| &p.listed);
+                    if listed.into_iter().any(bare) && all.is_empty() {
+                        entries.push(Entry::AnyService);
+                    }
+                }
                 _ => {}
             }
         }
     }
     entries
-}
-
-/// A service principal as most policies write it: without a region, and as outside of China.
-/// `states.eu-west-1.amazonaws.com` is `states.amazonaws.com`.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-services>
-pub fn plain_service(name: &str) -> Cow<'_, str> {
-    let Some(service) =
-        name.strip_suffix(".amazonaws.com").or_else(|| name.strip_suffix(".amazonaws.com.cn"))
-    else {
-        return name.into();
-    };
-    // `eu-west-1`, `us-gov-east-1`: words, and a number at the end.
-    let is_region = |label: &str| {
-        let parts: Vec<&str> = label.split('-').collect();
-        let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
-        parts.len() >= 3
-            && parts[0].len() == 2
-            && parts[..parts.len() - 1].iter().all(letters)
-            && parts[parts.len() - 1].bytes().all(|b| b.is_ascii_digit())
-    };
-    if !service.contains('-') && name.ends_with(".com") {
-        return name.into();
-    }
-    let kept: Vec<&str> = service.split('.').filter(|label| !is_region(label)).collect();
-    format!("{}.amazonaws.com", kept.join(".")).into()
 }
 
 #[cfg(test)]
@@ -418,21 +479,5 @@ mod tests {
             Principal::Oidc { host: "token.actions.githubusercontent.com", .. }
         ));
         assert!(matches!(Principal::parse("Federated", "accounts.google.com"), Principal::Public(_)));
-    }
-
-    #[test]
-    fn services_of_a_region() {
-        for (written, plain) in [
-            ("states.eu-west-1.amazonaws.com", "states.amazonaws.com"),
-            ("states.us-gov-east-1.amazonaws.com", "states.amazonaws.com"),
-            ("ec2.amazonaws.com.cn", "ec2.amazonaws.com"),
-            ("ecs-tasks.amazonaws.com", "ecs-tasks.amazonaws.com"),
-            (
-                "member.org.stacksets.cloudformation.amazonaws.com",
-                "member.org.stacksets.cloudformation.amazonaws.com",
-            ),
-        ] {
-            assert_eq!(plain_service(written), plain);
-        }
     }
 }

@@ -84,6 +84,7 @@ fn filled_in(effective: &Effective, role: &Role, helpful: bool) -> Effective {
         open: none(),
         held: none(),
         some: none(),
+        serial: None,
     }
 }
 

@@ -15,6 +15,8 @@ use crate::time::Instant;
 pub struct Caller<'a> {
     /// The role's or user's ARN.
     pub arn: &'a str,
+    /// What `aws:userid` begins with for a role's sessions, and is for a user; empty when it is not known.
+    pub id: &'a str,
     pub account: &'a str,
     /// A user's name; sessions of roles have none.
     pub user: Option<&'a str>,
@@ -29,15 +31,19 @@ pub struct Caller<'a> {
 }
 
 /// Keys whose value follows from who calls.
-const PERSONAL: [&str; 8] = [
+const PERSONAL: [&str; 12] = [
     "aws:principalarn",
     "aws:principalaccount",
+    "aws:principalisawsservice",
     "aws:principaltype",
+    "aws:userid",
     "aws:username",
     "aws:tokenissuetime",
     "aws:resourceaccount",
+    "s3:resourceaccount",
     "kms:calleraccount",
     "iam:policyarn",
+    "iam:permissionsboundary",
 ];
 const CLOCKS: [&str; 2] = ["aws:currenttime", "aws:epochtime"];
 const OWN_TAG: &str = "aws:principaltag/";
@@ -45,12 +51,14 @@ const OWN_TAG: &str = "aws:principaltag/";
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 const LONGEST_SESSION: i64 = 12 * 3_600;
 
-/// Whether a variable in a resource may stand for something that the caller decides.
+/// Whether a variable in a resource or in a condition may stand for something that the caller decides.
 pub fn has_own_variables(statement: &Statement) -> bool {
-    let mut patterns = statement.resources.iter().flat_map(Selector::patterns);
-    patterns.any(|pattern| {
-        let lower = pattern.to_ascii_lowercase();
-        lower.contains("${aws:principaltag/") || lower.contains("${aws:username}")
+    let patterns = statement.resources.iter().flat_map(Selector::patterns);
+    patterns.chain(statement.conditions.iter().flat_map(|c| &c.values)).any(|pattern| {
+        pattern.contains("${") && {
+            let lower = pattern.to_ascii_lowercase();
+            lower.contains("${aws:principaltag/") || lower.contains("${aws:username}")
+        }
     })
 }
 
@@ -75,7 +83,7 @@ impl Caller<'_> {
         }
         let mut left = Vec::new();
         for condition in &statement.conditions {
-            match self.decides(condition) {
+            match self.decides(condition, statement.allow) {
                 Some(true) => {}
                 Some(false) => return None,
                 None if self.makes_admin(statement, condition) => {
@@ -90,11 +98,12 @@ impl Caller<'_> {
         })
     }
 
-    /// Whether a limit on the policies that may be attached admits one that makes an administrator.
+    /// Whether a limit on the policies that may be attached, or be a boundary, admits one that makes an
+    /// administrator.
     fn makes_admin(&self, statement: &Statement, c: &Condition) -> bool {
-        statement.allow
-            && c.key.eq_ignore_ascii_case("iam:PolicyARN")
-            && self.admin_policies.iter().any(|arn| admits(c, arn) == Some(true))
+        let on_policies = ["iam:PolicyARN", "iam:PermissionsBoundary"];
+        on_policies.iter().any(|key| c.key.eq_ignore_ascii_case(key))
+            && self.admin_policies.iter().any(|arn| admits(c, arn) == Some(statement.allow))
     }
 
     /// A pattern with the caller's name and tags put in; `None` when it has no such variable.
@@ -102,9 +111,11 @@ impl Caller<'_> {
         let (mut filled, mut rest, mut any) = (String::new(), pattern, false);
         while let Some((before, after)) = rest.split_once("${") {
             let Some((variable, after)) = after.split_once('}') else { break };
-            let lower = variable.to_ascii_lowercase();
+            let (name, default) = variable.split_once(',').unwrap_or((variable, ""));
+            let lower = name.trim().to_ascii_lowercase();
+            let default = default.trim().strip_prefix('\'').and_then(|d| d.strip_suffix('\''));
             let value = match lower.strip_prefix(OWN_TAG) {
-                Some(tag) => self.tag(tag),
+                Some(tag) => self.tag(tag).or(default),
                 None => self.user.filter(|_| lower == "aws:username"),
             };
             filled.push_str(before);
@@ -126,20 +137,55 @@ impl Caller<'_> {
     /// Whether a condition on the caller's own tag holds.
     fn decides_tag(&self, c: &Condition, tag: &str, operator: Operator<'_>) -> Option<bool> {
         let value = self.tag(tag);
-        let holds = match value {
+        match value {
             _ if operator.base.eq_ignore_ascii_case("Null") => {
                 Some(c.values.iter().any(|v| v.eq_ignore_ascii_case("true")) == value.is_none())
             }
             _ if c.values.iter().any(|v| v.contains("${")) => None,
             Some(value) => admits(c, value),
             None => Some(operator.is_negated() || operator.if_exists || operator.for_all),
+        }
+    }
+
+    /// Whether a condition on whose a resource is holds for what is of the caller's account: that it does is
+    /// left as a condition, since others' resources are then out of reach.
+    fn decides_owner(&self, c: &Condition, operator: Operator<'_>) -> Option<bool> {
+        let own = |v: &String| match v.eq_ignore_ascii_case("${aws:PrincipalAccount}") {
+            true => self.account.to_owned(),
+            false => v.clone(),
         };
-        // What it carries now helps it now; what it does not carry may come with a session.
-        holds.filter(|holds| *holds || !self.tags_may_change)
+        let told = Condition::new(&*c.operator, &*c.key, c.values.iter().map(own).collect());
+        let unknown = self.account.is_empty() || told.values.iter().any(|v| v.contains("${"));
+        let holds = admits(&told, self.account).filter(|_| !unknown)?;
+        match operator.is_negated() {
+            true => Some(holds),
+            false => (!holds && !operator.if_exists && !operator.for_all).then_some(false),
+        }
+    }
+
+    /// Whether a condition on `aws:userid` holds, which is `ID:SESSION` for roles: whoever starts the session
+    /// names it.
+    fn decides_id(&self, c: &Condition, operator: Operator<'_>) -> Option<bool> {
+        if self.id.is_empty() || c.values.iter().any(|v| v.contains("${")) {
+            return None;
+        }
+        if self.user.is_some() {
+            return admits(c, self.id);
+        }
+        // The session that no pattern names, and any that one may.
+        if admits(c, &format!("{}:\u{1}", self.id))? != operator.is_negated() {
+            return Some(!operator.is_negated());
+        }
+        let like = operator.takes_wildcards();
+        let may_be = |v: &String| match v.split_once(':') {
+            Some((id, _)) => id == self.id || (like && pattern::matches(id, self.id)),
+            None => like && pattern::is_wild(v),
+        };
+        (!c.values.iter().any(may_be)).then(|| operator.is_negated())
     }
 
     /// Whether a condition holds for every request of the caller, or for none; `None` when that depends.
-    fn decides(&self, c: &Condition) -> Option<bool> {
+    fn decides(&self, c: &Condition, allow: bool) -> Option<bool> {
         let operator = Operator::parse(&c.operator);
         let key = c.key.to_ascii_lowercase();
         if !operator.is_known() {
@@ -149,7 +195,10 @@ impl Caller<'_> {
             return Some(operator.is_negated());
         }
         if let Some(tag) = key.strip_prefix(OWN_TAG) {
-            return self.decides_tag(c, tag, operator);
+            // What it carries now helps it now; what it does not carry may come with a session.
+            return self
+                .decides_tag(c, tag, operator)
+                .filter(|holds| *holds == allow || !self.tags_may_change);
         }
         let is_session = self.user.is_none() && !self.arn.is_empty();
         if is_session && key == "aws:tokenissuetime" && operator.base.eq_ignore_ascii_case("Null") {
@@ -166,14 +215,14 @@ impl Caller<'_> {
             return self.now.filter(|_| is_session).and_then(|now| issued(c, now));
         }
         // Whatever is not of this account is not what this account can lose.
-        if key == "aws:resourceaccount" {
-            let foreign = |v: &String| {
-                v.len() == 12 && v.bytes().all(|b| b.is_ascii_digit()) && v.as_str() != self.account
-            };
-            let all = !self.account.is_empty() && c.values.iter().all(foreign);
-            return (all && !operator.if_exists && !operator.for_all).then(|| operator.is_negated());
+        if key == "aws:resourceaccount" || key == "s3:resourceaccount" {
+            return self.decides_owner(c, operator);
+        }
+        if key == "aws:userid" {
+            return self.decides_id(c, operator);
         }
         let value = match key.as_str() {
+            "aws:principalisawsservice" => "false",
             "aws:principalarn" => self.arn,
             "aws:principalaccount" | "kms:calleraccount" => self.account,
             "aws:principaltype" if self.user.is_some() => "User",
@@ -279,6 +328,7 @@ mod tests {
     fn the_caller_and_the_day_decide() {
         let caller = Caller {
             arn: "arn:aws:iam::111122223333:role/app",
+            id: "AROAAPP",
             account: "111122223333",
             user: None,
             now: Instant::parse("2026-11-01"),
@@ -316,21 +366,36 @@ mod tests {
             ("StringNotEquals", "aws:ResourceAccount", "999988887777", Some(true)),
             ("StringEquals", "aws:ResourceAccount", "111122223333", None),
             ("StringEquals", "kms:CallerAccount", "111122223333", Some(true)),
+            ("StringNotEquals", "aws:ResourceAccount", "111122223333", Some(false)),
+            ("StringNotEquals", "aws:ResourceAccount", "${aws:PrincipalAccount}", Some(false)),
+            ("StringLike", "aws:ResourceAccount", "9999*", Some(false)),
+            ("StringLike", "s3:ResourceAccount", "1111*", None),
+            ("Bool", "aws:PrincipalIsAWSService", "true", Some(false)),
+            ("BoolIfExists", "aws:PrincipalIsAWSService", "false", Some(true)),
+            ("StringLike", "aws:userId", "AROAAPP:*", Some(true)),
+            ("StringLike", "aws:userId", "AROA*:*", Some(true)),
+            ("StringLike", "aws:userId", "AROAOTHER:*", Some(false)),
+            ("StringNotLike", "aws:userId", "AROAOTHER:*", Some(true)),
+            ("StringEquals", "aws:userId", "AROAAPP:deploy", None),
+            ("StringLike", "aws:userId", "*:deploy", None),
         ] {
             assert_eq!(
-                caller.decides(&condition(operator, key, &[value])),
+                caller.decides(&condition(operator, key, &[value]), true),
                 expected,
                 "{operator} {key} {value}"
             );
         }
-        assert_eq!(caller.decides(&condition("StringEquals", "s3:prefix", &[])), Some(false));
+        assert_eq!(caller.decides(&condition("StringEquals", "s3:prefix", &[]), true), Some(false));
         assert_eq!(
             caller.put_in("b/${aws:PrincipalTag/team}/${aws:userid}").as_deref(),
             Some("b/x/${aws:userid}")
         );
         let tagged = Caller { tags_may_change: true, ..caller };
-        assert_eq!(tagged.decides(&condition("StringEquals", "aws:PrincipalTag/team", &["x"])), Some(true));
-        assert_eq!(tagged.decides(&condition("StringEquals", "aws:PrincipalTag/team", &["y"])), None);
+        assert_eq!(
+            tagged.decides(&condition("StringEquals", "aws:PrincipalTag/team", &["x"]), true),
+            Some(true)
+        );
+        assert_eq!(tagged.decides(&condition("StringEquals", "aws:PrincipalTag/team", &["y"]), true), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::catalogue::Catalogue;
+use crate::keys::{KeyKind, fact, is_form};
 use crate::pattern;
 use crate::policy::{Condition, Statement};
 use crate::restriction::Restriction;
@@ -83,109 +83,6 @@ impl<'a> Operator<'a> {
     }
 }
 
-/// What a condition key is about.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum KeyKind {
-    /// Always in the request, and no secret: region, time, TLS, the role's own account and organization.
-    Ambient,
-    /// The caller chooses the value.
-    Chosen,
-    /// Tells callers, places or resources apart. `always`: present in every request it applies to.
-    Telling {
-        always: bool,
-    },
-    Unknown,
-}
-
-/// Global keys, lower case.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
-const GLOBAL: &[(&str, KeyKind)] = &[
-    ("aws:requestedregion", KeyKind::Ambient),
-    ("aws:securetransport", KeyKind::Ambient),
-    ("aws:currenttime", KeyKind::Ambient),
-    ("aws:epochtime", KeyKind::Ambient),
-    ("aws:principalaccount", KeyKind::Ambient),
-    ("aws:principaltype", KeyKind::Ambient),
-    ("aws:principalorgid", KeyKind::Ambient),
-    ("aws:principalorgpaths", KeyKind::Ambient),
-    ("aws:principalorgmasteraccountid", KeyKind::Ambient),
-    ("aws:resourceaccount", KeyKind::Ambient),
-    ("aws:resourceorgid", KeyKind::Ambient),
-    ("aws:resourceorgpaths", KeyKind::Ambient),
-    ("aws:principalisawsservice", KeyKind::Ambient),
-    ("aws:useragent", KeyKind::Chosen),
-    ("aws:referer", KeyKind::Chosen),
-    ("aws:tagkeys", KeyKind::Chosen),
-    ("sts:rolesessionname", KeyKind::Chosen),
-    ("sts:transitivetagkeys", KeyKind::Chosen),
-    ("aws:principalarn", KeyKind::Telling { always: true }),
-    ("aws:userid", KeyKind::Telling { always: true }),
-    ("aws:username", KeyKind::Telling { always: false }),
-    ("aws:sourceip", KeyKind::Telling { always: true }),
-    ("iam:passedtoservice", KeyKind::Telling { always: true }),
-    ("aws:multifactorauthpresent", KeyKind::Telling { always: false }),
-    ("aws:multifactorauthage", KeyKind::Telling { always: false }),
-    ("aws:tokenissuetime", KeyKind::Telling { always: false }),
-    ("aws:chatbotsourcearn", KeyKind::Telling { always: false }),
-    ("aws:assumedroot", KeyKind::Telling { always: false }),
-    ("aws:federatedprovider", KeyKind::Telling { always: false }),
-    ("aws:principalservicename", KeyKind::Telling { always: false }),
-    ("aws:principalservicenameslist", KeyKind::Telling { always: false }),
-    ("aws:sourceaccount", KeyKind::Telling { always: false }),
-    ("aws:sourcearn", KeyKind::Telling { always: false }),
-    ("aws:sourceorgid", KeyKind::Telling { always: false }),
-    ("aws:sourceorgpaths", KeyKind::Telling { always: false }),
-    ("aws:sourceidentity", KeyKind::Telling { always: false }),
-    ("aws:sourcevpc", KeyKind::Telling { always: false }),
-    ("aws:sourcevpcarn", KeyKind::Telling { always: false }),
-    ("aws:sourcevpce", KeyKind::Telling { always: false }),
-    ("aws:vpceaccount", KeyKind::Telling { always: false }),
-    ("aws:vpceorgid", KeyKind::Telling { always: false }),
-    ("aws:vpceorgpaths", KeyKind::Telling { always: false }),
-    ("aws:vpcsourceip", KeyKind::Telling { always: false }),
-    ("aws:viaawsservice", KeyKind::Telling { always: true }),
-    ("aws:calledvia", KeyKind::Telling { always: false }),
-    ("aws:calledviafirst", KeyKind::Telling { always: false }),
-    ("aws:calledvialast", KeyKind::Telling { always: false }),
-    ("aws:calledviaawsmcp", KeyKind::Telling { always: false }),
-    ("aws:viaawsmcpservice", KeyKind::Telling { always: false }),
-    ("aws:ismcpserviceaction", KeyKind::Telling { always: false }),
-    ("aws:ec2instancesourcevpc", KeyKind::Telling { always: false }),
-    ("aws:ec2instancesourceprivateipv4", KeyKind::Telling { always: false }),
-    ("aws:signinsessionarn", KeyKind::Telling { always: false }),
-    ("identitystore:userid", KeyKind::Telling { always: false }),
-];
-
-/// Keys whose prefix is no service: those of the documents that identity providers sign, of AWS Marketplace's
-/// change requests, and of a retired service that AWS's policies still name.
-const OTHER_PREFIXES: &[&str] =
-    &["saml:", "www.amazon.com:", "graph.facebook.com:", "accounts.google.com:", "catalog:", "deepracer:"];
-
-fn fact(key: &str) -> KeyKind {
-    let key = key.to_ascii_lowercase();
-    if let Some((_, fact)) = GLOBAL.iter().find(|(name, _)| *name == key) {
-        return *fact;
-    }
-    match key.split_once(['/', ':']) {
-        Some(("aws", rest)) if rest.starts_with("requesttag/") => KeyKind::Chosen,
-        Some(("aws", rest)) if rest.starts_with("principaltag/") || rest.starts_with("resourcetag/") => {
-            KeyKind::Telling { always: false }
-        }
-        Some(("aws", _)) => KeyKind::Unknown,
-        // `token.actions.githubusercontent.com:sub`, `oidc.eks.eu-west-1.amazonaws.com/id/ABC:sub`.
-        Some((host, _)) if host.contains('.') => {
-            KeyKind::Telling { always: key.ends_with(":sub") || key.ends_with(":aud") }
-        }
-        Some((service, _)) if Catalogue::embedded().service(service).is_some() => {
-            KeyKind::Telling { always: false }
-        }
-        _ if OTHER_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) => {
-            KeyKind::Telling { always: false }
-        }
-        _ => KeyKind::Unknown,
-    }
-}
-
 /// How much the conditions of a statement hold back together: all must hold, so the strongest decides.
 pub fn restriction(statement: &Statement) -> Restriction {
     statement
@@ -208,7 +105,11 @@ pub fn restriction_of(condition: &Condition, all: &[Condition]) -> Restriction {
         return Restriction::Unknown;
     }
     if operator.is("Null") {
-        return null(condition, fact);
+        return match names_policies(condition) {
+            // Any boundary will do, also one that bounds nothing.
+            true => null(condition, fact).min(Restriction::Weak),
+            false => null(condition, fact),
+        };
     }
     let always = matches!(fact, KeyKind::Ambient | KeyKind::Telling { always: true });
     // ForAllValues and IfExists are true for a key that is not in the request at all.
@@ -221,8 +122,8 @@ pub fn restriction_of(condition: &Condition, all: &[Condition]) -> Restriction {
     {
         return Restriction::Void;
     }
-    // Whoever may attach an administrator's policy needs no other.
-    if condition.key.eq_ignore_ascii_case("iam:PolicyARN")
+    // Whoever may attach an administrator's policy needs no other, and one as a boundary bounds nothing.
+    if names_policies(condition)
         && MAKES_ADMIN.iter().any(|arn| everywhere(arn).any(|arn| admits(condition, &arn) == Some(true)))
     {
         return Restriction::Weak;
@@ -239,6 +140,11 @@ pub fn restriction_of(condition: &Condition, all: &[Condition]) -> Restriction {
         _ if operator.is("Bool") && (!asks_for("true") || asks_for("false")) => Restriction::Weak,
         _ => Restriction::Strong,
     }
+}
+
+/// Whether a condition is on the policy that a call attaches, or makes a boundary.
+fn names_policies(c: &Condition) -> bool {
+    ["iam:PolicyARN", "iam:PermissionsBoundary"].iter().any(|key| c.key.eq_ignore_ascii_case(key))
 }
 
 const MAKES_ADMIN: [&str; 2] =
@@ -285,9 +191,21 @@ fn everywhere(arn: &str) -> impl Iterator<Item = Cow<'_, str>> {
 /// them.
 pub fn is_avoidable(condition: &Condition) -> bool {
     let key = condition.key.to_ascii_lowercase();
-    let by_time_or_tls = ["aws:securetransport", "aws:currenttime", "aws:epochtime"].contains(&key.as_str());
+    // A session that is old enough to be denied is begun again.
+    let by_time_or_tls = ["aws:securetransport", "aws:currenttime", "aws:epochtime", "aws:tokenissuetime"]
+        .contains(&key.as_str());
+    // A mighty policy that it does not name.
+    let other_policy =
+        names_policies(condition) && MAKES_ADMIN.iter().any(|arn| admits(condition, arn) == Some(false));
+    // What must hold for it not to apply holds in normal use: the region, the own organization.
+    let usual =
+        || opposite(condition).is_some_and(|c| restriction_of(&c, std::slice::from_ref(&c)).is_open());
     // `Null` asks whether the key is there at all, which is theirs to choose as well.
-    by_time_or_tls || fact(&key) == KeyKind::Chosen
+    by_time_or_tls
+        || other_policy
+        || condition.known == Some(Restriction::Weak)
+        || fact(&key) == KeyKind::Chosen
+        || usual()
 }
 
 /// What must hold for a Deny under a condition not to apply; `None` when that is no condition of its own.
@@ -306,7 +224,8 @@ pub fn opposite(c: &Condition) -> Option<Condition> {
     let flipped = |wanted: &str| c.values.iter().all(|v| v.eq_ignore_ascii_case(wanted));
     if operator.base.eq_ignore_ascii_case("Bool") {
         // A plain Bool lets pass those who do not have the key.
-        return (operator.if_exists && flipped("false")).then(|| made("Bool", vec!["true".into()]));
+        let told = operator.if_exists || is_always_present(&c.key.to_ascii_lowercase());
+        return (told && flipped("false")).then(|| made("Bool", vec!["true".into()]));
     }
     if operator.base.eq_ignore_ascii_case("Null") {
         return flipped("true").then(|| made("Null", vec!["false".into()]));
@@ -322,8 +241,10 @@ pub fn opposite(c: &Condition) -> Option<Condition> {
 /// Whether a Deny under conditions leaves only what a strong condition would allow: "denied unless with MFA"
 /// allows as much as "allowed with MFA".
 pub fn is_guard(deny: &Statement) -> bool {
-    let strong =
-        |c: &Condition| opposite(c).is_some_and(|c| !restriction_of(&c, std::slice::from_ref(&c)).is_open());
+    let strong = |c: &Condition| {
+        c.known.is_none()
+            && opposite(c).is_some_and(|c| !restriction_of(&c, std::slice::from_ref(&c)).is_open())
+    };
     !deny.allow && !deny.conditions.is_empty() && deny.conditions.iter().all(strong)
 }
 
@@ -394,7 +315,19 @@ impl Asked<'_> {
     /// Whether a condition holds, as far as this decides it.
     fn decides(self, c: &Condition, allow: bool) -> Option<bool> {
         if let Some(service) = self.service.filter(|_| c.key.eq_ignore_ascii_case("iam:PassedToService")) {
-            return admits(c, service);
+            let plain = c.values.iter().map(|value| plain_service(value).into_owned()).collect();
+            return admits(&Condition::new(&*c.operator, &*c.key, plain), service);
+        }
+        // What the role is passed to is of the service, or of another.
+        if let Some(service) =
+            self.service.filter(|_| c.key.eq_ignore_ascii_case("iam:AssociatedResourceArn"))
+        {
+            let of_it = |value: &String| {
+                let of = value.split(':').nth(2).unwrap_or("*");
+                pattern::is_wild(of) || service.starts_with(of)
+            };
+            let negated = Operator::parse(&c.operator).is_negated();
+            return (!negated && !c.values.iter().any(of_it)).then_some(false);
         }
         let (prefix, tag) = c.key.split_once('/')?;
         let on_tags =
@@ -418,6 +351,31 @@ impl Asked<'_> {
             }
         }
     }
+}
+
+/// A service principal as most policies write it: without a region, and as outside of China.
+/// `states.eu-west-1.amazonaws.com` is `states.amazonaws.com`.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-services>
+pub fn plain_service(name: &str) -> Cow<'_, str> {
+    let Some(service) =
+        name.strip_suffix(".amazonaws.com").or_else(|| name.strip_suffix(".amazonaws.com.cn"))
+    else {
+        return name.into();
+    };
+    // `eu-west-1`, `us-gov-east-1`: words, and a number at the end.
+    let is_region = |label: &str| {
+        let parts: Vec<&str> = label.split('-').collect();
+        let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+        parts.len() >= 3
+            && parts[0].len() == 2
+            && parts[..parts.len() - 1].iter().all(letters)
+            && parts[parts.len() - 1].bytes().all(|b| b.is_ascii_digit())
+    };
+    if !service.contains('-') && name.ends_with(".com") {
+        return name.into();
+    }
+    let kept: Vec<&str> = service.split('.').filter(|label| !is_region(label)).collect();
+    format!("{}.amazonaws.com", kept.join(".")).into()
 }
 
 /// How the conditions of a statement read for a request.
@@ -446,6 +404,14 @@ pub fn read<'a>(statement: &Statement, asked: impl Into<Asked<'a>>) -> Condition
     reading
 }
 
+/// Whether a statement is held back by nothing but what its call asks for: small machines, say, which run
+/// code as well as large ones.
+pub fn is_by_form(statement: &Statement) -> bool {
+    let all = &statement.conditions;
+    let by_form = |c: &Condition| is_form(&c.key) && Operator::parse(&c.operator).is_known();
+    all.iter().all(|c| restriction_of(c, all).is_open() || by_form(c))
+}
+
 /// Whether every condition of a statement is decided by what is known of a request.
 pub fn is_decided(statement: &Statement, asked: Asked<'_>) -> bool {
     statement.conditions.iter().all(|c| asked.decides(c, statement.allow).is_some())
@@ -453,22 +419,36 @@ pub fn is_decided(statement: &Statement, asked: Asked<'_>) -> bool {
 
 /// Whether ranges of addresses leave none of IPv4, or none of IPv6, out: both halves are the whole.
 fn is_every_address(ranges: &[String]) -> bool {
-    let mut covered: Vec<(u64, u64)> = Vec::new();
+    // By the length of an address; the last address of a range, since the next may be none.
+    let mut covered: [Vec<(u128, u128)>; 2] = Default::default();
     for range in ranges {
-        let (address, bits) = range.split_once('/').unwrap_or((range, "32"));
-        let Ok(bits) = bits.parse::<u32>() else { continue };
-        match address.parse::<std::net::IpAddr>() {
-            Ok(std::net::IpAddr::V6(_)) if bits == 0 => return true,
-            Ok(std::net::IpAddr::V4(v4)) if bits <= 32 => {
-                let size = 1u64 << (32 - bits);
-                let start = u64::from(u32::from(v4)) / size * size;
-                covered.push((start, start + size));
-            }
-            _ => {}
-        }
+        let (address, bits) = range.split_once('/').unwrap_or((range, ""));
+        let (list, start, width) = match address.parse::<std::net::IpAddr>() {
+            Ok(std::net::IpAddr::V4(v4)) => (0, u128::from(u32::from(v4)), 32u32),
+            Ok(std::net::IpAddr::V6(v6)) => (1, u128::from(v6), 128),
+            Err(_) => continue,
+        };
+        let bits = if bits.is_empty() { Some(width) } else { bits.parse().ok() };
+        let Some(host) = bits.and_then(|bits: u32| width.checked_sub(bits)) else { continue };
+        let mask = 1u128.checked_shl(host).map_or(u128::MAX, |size| size - 1);
+        covered[list].push((start & !mask, start | mask));
     }
-    covered.sort_unstable();
-    covered.iter().fold(0, |end, &(from, to)| if from <= end { end.max(to) } else { end }) >= 1 << 32
+    let whole = |ranges: &mut Vec<(u128, u128)>, last: u128| {
+        ranges.sort_unstable();
+        let mut next = 0u128;
+        for &(from, to) in ranges.iter() {
+            if from > next {
+                return false;
+            }
+            if to >= last {
+                return true;
+            }
+            next = next.max(to + 1);
+        }
+        false
+    };
+    let [v4, v6] = &mut covered;
+    whole(v4, u128::from(u32::MAX)) || whole(v6, u128::MAX)
 }
 
 /// Whether a condition on a single-valued text key holds for a value; `None` for other kinds of operators.
@@ -561,6 +541,22 @@ mod tests {
             ("StringNotEquals", "aws:PrincipalTag/x", "placeholder", Restriction::Weak),
         ] {
             assert_eq!(class(operator, key, value), expected, "{operator} {key} {value}");
+        }
+    }
+
+    #[test]
+    fn services_of_a_region() {
+        for (written, plain) in [
+            ("states.eu-west-1.amazonaws.com", "states.amazonaws.com"),
+            ("states.us-gov-east-1.amazonaws.com", "states.amazonaws.com"),
+            ("ec2.amazonaws.com.cn", "ec2.amazonaws.com"),
+            ("ecs-tasks.amazonaws.com", "ecs-tasks.amazonaws.com"),
+            (
+                "member.org.stacksets.cloudformation.amazonaws.com",
+                "member.org.stacksets.cloudformation.amazonaws.com",
+            ),
+        ] {
+            assert_eq!(plain_service(written), plain);
         }
     }
 }

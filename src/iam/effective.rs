@@ -39,8 +39,10 @@ pub struct Effective {
     pub open: ActionSet,
     /// Allowed on all resources, perhaps under a condition. Contains `open`.
     pub held: ActionSet,
-    /// Allowed on some resource, without a restriction. Contains `open`.
+    /// Allowed on some resource, without a restriction but on what is asked for. Contains `open`.
     pub some: ActionSet,
+    /// The number of what several principals have in common; `None` for one that has its own.
+    pub serial: Option<u32>,
 }
 
 struct Reach {
@@ -57,6 +59,8 @@ impl Reach {
             reach.held.union(&grant.unlimited);
             if grant.restriction.is_open() {
                 reach.open.union(&grant.unlimited);
+                reach.some.union(&grant.actions);
+            } else if condition::is_by_form(&grant.statement) {
                 reach.some.union(&grant.actions);
             }
         }
@@ -120,7 +124,7 @@ impl Effective {
             held.intersect(&limit.held);
             some.intersect(&limit.some);
         }
-        Self { allows, denies, ceiling, void, unreadable, identity, open, held, some }
+        Self { allows, denies, ceiling, void, unreadable, identity, open, held, some, serial: None }
     }
 
     /// Whether an action is allowed everywhere at the right moment: with MFA, from the office, through a

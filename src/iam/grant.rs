@@ -97,16 +97,20 @@ impl Grant {
         if !self.depends {
             return Some(self.clone());
         }
-        let mut statement = caller.read(&self.statement)?;
-        if self.has_variables && caller::has_own_variables(&statement) {
-            let mut filled = Statement::clone(&statement);
-            for pattern in filled.resources.iter_mut().flat_map(Selector::patterns_mut) {
-                if let Some(known) = caller.put_in(pattern) {
-                    *pattern = known;
+        let statement = match self.has_variables && caller::has_own_variables(&self.statement) {
+            true => {
+                let mut filled = Statement::clone(&self.statement);
+                let values = filled.conditions.iter_mut().flat_map(|c| &mut c.values);
+                let patterns = filled.resources.iter_mut().flat_map(Selector::patterns_mut);
+                for text in patterns.chain(values) {
+                    if let Some(known) = caller.put_in(text) {
+                        *text = known;
+                    }
                 }
+                caller.read(&Arc::new(filled))?
             }
-            statement = Arc::new(filled);
-        }
+            false => caller.read(&self.statement)?,
+        };
         let restriction = condition::restriction(&statement);
         Some(Self { statement, restriction, depends: false, ..self.clone() })
     }
@@ -212,8 +216,9 @@ impl<'a> Compiler<'a> {
             None => self.compile_statement(i, s),
         });
         let named = |grant: &Grant| {
-            let mut patterns = grant.statement.resources.iter().flat_map(|scope| scope.patterns());
-            knows_variables && patterns.any(|pattern| pattern.contains("${"))
+            let patterns = grant.statement.resources.iter().flat_map(|scope| scope.patterns());
+            let values = grant.statement.conditions.iter().flat_map(|c| &c.values);
+            knows_variables && patterns.chain(values).any(|text| text.contains("${"))
         };
         let marked = compiled.map(|grant| {
             let has_variables = named(&grant);
@@ -225,13 +230,20 @@ impl<'a> Compiler<'a> {
 
     /// The statement with the variables put in that are the same for everybody in the account.
     fn resolved(&self, statement: &Arc<Statement>) -> Option<Arc<Statement>> {
-        const OWN: [&str; 2] = ["${aws:PrincipalAccount}", "${aws:ResourceAccount}"];
+        const OWN: [&str; 2] = ["${aws:principalaccount}", "${aws:resourceaccount}"];
+        // Names of variables are compared whatever the case, and are ASCII: places stay where they are.
+        let place = |text: &str| {
+            let lower = text.contains("${").then(|| text.to_ascii_lowercase())?;
+            OWN.iter().find_map(|own| lower.find(own).map(|start| start..start + own.len()))
+        };
         let patterns = statement.resources.as_ref()?.patterns();
-        let named = patterns.iter().any(|p| OWN.iter().any(|own| p.contains(own)));
+        let named = patterns.iter().any(|p| place(p).is_some());
         (named && !self.home.account.is_empty()).then(|| {
             let mut resolved = Statement::clone(statement);
             for pattern in resolved.resources.iter_mut().flat_map(Selector::patterns_mut) {
-                OWN.iter().for_each(|own| *pattern = pattern.replace(own, self.home.account));
+                while let Some(range) = place(pattern) {
+                    pattern.replace_range(range, self.home.account);
+                }
             }
             Arc::new(resolved)
         })

@@ -10,6 +10,7 @@
 //! grant.rs      a document, compiled            effective.rs  all policies of somebody together
 //! decide.rs     one action on one resource      request.rs    the same with all its keys known
 //! managed.rs    AWS's own policies              data/         both, and how they are made
+//! keys.rs       what condition keys are about
 //! favor.rs      the same with some of it unknown
 //! restriction.rs how much conditions restrict, in four classes
 //! ```
@@ -25,6 +26,7 @@ mod equal;
 pub mod favor;
 pub mod grant;
 mod json;
+pub mod keys;
 pub mod managed;
 pub mod pattern;
 pub mod policy;

@@ -2,9 +2,12 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::restriction::Restriction;
@@ -106,13 +109,36 @@ impl Default for Document {
 
 impl<'de> Deserialize<'de> for Document {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Self::read(Value::deserialize(deserializer)?) {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let known = SHARED.with_borrow(|shared| shared.as_ref()?.get(raw.get()).cloned());
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let value = serde_json::from_str(raw.get());
+        let read = match value.map_or_else(|error| Self::Malformed(format!("not JSON: {error}")), Self::read)
+        {
             Self::Parsed(policy) if policy.size > LONGEST => {
                 Self::Malformed(format!("{} characters, and IAM takes {LONGEST} at most", policy.size))
             }
             read => read,
-        })
+        };
+        let text = Box::<str>::from(raw);
+        SHARED.with_borrow_mut(|shared| shared.as_mut().map(|shared| shared.insert(text, read.clone())));
+        Ok(read)
     }
+}
+
+thread_local! {
+    /// The documents read so far by [`sharing`], by their text.
+    static SHARED: RefCell<Option<HashMap<Box<str>, Document>>> = const { RefCell::new(None) };
+}
+
+/// Reads something with many documents: those of the same text are read once, and share their statements.
+pub fn sharing<T>(read: impl FnOnce() -> T) -> T {
+    SHARED.set(Some(HashMap::new()));
+    let result = read();
+    SHARED.set(None);
+    result
 }
 
 /// No document that IAM was given is longer, whatever its quotas: what is says nothing of an account, and

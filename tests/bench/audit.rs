@@ -27,7 +27,9 @@ fn main() {
         ["--one", path] => one(path, true),
         ["--wide", path] => one(path, false),
         // For `audit_compare.py`: what is found, the dump itself, and where this program is.
-        ["--json", path] => print!("{}", found(path)),
+        ["--json", path] => print!("{}", found(path, Format::Json)),
+        // For `tests/report/run.sh`.
+        ["--html", path] => print!("{}", found(path, Format::Html)),
         ["--write", path, roles] => {
             let size = roles.parse().expect("a number of roles");
             let dump = generate::generate(size).0.json();
@@ -98,10 +100,10 @@ fn cpu_of(line: &str) -> u64 {
         .map_or(u64::MAX, |ms| (ms * 1e3) as u64)
 }
 
-fn found(path: &str) -> String {
+fn found(path: &str, form: Format) -> String {
     let account = Account::from_json(&std::fs::read(path).expect("a dump")).expect("a dump");
     let result = audit(&account, &Usage::default(), &Settings::at(world::now()));
-    render(&result, Format::Json, Options { location: "opsctl.toml", fail_on: None, paint: plain })
+    render(&result, form, Options { location: "opsctl.toml", fail_on: None, paint: plain })
 }
 
 fn one(path: &str, planted: bool) {

@@ -7,6 +7,7 @@ use crate::audit::account::name_of;
 use crate::audit::role_view::RoleView;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::condition::{self, ConditionResult};
+use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::Grant;
 
@@ -92,6 +93,27 @@ impl Graph {
         found
     }
 
+    /// Whether two principals can become the same others.
+    pub(in crate::audit) fn has_same_edges(&self, one: usize, other: usize) -> bool {
+        self.edges[one] == self.edges[other]
+    }
+
+    /// The roles that trust a SAML provider that a principal may rewrite.
+    pub(super) fn rewritable_federations(&self, effective: &Effective) -> impl Iterator<Item = usize> {
+        let may = |arn: &str| effective.decide(Via::Provider.action(), arn) == Decision::Allowed;
+        let mut roles: Vec<usize> =
+            self.federated.iter().filter(|(arn, _)| may(arn)).flat_map(|(_, roles)| roles).copied().collect();
+        roles.sort_unstable();
+        roles.into_iter()
+    }
+
+    /// A role besides `this` that leads to an administrator, and trusts a provider that may be rewritten.
+    pub fn federated_admin(&self, effective: &Effective, this: usize) -> Option<&str> {
+        let mut roles = self.rewritable_federations(effective);
+        let found = roles.find(|&role| role != this && self.reaches_admin(role))?;
+        Some(self.arn(found))
+    }
+
     /// The ARN of a principal.
     pub fn arn(&self, node: usize) -> &str {
         &self.nodes[node].arn
@@ -116,10 +138,12 @@ impl Graph {
         this: usize,
     ) -> (bool, Option<&str>) {
         let mut any = false;
-        for target in self.targets(effective, action, via) {
+        for target in self.targets(effective, action, via).iter() {
             let node = match target {
-                Target::Role(role) => Some(role),
-                Target::Pattern(pattern) => self.patterns.get(&(via.representative(), pattern)).copied(),
+                Target::Role(role) => Some(*role),
+                Target::Pattern(pattern) => {
+                    self.patterns.get(&(via.representative(), pattern.clone())).copied()
+                }
             };
             let Some(node) = node else { continue };
             any |= node < self.nodes.len() || !self.edges[node].is_empty();

@@ -5,14 +5,18 @@
 //! so that a thousand roles that may assume a thousand others are two thousand edges, not a million.
 
 mod find;
+mod node;
 mod takeover;
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
-use super::account::{Role, Tag, name_of};
+use self::node::{Asking, Node, is_on_tag, with_tags_of};
+use super::account::Role;
 use super::escalate::PASSING_WAYS;
 use super::evaluate::Engine;
-use super::role_view::{Admin, RoleKind, RoleView};
+use super::role_view::{self, Admin, RoleKind, RoleView};
 use super::trust::{self, Entry};
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::condition::{self, Asked, ConditionResult, Tags};
@@ -35,6 +39,8 @@ pub enum Via {
     Rewrite,
     /// A key or password of a user; an index into [`KEYS`].
     Key(usize),
+    /// `iam:UpdateSAMLProvider`: whose key signs the assertions that the role trusts.
+    Provider,
 }
 
 /// What makes credentials of a user for whoever calls.
@@ -48,6 +54,7 @@ impl Via {
             Self::Pass(_) => "iam:PassRole",
             Self::Rewrite => "iam:UpdateAssumeRolePolicy",
             Self::Key(way) => KEYS[way],
+            Self::Provider => "iam:UpdateSAMLProvider",
         }
     }
 
@@ -81,6 +88,7 @@ impl Via {
                 format!("iam:PassRole of {arn} to {service} with {}", way.name())
             }
             Self::Rewrite => format!("iam:UpdateAssumeRolePolicy on {arn}"),
+            Self::Provider => format!("{} on the provider that {arn} trusts", self.action()),
         }
     }
 
@@ -93,6 +101,7 @@ impl Via {
             }
             Self::Rewrite => "rewrites the trust of".into(),
             Self::Key(way) => format!("by {} becomes", KEYS[way]),
+            Self::Provider => "rewrites the identity provider of".into(),
         }
     }
 }
@@ -119,7 +128,11 @@ pub struct Graph {
     naming: HashMap<String, Vec<usize>>,
     /// Roles by the ARN of who meets the conditions of their trust in the account.
     asking: HashMap<String, Vec<usize>>,
+    /// Roles by the SAML provider that they trust.
+    federated: HashMap<String, Vec<usize>>,
     patterns: HashMap<(Via, String), usize>,
+    /// See [`Graph::targets`].
+    reached: RefCell<HashMap<(u32, ActionId, Via), Rc<[Target]>>>,
     /// Edges by node; the first nodes are the principals, the others patterns.
     edges: Vec<Vec<(usize, Via)>>,
     /// Steps to an administrator, and the next node on the way.
@@ -139,57 +152,6 @@ pub struct Passing<'g> {
     pub admin: Option<&'g str>,
 }
 
-struct Node {
-    arn: String,
-    tags: Vec<(String, String)>,
-    entries_account: bool,
-    admin: bool,
-    rewritable: bool,
-    /// In an instance profile, and trusted by EC2: machines may have it.
-    of_machines: bool,
-}
-
-impl Node {
-    fn new(arn: &str, tags: &[Tag]) -> Self {
-        Self {
-            arn: arn.to_owned(),
-            tags: tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect(),
-            entries_account: false,
-            admin: false,
-            rewritable: true,
-            of_machines: false,
-        }
-    }
-
-    /// Whether the principal is as a condition on the caller asks.
-    fn meets(&self, c: &Condition) -> bool {
-        let operator = condition::Operator::parse(&c.operator);
-        let key = c.key.to_ascii_lowercase();
-        let value = match key.strip_prefix("aws:principaltag/") {
-            Some(tag) => {
-                self.tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(tag)).map(|(_, v)| v.as_str())
-            }
-            None if key == "aws:principalarn" => Some(self.arn.as_str()),
-            None => self.arn.contains(":user/").then(|| name_of(&self.arn)),
-        };
-        if operator.base.eq_ignore_ascii_case("Null") {
-            return c.values.iter().any(|v| v.eq_ignore_ascii_case("true")) == value.is_none();
-        }
-        match value {
-            Some(value) => condition::admits(c, value) == Some(true),
-            None => operator.is_negated() || operator.if_exists,
-        }
-    }
-}
-
-/// A role that lets principals of the account in who are as its conditions ask.
-struct Asking {
-    /// The one principal that it names.
-    named: Option<String>,
-    conditions: Vec<Condition>,
-    role: usize,
-}
-
 impl Graph {
     /// Works out who can become whom.
     pub fn build(engine: &Engine<'_>) -> Self {
@@ -203,7 +165,9 @@ impl Graph {
             trusting: HashMap::new(),
             naming: HashMap::new(),
             asking: HashMap::new(),
+            federated: HashMap::new(),
             patterns: HashMap::new(),
+            reached: RefCell::default(),
             edges: vec![Vec::new(); account.roles.len() + account.users.len()],
             way: Vec::new(),
             takeovers: HashMap::new(),
@@ -215,7 +179,7 @@ impl Graph {
             graph.add_role(index, role, engine, &mut asking);
         }
         for user in &account.users {
-            graph.nodes.push(Node::new(&user.arn, &user.tags));
+            graph.nodes.push(Node::new(&user.arn, &user.user_id, &user.tags));
         }
         let sorted = |range: std::ops::Range<usize>| {
             let mut sorted: Vec<_> = range.map(|index| (graph.nodes[index].arn.clone(), index)).collect();
@@ -223,7 +187,8 @@ impl Graph {
             sorted
         };
         (graph.sorted, graph.sorted_users) = (sorted(0..graph.roles), sorted(graph.roles..graph.nodes.len()));
-        graph.find_asked(asking);
+        graph.find_asked(&asking);
+        asking.retain(|asked| asked.conditions.iter().any(is_on_tag));
         let mut sources = Vec::new();
         let mut writers = Vec::new();
         for (index, role) in account.roles.iter().enumerate() {
@@ -232,8 +197,11 @@ impl Graph {
             }
             let view = RoleView::new(engine, role, index);
             graph.nodes[index].admin = view.admin == Admin::Yes;
-            let has_arrived = graph.nodes[index].admin || view.rewrites_itself();
+            let has_arrived = graph.nodes[index].admin || view.rewrites_itself(engine);
             graph.add_edges(index, &view.effective, view.touches_iam, engine);
+            if view.touches_iam {
+                graph.add_tagged(index, &view.effective, &asking);
+            }
             if has_arrived {
                 sources.push(index);
             } else if view.touches_iam && takeover::may_write(&view.effective) {
@@ -241,7 +209,7 @@ impl Graph {
             }
         }
         for (place, user) in account.users.iter().enumerate() {
-            let (index, effective) = (graph.roles + place, engine.user(user));
+            let (index, effective) = (graph.roles + place, Rc::new(engine.user(user)));
             if is_admin(&effective.open, engine.catalogue) {
                 graph.admin_users.push(user.arn.clone());
                 graph.nodes[index].admin = true;
@@ -249,6 +217,7 @@ impl Graph {
                 continue;
             }
             graph.add_edges(index, &effective, true, engine);
+            graph.add_tagged(index, &effective, &asking);
             if takeover::may_write(&effective) {
                 writers.push((index, effective));
             }
@@ -263,11 +232,15 @@ impl Graph {
     fn add_role(&mut self, index: usize, role: &Role, engine: &Engine<'_>, asking: &mut Vec<Asking>) {
         let account = &engine.account.id;
         let kind = RoleKind::of(role);
-        let mut node = Node::new(&role.arn, &role.tags);
+        let mut node = Node::new(&role.arn, &role.role_id, &role.tags);
         // Service-linked roles and those of Identity Center cannot be edited.
         node.rewritable = !matches!(kind, RoleKind::ServiceLinked | RoleKind::IdentityCenter);
-        for entry in trust::entries(&trust::admissions(role, engine.now), account) {
-            let owned = |all: Vec<&Condition>| all.into_iter().cloned().collect();
+        let admissions = role_view::admissions(engine, role);
+        for provider in admissions.iter().flat_map(trust::Admission::saml_providers) {
+            self.federated.entry(provider.to_owned()).or_default().push(index);
+        }
+        for entry in trust::entries(&admissions, account) {
+            let owned = |all: Vec<&Condition>| all.into_iter().map(|c| with_tags_of(role, c)).collect();
             match entry {
                 Entry::Account(asks) if asks.is_empty() => node.entries_account = true,
                 Entry::Account(asks) => {
@@ -288,11 +261,21 @@ impl Graph {
                     }
                 }
                 Entry::Service(name) if kind != RoleKind::ServiceLinked => {
-                    let name = trust::plain_service(name);
+                    let name = condition::plain_service(name);
                     node.of_machines |= name == "ec2.amazonaws.com" && !role.instance_profiles.is_empty();
                     let trusting = self.trusting.entry(name.into_owned()).or_default();
                     if trusting.last() != Some(&index) {
                         trusting.push(index);
+                    }
+                }
+                Entry::AnyService => {
+                    let mut services: Vec<&str> = PASSING_WAYS.iter().map(|(name, _)| &**name).collect();
+                    services.dedup();
+                    for name in services {
+                        let trusting = self.trusting.entry(name.to_owned()).or_default();
+                        if trusting.last() != Some(&index) {
+                            trusting.push(index);
+                        }
                     }
                 }
                 Entry::Service(_) => {}
@@ -303,20 +286,21 @@ impl Graph {
     }
 
     /// Finds the principals that roles ask for by conditions.
-    fn find_asked(&mut self, asking: Vec<Asking>) {
+    fn find_asked(&mut self, asking: &[Asking]) {
         let mut known: HashMap<String, Vec<usize>> = HashMap::new();
         for Asking { named, conditions, role } in asking {
+            let role = *role;
             let key = conditions.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             let fitting = known.entry(key).or_insert_with(|| {
                 let nodes = self.nodes.iter().enumerate();
-                let fits = |(_, node): &(usize, &Node)| conditions.iter().all(|c| node.meets(c));
+                let fits = |(_, node): &(usize, &Node)| conditions.iter().all(|c| node.meets(c, false));
                 nodes.filter(fits).map(|(index, _)| index).collect()
             });
             let arns = fitting.iter().map(|&index| &self.nodes[index].arn);
             match named {
                 Some(named) => {
-                    if arns.into_iter().any(|arn| *arn == named) {
-                        self.naming.entry(named).or_default().push(role);
+                    if arns.into_iter().any(|arn| arn == named) {
+                        self.naming.entry(named.clone()).or_default().push(role);
                     }
                 }
                 None => {
@@ -363,6 +347,11 @@ impl Graph {
                 self.connect(index, effective, key, Via::Key(way));
             }
         }
+        if open("iam:UpdateSAMLProvider").is_some() {
+            let by_provider = self.rewritable_federations(effective).map(|role| (role, Via::Provider));
+            let edges: Vec<_> = by_provider.filter(|&(role, _)| role != index).collect();
+            self.edges[index].extend(edges);
+        }
         if let Some(pass) = open("iam:PassRole") {
             for way in passable(effective) {
                 self.connect(index, effective, pass, Via::Pass(way));
@@ -370,12 +359,32 @@ impl Graph {
         }
     }
 
+    /// Roles whose trust asks for a tag that the principal may give itself.
+    fn add_tagged(&mut self, index: usize, effective: &Effective, asking: &[Asking]) {
+        let tag = if index < self.roles { "iam:TagRole" } else { "iam:TagUser" };
+        if asking.is_empty() || effective.decide(tag, &self.nodes[index].arn) != Decision::Allowed {
+            return;
+        }
+        for asked in asking.iter().filter(|asked| asked.role != index) {
+            let node = &self.nodes[index];
+            let fits = asked.conditions.iter().all(|c| node.meets(c, true));
+            let open = match &asked.named {
+                Some(named) => *named == node.arn,
+                None => self.decided(effective, asked.role, Via::Assume),
+            };
+            let edge = (asked.role, Via::Assume);
+            if fits && open && !self.edges[index].contains(&edge) {
+                self.edges[index].push(edge);
+            }
+        }
+    }
+
     fn connect(&mut self, from: usize, effective: &Effective, action: ActionId, via: Via) {
-        for target in self.targets(effective, action, via) {
+        for target in self.targets(effective, action, via).iter() {
             let node = match target {
-                Target::Role(role) if role == from => continue,
-                Target::Role(role) => role,
-                Target::Pattern(pattern) => self.pattern_node(via, pattern),
+                Target::Role(role) if *role == from => continue,
+                Target::Role(role) => *role,
+                Target::Pattern(pattern) => self.pattern_node(via, pattern.clone()),
             };
             self.edges[from].push((node, via));
         }
@@ -395,8 +404,20 @@ impl Graph {
         node
     }
 
-    /// What an open action reaches by way of `via`.
-    pub fn targets(&self, effective: &Effective, action: ActionId, via: Via) -> Vec<Target> {
+    /// What an open action reaches by way of `via`; worked out once for all who hold the same.
+    pub fn targets(&self, effective: &Effective, action: ActionId, via: Via) -> Rc<[Target]> {
+        let key = effective.serial.map(|serial| (serial, action, via.representative()));
+        if let Some(known) = key.and_then(|key| self.reached.borrow().get(&key).cloned()) {
+            return known;
+        }
+        let targets: Rc<[Target]> = self.find_targets(effective, action, via).into();
+        if let Some(key) = key {
+            self.reached.borrow_mut().insert(key, Rc::clone(&targets));
+        }
+        targets
+    }
+
+    fn find_targets(&self, effective: &Effective, action: ActionId, via: Via) -> Vec<Target> {
         let service = via.service();
         let names_action = |grant: &Grant| grant.actions.contains(action);
         let opens = |grant: &Grant| {
@@ -473,6 +494,8 @@ impl Graph {
                 .get(&PASSING_WAYS[way].0)
                 .is_some_and(|roles| roles.binary_search(&index).is_ok()),
             Via::Key(_) => index >= self.roles,
+            // Its resource is the provider; see `add_federated`.
+            Via::Provider => false,
         }
     }
 

@@ -4,16 +4,17 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::{Graph, Via, matching_in};
-use crate::audit::account::{Attachment, Boundary, Group, is_aws_owned};
+use crate::audit::account::{Attachment, Group, is_aws_owned};
 use crate::audit::evaluate::Engine;
-use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::catalogue::KnownActions;
+use opsctl_iam::condition::restriction_of;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective, is_admin};
 use opsctl_iam::pattern;
-use opsctl_iam::policy::Selector;
+use opsctl_iam::policy::{Condition, Selector};
 
 /// Calls that end with an administrator, or that make one of somebody else.
 #[derive(Clone, Debug)]
@@ -64,15 +65,17 @@ pub fn may_write(effective: &Effective) -> bool {
 }
 
 /// What the writers among the principals can take over, by node.
-pub fn find(graph: &Graph, engine: &Engine<'_>, writers: &[(usize, Effective)]) -> HashMap<usize, Takeover> {
+pub fn find(
+    graph: &Graph,
+    engine: &Engine<'_>,
+    writers: &[(usize, Rc<Effective>)],
+) -> HashMap<usize, Takeover> {
     if writers.is_empty() {
         return HashMap::new();
     }
     let finder = Finder::new(graph, engine);
-    let found = writers.iter().filter_map(|(node, effective)| {
-        let writer = finder.writer(effective);
-        Some((*node, finder.takeover(*node, &writer)?))
-    });
+    let found =
+        writers.iter().filter_map(|(node, effective)| Some((*node, finder.shared(*node, effective)?)));
     found.collect()
 }
 
@@ -102,6 +105,8 @@ struct Finder<'g> {
     admin_groups: Vec<&'g str>,
     /// Whether a principal could be one, by node; for those that were asked about.
     admins: RefCell<HashMap<usize, bool>>,
+    /// What was found for the first writers of those who hold the same.
+    found: RefCell<HashMap<u32, Vec<(usize, Option<Takeover>)>>>,
 }
 
 impl<'g> Finder<'g> {
@@ -125,12 +130,39 @@ impl<'g> Finder<'g> {
         members.sort();
         let admin = |group: &&Group| is_admin(&engine.group(group).open, engine.catalogue);
         let admin_groups = account.groups.iter().filter(admin).map(|group| group.arn.as_str()).collect();
-        Self { graph, engine, holders, members, admin_groups, admins: RefCell::default() }
+        Self {
+            graph,
+            engine,
+            holders,
+            members,
+            admin_groups,
+            admins: RefCell::default(),
+            found: RefCell::default(),
+        }
     }
 
     fn writer<'e>(&self, effective: &'e Effective) -> Writer<'e> {
         let able = WRITING.iter().copied().filter(|action| effective.may_ever(action)).collect();
         Writer { effective, able, group: self.group_to_join(effective) }
+    }
+
+    /// As [`Self::takeover`], from what was found for others who hold the same and can become the same. Each
+    /// leaves itself out, so that one who finds nothing says nothing of itself: two say it of all.
+    fn shared(&self, from: usize, effective: &Effective) -> Option<Takeover> {
+        let own = self.graph.arn(from);
+        let is_of_itself = |found: &Takeover| found.calls.iter().any(|call| call.contains(own));
+        if let Some(known) = effective.serial.and_then(|serial| self.found.borrow().get(&serial).cloned()) {
+            let alike = || known.iter().filter(|(node, _)| self.graph.has_same_edges(*node, from));
+            let found = alike().find_map(|(_, found)| found.as_ref()).filter(|found| !is_of_itself(found));
+            if found.is_some() || alike().filter(|(_, found)| found.is_none()).count() > 1 {
+                return found.cloned();
+            }
+        }
+        let found = self.takeover(from, &self.writer(effective));
+        if let Some(serial) = effective.serial {
+            self.found.borrow_mut().entry(serial).or_default().push((from, found.clone()));
+        }
+        found
     }
 
     fn takeover(&self, from: usize, writer: &Writer<'_>) -> Option<Takeover> {
@@ -204,7 +236,7 @@ impl<'g> Finder<'g> {
             || user.and_then(|user| user.permissions_boundary.as_ref()),
             |role| role.permissions_boundary.as_ref(),
         );
-        let may_be_admin = || self.may_be_admin(node, boundary);
+        let may_be_admin = || self.may_be_admin(node);
         if !*self.admins.borrow_mut().entry(node).or_insert_with(may_be_admin) {
             let kind = if role.is_some() { "Role" } else { "User" };
             let lift = format!("iam:Delete{kind}PermissionsBoundary");
@@ -224,12 +256,8 @@ impl<'g> Finder<'g> {
         if !writer.may("iam:SetDefaultPolicyVersion", policy) {
             return None;
         }
-        let known = self.engine.policy(policy)?;
-        let is_mighty =
-            |document| self.engine.compile(document).is_some_and(|grants| self.engine.is_admin(&grants));
-        let other =
-            known.versions.iter().find(|version| !version.is_default && is_mighty(&version.document))?;
-        Some(format!("iam:SetDefaultPolicyVersion to {} of {policy}", other.id))
+        let other = self.engine.mighty_version(policy)?;
+        Some(format!("iam:SetDefaultPolicyVersion to {other} of {policy}"))
     }
 
     /// A group that a user can be put into for its rights, and whether these are not known.
@@ -246,6 +274,9 @@ impl<'g> Finder<'g> {
         if let Some(group) = written {
             return Some((group.clone(), false));
         }
+        if let Some(group) = self.group_to_make(effective) {
+            return Some((format!("{group}, a new group with any rights"), false));
+        }
         // A group that a policy names and the data does not have.
         let named = patterns(effective, "iam:AddUserToGroup").filter(|arn| arn.contains(":group/"));
         let mut unknown =
@@ -253,36 +284,21 @@ impl<'g> Finder<'g> {
         unknown.find(|arn| joins(arn)).map(|arn| (format!("{arn}, which is not in the data"), true))
     }
 
-    /// Whether all rights given to a principal would be its own, or a boundary or a Deny leaves too little.
-    fn may_be_admin(&self, node: usize, boundary: Option<&Boundary>) -> bool {
+    /// The ARN of a group that can be made, given any rights, and joined.
+    fn group_to_make(&self, effective: &Effective) -> Option<String> {
+        let allowed = |action: &str, on: &str| effective.decide(action, on) == Decision::Allowed;
+        let rights = ["iam:PutGroupPolicy", "iam:AttachGroupPolicy"];
+        let names = self.names(effective, "iam:CreateGroup", &rights, "group");
+        names.into_iter().find(|arn| allowed("iam:CreateGroup", arn) && allowed("iam:AddUserToGroup", arn))
+    }
+
+    /// Whether all rights given to a principal would be its own.
+    fn may_be_admin(&self, node: usize) -> bool {
         let account = self.engine.account;
-        let now = match node.checked_sub(self.graph.role_count()) {
-            None => self.engine.role(&account.roles[node]),
-            Some(place) => self.engine.user(&account.users[place]),
-        };
-        if boundary.is_none() && now.denies.is_empty() {
-            return true;
+        match node.checked_sub(self.graph.role_count()) {
+            None => self.engine.may_be_admin(&self.engine.role(&account.roles[node])),
+            Some(place) => self.engine.may_be_admin(&self.engine.user(&account.users[place])),
         }
-        let mut all: ActionSet = self.engine.catalogue.all().collect();
-        let always = |grant: &&opsctl_iam::grant::Grant| grant.statement.conditions.is_empty();
-        now.denies.iter().map(|s| &s.grant).filter(always).for_each(|deny| {
-            all.subtract(&deny.unlimited);
-            all.subtract(&deny.confines);
-        });
-        match &now.ceiling {
-            Ceiling::None => {}
-            Ceiling::Missing { .. } => return false,
-            Ceiling::Known { source, grants } => {
-                let limit = grants.iter().map(|grant| opsctl_iam::grant::Sourced {
-                    source: std::rc::Rc::clone(source),
-                    grant: grant.clone(),
-                });
-                let (allows, denies) = limit.partition(|s| s.grant.statement.allow);
-                let limit = Effective::of(allows, denies, Ceiling::None, Vec::new(), Vec::new());
-                all.intersect(&limit.open);
-            }
-        }
-        is_admin(&all, self.engine.catalogue)
     }
 
     /// A role or user of the caller's own making, with rights and credentials of its choice.
@@ -297,15 +313,13 @@ impl<'g> Finder<'g> {
         };
         let rights = ["iam:PutRolePolicy", "iam:AttachRolePolicy"];
         let takeover = |calls| Takeover { calls, becomes_admin: true, of: String::new(), depends: false };
-        if let Some(role) = makes("iam:CreateRole", &rights, "role")
+        if let Some((role, lifts)) = self.role_to_make(effective, &rights)
             && let Some(right) = first(&rights, &role)
         {
-            let calls = [
-                format!("iam:CreateRole on {role} or the like"),
-                format!("{right} on it"),
-                "sts:AssumeRole".into(),
-            ];
-            return Some(takeover(calls.into()));
+            let mut calls = vec![format!("iam:CreateRole on {role} or the like")];
+            calls.extend(lifts.then(|| "iam:DeleteRolePermissionsBoundary on it".into()));
+            calls.extend([format!("{right} on it"), "sts:AssumeRole".into()]);
+            return Some(takeover(calls));
         }
         let rights = ["iam:PutUserPolicy", "iam:AttachUserPolicy"];
         let keys = ["iam:CreateAccessKey", "iam:CreateLoginProfile"];
@@ -319,6 +333,22 @@ impl<'g> Finder<'g> {
             }
         };
         Some(takeover(vec![format!("iam:CreateUser on {user} or the like"), right, format!("{key} on it")]))
+    }
+
+    /// The ARN of a role that can be made and given any rights, and whether it must have a boundary, which
+    /// can then be taken off.
+    fn role_to_make(&self, effective: &Effective, rights: &[&'static str]) -> Option<(String, bool)> {
+        let decide = |action: &str, on: &str| effective.decide(action, on);
+        let names = self.names(effective, "iam:CreateRole", rights, "role");
+        let made = |arn: &String| match decide("iam:CreateRole", arn) {
+            Decision::Allowed => Some(false),
+            Decision::Conditional if bounds_new_roles(effective) => {
+                let lift = decide("iam:DeleteRolePermissionsBoundary", arn);
+                (lift == Decision::Allowed).then_some(true)
+            }
+            _ => None,
+        };
+        names.into_iter().find_map(|arn| made(&arn).map(|lifts| (arn, lifts)))
     }
 
     /// Names that a new principal may have, one for each pattern of the statements, so that all actions may
@@ -368,6 +398,19 @@ impl<'g> Finder<'g> {
         nodes.sort_by_key(|&node| (node < self.graph.role_count(), node));
         nodes.into_iter().filter(|&node| node != from).find_map(|node| self.rewrite(writer, node))
     }
+}
+
+/// Whether all that limits the making of roles is that they must have a boundary.
+fn bounds_new_roles(effective: &Effective) -> bool {
+    let named = effective.allows.iter().chain(&effective.denies).map(|s| &s.grant);
+    let boundary = |c: &Condition| c.key.eq_ignore_ascii_case("iam:PermissionsBoundary");
+    let within = !matches!(effective.ceiling, Ceiling::Known { .. });
+    within
+        && named.filter(|grant| grant.names("iam:CreateRole")).all(|grant| {
+            let all = &grant.statement.conditions;
+            let is_open = |c: &Condition| grant.statement.allow && restriction_of(c, all).is_open();
+            all.iter().all(|c| boundary(c) || is_open(c))
+        })
 }
 
 /// One ARN of this account that a pattern of principals matches.

@@ -24,7 +24,7 @@ fn shown(severity: Severity) -> usize {
 
 /// Where a rule stands among those as bad: what is dangerous and idle is fixed first, then what others can
 /// use.
-fn rank(rule: &str) -> u8 {
+pub(super) fn rank(rule: &str) -> u8 {
     match rule {
         "IAM406" => 0,
         "IAM301" | "IAM305" | "IAM311" => 1,

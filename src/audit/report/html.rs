@@ -1,7 +1,7 @@
 //! One self-contained page, without a script: the summary, the worst paths drawn, then a block per rule that
 //! opens. What is shown is chosen by severity, with the means of CSS.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -22,7 +22,7 @@ body{font:15px/1.45 system-ui,sans-serif;max-width:72rem;margin:2rem auto;paddin
 h1{font-size:1.4rem}h2{font-size:1.15rem;margin-top:2rem}\
 code,.ev{font-family:ui-monospace,monospace;font-size:.85rem;overflow-wrap:anywhere}\
 nav{position:sticky;top:0;background:Canvas;padding:.5rem 0;border-bottom:1px solid var(--line)}\
-nav label{margin-right:1rem;cursor:pointer}\
+nav label{margin-right:1rem;cursor:pointer;white-space:nowrap}\
 details{border:1px solid var(--line);border-radius:6px;margin:.4rem 0;padding:.4rem .7rem}\
 summary{cursor:pointer}ul{margin:.3rem 0;padding-left:1.2rem}\
 .sev{display:inline-block;min-width:4.6rem;text-align:center;border-radius:4px;padding:0 \
@@ -83,7 +83,7 @@ fn summary(audit: &Audit) -> Markup {
         }
         p {
             @for (severity, count) in counts {
-                span.sev class=(severity.word()) { (count) " " (severity.word()) }
+                span class={ "sev " (severity.word()) } { (count) " " (severity.word()) }
             }
         }
         @if s.incomplete { p.no { strong { "The audit is incomplete" } ": see what was not evaluated." } }
@@ -107,22 +107,37 @@ fn filter() -> Markup {
 /// The ways to an administrator, a box for each step.
 fn paths(audit: &Audit) -> Markup {
     let is_path = |f: &&Finding| ["IAM208", "IAM211"].contains(&f.rule);
-    let found: Vec<&Finding> = audit.findings.iter().filter(is_path).collect();
+    let found = audit.findings.iter().filter(is_path);
+    // Of many who go the same way one is drawn.
+    let mut ways: Vec<(&str, Vec<&Finding>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for finding in found.clone() {
+        let way = finding.evidence.first().map(String::as_str).unwrap_or_default();
+        let place = *places.entry(way).or_insert(ways.len());
+        match ways.get_mut(place) {
+            Some((_, who)) => who.push(finding),
+            None => ways.push((way, vec![finding])),
+        }
+    }
+    let more = ways.iter().skip(DRAWN).map(|(_, who)| who.len()).sum::<usize>();
     html! {
-        @if !found.is_empty() {
-            h2 { "Ways to an administrator (" (found.len()) ")" }
-            @for finding in found.iter().take(DRAWN) { (path(finding)) }
-            @if found.len() > DRAWN { p { (found.len() - DRAWN) " more are below, under their rule." } }
+        @if !ways.is_empty() {
+            h2 { "Ways to an administrator (" (found.count()) ")" }
+            @for (way, who) in ways.iter().take(DRAWN) { (path(way, who)) }
+            @if more > 0 { p { (more) " more are below, under their rule." } }
         }
     }
 }
 
-fn path(finding: &Finding) -> Markup {
-    let line = finding.evidence.first().map(String::as_str).unwrap_or_default();
-    let steps = line.trim_start_matches("REACHABLE: the role").trim_start_matches("REACHABLE: the user");
+fn path(way: &str, who: &[&Finding]) -> Markup {
+    let steps = way.trim_start_matches("REACHABLE: the role").trim_start_matches("REACHABLE: the user");
+    let others = who.len() - 1;
     html! {
         ol.path {
-            li { strong { (name_of(&finding.resource)) } }
+            li {
+                strong { (name_of(&who[0].resource)) }
+                @if others > 0 { " and " (others) " more" }
+            }
             @for step in steps.split(", ").filter(|step| !step.trim().is_empty()) {
                 li { (step.trim().trim_start_matches("then ").trim_start_matches("which ")) }
             }
@@ -138,7 +153,9 @@ fn blocks(audit: &Audit) -> Vec<(&'static str, Vec<Group<'_>>)> {
     }
     let mut blocks: Vec<_> = blocks.into_iter().collect();
     // Groups come the worst first.
-    blocks.sort_by_key(|(rule, groups)| (std::cmp::Reverse(groups[0].first().severity), *rule));
+    blocks.sort_by_key(|(rule, groups)| {
+        (std::cmp::Reverse(groups[0].first().severity), super::brief::rank(rule), *rule)
+    });
     blocks
 }
 

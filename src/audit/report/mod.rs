@@ -143,19 +143,27 @@ pub fn render_as(audit: &Audit, form: Format, options: Options<'_>, look: Look) 
 /// anything.
 fn visible(audit: &Audit) -> Audit {
     let line = |text: &String| shown::line(text).into_owned();
+    // Every field is named, so that none is copied only to be thrown away.
     let finding = |f: &Finding| Finding {
+        rule: f.rule,
+        severity: f.severity,
         resource: line(&f.resource),
         title: line(&f.title),
         evidence: f.evidence.iter().map(line).collect(),
         // What to write instead may be several lines.
         fix: shown::text(&f.fix).into_owned(),
+        fingerprint: f.fingerprint.clone(),
+        status: f.status,
+        cause: f.cause.clone(),
+        line: f.line,
+        compliance: f.compliance,
         muted: f.muted.as_ref().map(line),
-        ..f.clone()
     };
     let not_evaluated = |entry: &NotEvaluated| NotEvaluated {
+        rule: entry.rule,
         reason: line(&entry.reason),
+        optional: entry.optional,
         resources: entry.resources.iter().map(line).collect(),
-        ..entry.clone()
     };
     Audit {
         account: match audit.account.as_str() {
@@ -165,7 +173,11 @@ fn visible(audit: &Audit) -> Audit {
         findings: audit.findings.iter().map(finding).collect(),
         muted: audit.muted.iter().map(finding).collect(),
         not_evaluated: audit.not_evaluated.iter().map(not_evaluated).collect(),
-        ..audit.clone()
+        format: audit.format,
+        at: audit.at,
+        catalogue_date: audit.catalogue_date,
+        summary: audit.summary.clone(),
+        fixed: audit.fixed.clone(),
     }
 }
 

@@ -161,8 +161,13 @@ fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         return None;
     }
     let mut found = Found::default();
-    if let Some((action, on)) = view.self_rewrite() {
-        found.add(Severity::Critical, format!("REACHABLE: {action} on {on} applies to the role itself"));
+    if let Some((action, on)) = view.self_rewrite(cx.engine) {
+        // Within a boundary or beside a Deny that leave too little, what it gives itself counts for less.
+        let severity = match cx.engine.may_be_admin(&view.effective) || view.outgrows_boundary(cx.engine) {
+            true => Severity::Critical,
+            false => Severity::Medium,
+        };
+        found.add(severity, format!("REACHABLE: {action} on {on} applies to the role itself"));
         cx.catalogue.find(action).into_iter().for_each(|id| found.because(cx, view, id));
     }
     for name in [
@@ -204,7 +209,7 @@ fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if !view.touches_iam || says_it_all(cx, view) {
+    if !view.touches_iam || says_it_all(view) {
         return None;
     }
     let pass = cx.catalogue.find("iam:PassRole")?;
@@ -252,7 +257,7 @@ fn ways_everywhere(
     severity: Severity,
     reaches: impl Fn(&EscalationPath) -> Option<(Severity, String)>,
 ) -> Option<Hit> {
-    if says_it_all(cx, view) {
+    if says_it_all(view) {
         return None;
     }
     let mut found = Found::default();
@@ -331,7 +336,7 @@ fn identity_center(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn assume_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if says_it_all(cx, view) {
+    if says_it_all(view) {
         return None;
     }
     let action = cx.catalogue.find("sts:AssumeRole")?;
@@ -363,8 +368,9 @@ fn assume_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 /// Roles of any account by their name alone: whoever makes one of that name is trusted with what is sent to
 /// it.
 fn assume_abroad(view: &RoleView<'_>) -> Option<Hit> {
-    let any_account =
-        |arn: &&String| arn.contains(":role/") && arn.split(':').nth(4).is_some_and(|a| a.contains('*'));
+    let any_account = |arn: &&String| {
+        arn.contains(":role/") && arn.split(':').nth(4).is_some_and(opsctl_iam::pattern::is_wild)
+    };
     let told = |s: &&Sourced| {
         s.grant.statement.conditions.iter().any(|c| c.key.to_ascii_lowercase().starts_with("aws:resource"))
     };
@@ -392,7 +398,7 @@ fn assume_abroad(view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn pass_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if !view.touches_iam || says_it_all(cx, view) {
+    if !view.touches_iam || says_it_all(view) {
         return None;
     }
     let action = cx.catalogue.find("iam:PassRole").filter(|&id| view.effective.open.contains(id))?;
@@ -410,15 +416,16 @@ fn pass_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn boundary_removal(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if !view.touches_iam || says_it_all(cx, view) {
+    if !view.touches_iam || says_it_all(view) {
         return None;
     }
     let mut found = Found::default();
     let bounded = matches!(view.effective.ceiling, Ceiling::Known { .. });
+    let own = if view.outgrows_boundary(cx.engine) { Severity::Critical } else { Severity::High };
     for name in ["iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary"] {
         let Some(action) = cx.catalogue.find(name) else { continue };
         if bounded && view.effective.decide(name, &view.role.arn) == Decision::Allowed {
-            found.add(Severity::High, format!("REACHABLE: {name} on the role itself"));
+            found.add(own, format!("REACHABLE: {name} on the role itself"));
         } else if view.effective.open.contains(action) {
             found.add(Severity::Medium, format!("CAPABLE: {name} on all roles"));
         } else {
@@ -436,10 +443,7 @@ fn boundary_removal(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         if view.effective.decide("iam:CreatePolicyVersion", &source.arn) == Decision::Allowed
             && !is_aws_owned(&source.arn)
         {
-            found.add(
-                Severity::High,
-                format!("REACHABLE: iam:CreatePolicyVersion on {}, its own boundary", source.arn),
-            );
+            found.add(own, format!("REACHABLE: iam:CreatePolicyVersion on {}, its own boundary", source.arn));
             cx.catalogue
                 .find("iam:CreatePolicyVersion")
                 .into_iter()

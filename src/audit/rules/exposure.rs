@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::on_all::{by_choice, first_of, holding, is_for_service};
+use super::permissions::held_as_a_whole;
 use super::rule::{Check, Context, Hit, Rule};
 use super::trust::foreign;
 use crate::audit::account::is_aws_owned;
@@ -196,7 +197,7 @@ static WRITES: LazyLock<ActionSet> = LazyLock::new(|| {
 });
 
 fn unscoped_write(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if view.is_everything(cx) {
+    if view.everything {
         return None;
     }
     let mut actions = ActionSet::default();
@@ -207,6 +208,14 @@ fn unscoped_write(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         .for_each(|s| actions.union(&s.grant.unlimited));
     actions.intersect(&view.effective.open);
     actions.intersect(&WRITES);
+    if actions.is_empty() {
+        return None;
+    }
+    // Of a service as a whole IAM102 speaks.
+    for (service, _) in held_as_a_whole(cx, view) {
+        let told: ActionSet = cx.catalogue.service(&service).unwrap_or(0..0).collect();
+        actions.subtract(&told);
+    }
     holding(cx, view, &actions.iter().collect::<Vec<_>>())
 }
 
@@ -395,7 +404,7 @@ fn names_machines(grant: &Grant) -> bool {
 }
 
 fn self_tagging(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if view.is_everything(cx) {
+    if view.everything {
         return None;
     }
     let mut evidence = Vec::new();

@@ -8,6 +8,7 @@ use crate::audit::trust::{Admission, Principal};
 use opsctl_iam::catalogue::Level;
 use opsctl_iam::condition::Operator;
 use opsctl_iam::pattern;
+use opsctl_iam::policy::Condition;
 
 const OIDC: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html";
 const SAML: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_saml.html";
@@ -181,8 +182,10 @@ fn owner_is_fixed(a: &Admission<'_>) -> bool {
     let all = &a.statement.conditions;
     all.iter().any(|c| {
         let key = c.key.to_ascii_lowercase();
+        // The owner ends at the first slash: `octo*` is octo-evil, too.
         let literal = |v: &String| {
-            !pattern::literal_prefix(v).is_empty() || !Operator::parse(&c.operator).takes_wildcards()
+            let owner = v.split('/').next().unwrap_or_default();
+            !Operator::parse(&c.operator).takes_wildcards() || !(owner.is_empty() || pattern::is_wild(owner))
         };
         OWNER_CLAIMS.iter().any(|claim| key.ends_with(claim))
             && a.fixes_any(|k| k == key)
@@ -220,10 +223,13 @@ const SHARED: &[(&str, &[&str])] = &[
     ),
     ("gitlab.com", &["project_path", "project_id", "namespace_path", "namespace_id"]),
     ("app.terraform.io", &["organization"]),
+    ("app.eu.terraform.io", &["organization"]),
     ("agent.buildkite.com", &["organization"]),
     ("oidc.codefresh.io", &["account"]),
-    ("api.pulumi.com/oidc", &["pulumi"]),
+    ("api.pulumi.com/oidc", &["org", "pulumi.organization.login"]),
     ("app.env0.com", &["organizationId"]),
+    ("oidc.vercel.com", &["owner"]),
+    ("scalr.io", &["account"]),
 ];
 
 fn is_shared(host: &str) -> bool {
@@ -335,11 +341,15 @@ pub(super) fn oidc_subject(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> 
             Principal::Public(host) if CONSUMER.contains(&host) && !a.negated => Some(host),
             _ => None,
         });
-        let app = a.fixes_any(|key| {
+        let app = a.statement.conditions.iter().any(|c| {
+            let key = c.key.to_ascii_lowercase();
+            let told = [":aud", ":oaud", ":app_id", ":sub", ":email", ":user_id"];
+            // `*.apps.googleusercontent.com` is everybody's application.
+            let any = key.ends_with("aud") && Operator::parse(&c.operator).takes_wildcards();
             consumer.is_some_and(|host| key.starts_with(host))
-                && [":aud", ":oaud", ":app_id", ":sub", ":email", ":user_id"]
-                    .iter()
-                    .any(|claim| key.ends_with(claim))
+                && told.iter().any(|claim| key.ends_with(claim))
+                && a.fixes_by(c)
+                && !(any && c.values.iter().any(|v| pattern::is_wild(v)))
         });
         if let Some(host) = consumer.filter(|_| !app) {
             return Some(format!("{host} with any application and any person"));
@@ -444,7 +454,11 @@ fn cognito(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         if !a.principals.contains(&Principal::Public("cognito-identity.amazonaws.com")) {
             return None;
         }
-        if !a.fixes("cognito-identity.amazonaws.com:aud") {
+        // `us-east-1:*` is any pool of the region.
+        let named = |c: &Condition| {
+            !Operator::parse(&c.operator).takes_wildcards() || c.values.iter().all(|v| !pattern::is_wild(v))
+        };
+        if !a.fixing("cognito-identity.amazonaws.com:aud").any(named) {
             return Some("any identity pool of any account".into());
         }
         let mut amr = a.statement.conditions_on("cognito-identity.amazonaws.com:amr").flat_map(|c| &c.values);

@@ -80,8 +80,8 @@ impl Found {
 }
 
 /// Literal administrators need no list of what an administrator may do: IAM103 and IAM201 speak for all.
-pub(super) fn says_it_all(cx: &Context<'_>, view: &RoleView<'_>) -> bool {
-    view.is_everything(cx) || matches!(view.effective.ceiling, Ceiling::Missing { .. })
+pub(super) fn says_it_all(view: &RoleView<'_>) -> bool {
+    view.everything || matches!(view.effective.ceiling, Ceiling::Missing { .. })
 }
 
 pub(super) fn lowered_if(at_times: bool, severity: Severity) -> Severity {

@@ -198,11 +198,12 @@ fn policy_unused(cx: &Context<'_>) -> Vec<Hit> {
 
 fn no_boundary(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let alters = ["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy"];
-    let delegates =
-        alters.iter().any(|name| cx.catalogue.find(name).is_some_and(|id| view.effective.open.contains(id)));
+    let delegates = || {
+        alters.iter().any(|name| cx.catalogue.find(name).is_some_and(|id| view.effective.open.contains(id)))
+    };
     (cx.settings.require_boundary && matches!(view.effective.ceiling, Ceiling::None)).then(|| {
         let hit = Hit::new("no boundary", vec!["the role has no permissions boundary".into()]);
-        if delegates { hit.severity(Severity::Medium) } else { hit }
+        if delegates() { hit.severity(Severity::Medium) } else { hit }
     })
 }
 
@@ -250,6 +251,11 @@ fn long_session(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 fn inline_policy(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    // A role that nobody may assume, and that has no id, stands for a policy file: where that goes is open.
+    let trusts_nobody = view.role.trust.policy().is_some_and(|policy| policy.statements.is_empty());
+    if trusts_nobody && view.role.role_id.is_empty() {
+        return None;
+    }
     let generated = view.role.path.starts_with("/service-role/")
         || view.role.tags.iter().any(|t| t.key.starts_with("opsctl:") || t.key.starts_with("aws:"));
     let names: Vec<&str> = view.role.inline.iter().map(|policy| policy.name.as_str()).collect();

@@ -7,12 +7,19 @@ use crate::audit::trust::Principal;
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::grant::Sourced;
 
+/// How many actions a title names.
+const IN_TITLE: usize = 3;
+
 /// A hit for actions that the role holds on all resources, with the statements that give them.
 pub(super) fn holding(cx: &Context<'_>, view: &RoleView<'_>, actions: &[ActionId]) -> Option<Hit> {
-    if actions.is_empty() || view.is_everything(cx) {
+    if actions.is_empty() || view.everything {
         return None;
     }
-    let mut evidence = vec![first_of(cx, actions, 10)];
+    // The title has the first three.
+    let mut evidence = Vec::new();
+    if actions.len() > IN_TITLE {
+        evidence.push(first_of(cx, actions, 10));
+    }
     let mut causes = Vec::new();
     for sourced in &view.effective.allows {
         if let Some(&action) = actions
@@ -28,8 +35,8 @@ pub(super) fn holding(cx: &Context<'_>, view: &RoleView<'_>, actions: &[ActionId
     causes.dedup();
     evidence.extend(view.effective.limits());
     let title = match actions.len() {
-        1 => format!("On all resources: {}", first_of(cx, actions, 3)),
-        n => format!("{n} actions on all resources: {}", first_of(cx, actions, 3)),
+        1 => format!("On all resources: {}", first_of(cx, actions, IN_TITLE)),
+        n => format!("{n} actions on all resources: {}", first_of(cx, actions, IN_TITLE)),
     };
     Some(Hit::new(causes.join(", "), evidence).title(title))
 }
@@ -98,11 +105,18 @@ const RUN_CODE: &[&str] = &[
 ];
 
 /// Whether nobody but services of AWS may assume the role, none of which runs code of the customer with it.
-fn is_of_service(view: &RoleView<'_>) -> bool {
+pub(super) fn is_of_service(view: &RoleView<'_>) -> bool {
+    *view.of_service.get_or_init(|| only_services_assume(view))
+}
+
+fn only_services_assume(view: &RoleView<'_>) -> bool {
     let is_plain = |principal: &Principal<'_>| match principal {
         Principal::Service(name) => {
             let name = name.strip_suffix(".amazonaws.com").unwrap_or(name);
-            !RUN_CODE.iter().any(|runs| name == *runs || name.starts_with(&format!("{runs}.")))
+            let runs = |known: &&str| {
+                name.strip_prefix(*known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            !RUN_CODE.iter().any(|known| runs(known))
         }
         _ => false,
     };

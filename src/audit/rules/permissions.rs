@@ -6,7 +6,7 @@ use crate::audit::finding::Severity;
 use crate::audit::role_view::{Admin, RoleView};
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::catalogue::Level;
-use opsctl_iam::effective::{Ceiling, is_everything};
+use opsctl_iam::effective::Ceiling;
 use opsctl_iam::grant::{Grant, Sourced, shorten};
 use opsctl_iam::pattern;
 use opsctl_iam::policy::Selector;
@@ -233,10 +233,8 @@ fn only_reads(cx: &Context<'_>, service: &str) -> bool {
     cx.catalogue.service(service).is_some_and(|mut actions| actions.all(reads))
 }
 
-fn service_wildcard(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if view.is_everything(cx) {
-        return None;
-    }
+/// The services that the role holds as a whole, each with a statement that gives it.
+pub(super) fn held_as_a_whole<'v>(cx: &Context<'_>, view: &'v RoleView<'_>) -> Vec<(String, &'v Sourced)> {
     let mut found: Vec<(String, &Sourced)> = Vec::new();
     for sourced in view.effective.allows.iter().filter(|s| s.grant.restriction.is_open()) {
         let whole = service_patterns(cx, &sourced.grant).into_iter().filter(|s| holds_whole(cx, view, s));
@@ -248,6 +246,14 @@ fn service_wildcard(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         }
     }
     found.sort_by(|a, b| a.0.cmp(&b.0));
+    found
+}
+
+fn service_wildcard(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    if view.everything {
+        return None;
+    }
+    let found = held_as_a_whole(cx, view);
     let services: Vec<String> = found.iter().map(|(service, _)| service.clone()).collect();
     (!found.is_empty()).then(|| {
         let mut evidence: Vec<String> =
@@ -263,11 +269,6 @@ fn service_wildcard(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 }
 
 impl RoleView<'_> {
-    /// Whether the role is so plainly an administrator that finer rules have nothing to add.
-    pub(super) fn is_everything(&self, cx: &Context<'_>) -> bool {
-        is_everything(&self.effective.open, cx.catalogue)
-    }
-
     /// The statements that make the role an administrator: those giving the most of `iam:*`.
     fn admin_evidence(&self, cx: &Context<'_>) -> (String, Vec<String>) {
         const TELLING: [&str; 6] = [
@@ -309,7 +310,7 @@ impl RoleView<'_> {
 fn admin(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     (view.admin == Admin::Yes).then(|| {
         let (cause, mut evidence) = view.admin_evidence(cx);
-        evidence.push(match view.is_everything(cx) {
+        evidence.push(match view.everything {
             true => format!(
                 "{} of {} known actions on all resources",
                 view.effective.open.len(),

@@ -43,7 +43,7 @@ pub enum Check {
 }
 
 /// What a rule saw.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Hit {
     /// Another resource than the role itself.
     pub resource: Option<String>,
@@ -105,6 +105,8 @@ pub struct Context<'a> {
     pub usage: &'a Usage,
     pub settings: &'a Settings,
     unknowns: RefCell<Unknowns>,
+    /// What rules saw at roles that hold the same, by rule, what they hold, and who may assume them.
+    seen: RefCell<HashMap<(&'static str, u32, bool), Option<Hit>>>,
     /// What misspelled actions probably mean; the same slip tends to be everywhere.
     pub(in crate::audit) suggestions: RefCell<HashMap<String, String>>,
 }
@@ -124,8 +126,26 @@ impl<'a> Context<'a> {
             usage,
             settings,
             unknowns: RefCell::default(),
+            seen: RefCell::default(),
             suggestions: RefCell::default(),
         }
+    }
+
+    /// What a rule sees at all roles that hold the same; looked at once.
+    pub(super) fn once(
+        &self,
+        rule: &'static str,
+        serial: Option<u32>,
+        of_service: bool,
+        look: impl FnOnce() -> Option<Hit>,
+    ) -> Option<Hit> {
+        let Some(serial) = serial else { return look() };
+        if let Some(known) = self.seen.borrow().get(&(rule, serial, of_service)) {
+            return known.clone();
+        }
+        let hit = look();
+        self.seen.borrow_mut().insert((rule, serial, of_service), hit.clone());
+        hit
     }
 
     /// Notes that a rule could not be evaluated although its data should be there: the audit is incomplete.

@@ -9,7 +9,7 @@ use crate::audit::role_view::RoleView;
 use opsctl_iam::decide::Decision;
 
 pub(super) fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    if !view.touches_iam || says_it_all(cx, view) {
+    if !view.touches_iam || says_it_all(view) {
         return None;
     }
     let mut found = Found::default();
@@ -18,6 +18,7 @@ pub(super) fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<
         let key = KEYS.iter().position(|key| key == name).map(Via::Key);
         let target = match key {
             Some(via) => cx.graph.judge(&view.effective, action, via, view.index).1,
+            None if *name == Via::Provider.action() => cx.graph.federated_admin(&view.effective, view.index),
             None => cx
                 .graph
                 .admin_users

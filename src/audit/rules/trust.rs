@@ -5,9 +5,9 @@ use super::objection::objections;
 use super::rule::{Check, Context, Hit, Rule};
 use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
-use crate::audit::trust::{ASSUME, Admission, Principal, plain_service};
+use crate::audit::trust::{ASSUME, Admission, Principal};
 use opsctl_iam::catalogue::Catalogue;
-use opsctl_iam::condition::Operator;
+use opsctl_iam::condition::{Operator, plain_service};
 use opsctl_iam::pattern;
 use opsctl_iam::policy::Condition;
 
@@ -144,8 +144,15 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-const ORGANIZATION: &[&str] =
-    &["aws:principalorgid", "aws:principalorgpaths", "aws:sourceorgid", "aws:sourceorgpaths"];
+const ORGANIZATION: &[&str] = &[
+    "aws:principalorgid",
+    "aws:principalorgmasteraccountid",
+    "aws:principalorgpaths",
+    "aws:sourceorgid",
+    "aws:sourceorgpaths",
+    "aws:vpceorgid",
+    "aws:vpceorgpaths",
+];
 
 /// Keys that identify the calling principal's account. The external id is not among them: strangers may know
 /// it.
@@ -160,6 +167,7 @@ const IDENTITY: &[&str] = &[
     "aws:sourceip",
     "aws:vpcsourceip",
     "aws:sourcevpcarn",
+    "aws:vpceaccount",
 ];
 
 fn allows_anyone(a: &Admission<'_>) -> bool {
@@ -219,7 +227,8 @@ fn public(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         let told = identifies_account(a) || fixes_organization(a);
         // `Federated: "*"` is told apart by the provider's keys.
         let by_token = a.fixes_any(|key| key.ends_with(":sub") || key.ends_with(":aud"));
-        allows_anyone(a) && !told && !by_token
+        let by_service = a.fixes("aws:PrincipalIsAWSService") || a.fixes("aws:PrincipalServiceName");
+        allows_anyone(a) && !told && !by_token && !by_service
     };
     let hit = objections(view, |a| open(a).then(|| "every principal of every account".into()))?;
     // A secret or MFA keeps out who only knows the ARN.
@@ -286,8 +295,11 @@ fn external_root(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
                 let documented =
                     a.fixes("sts:ExternalId") && cx.settings.known_accounts.contains_key(*account);
                 // `role/*` is all of the account under another name.
-                let any = format!("arn:aws:iam::{account}:role/\u{1}");
-                let some = |c: &Condition| c.values.iter().all(|v| !pattern::matches(v, &any));
+                let any = |v: &str| {
+                    let partition = v.split(':').nth(1).filter(|p| !pattern::is_wild(p)).unwrap_or("aws");
+                    format!("arn:{partition}:iam::{account}:role/\u{1}")
+                };
+                let some = |c: &Condition| c.values.iter().all(|v| !pattern::matches(v, &any(v)));
                 let by_arn = a.fixing("aws:PrincipalArn").any(some);
                 matches!(p, Principal::Account(_)) && !documented && !by_arn
             })
@@ -408,6 +420,7 @@ fn odd_service(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 
 /// Principals that are no service prefix, but real. [memory of AWS's documentation; only used to keep quiet]
 const MORE_SERVICES: &[&str] = &[
+    "application-insights",
     "ecs-tasks",
     "edgelambda",
     "events",

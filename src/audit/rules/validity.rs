@@ -286,6 +286,9 @@ fn mismatch(c: &Condition) -> Option<String> {
         value(&|v| Instant::parse(v).is_none() && v.parse::<i64>().is_err())
     } else if base == "bool" {
         value(&|v| !v.eq_ignore_ascii_case("true") && !v.eq_ignore_ascii_case("false"))
+    } else if base.ends_with("ipaddress") {
+        let address = |v: &str| v.split('/').next().is_some_and(|a| a.parse::<std::net::IpAddr>().is_ok());
+        value(&|v| !address(v))
     } else if base.starts_with("stringequals") || base.starts_with("stringnotequals") {
         value(&|v| v.contains('*'))
     } else {

@@ -83,7 +83,7 @@ pub fn statement(dice: &mut Dice, effect: &str, conditions: bool) -> Value {
     s
 }
 
-fn effective(role: RoleMaker, policies: &[Value]) -> Effective {
+fn effective(role: RoleMaker, policies: &[Value]) -> std::rc::Rc<Effective> {
     let world = policies.iter().fold(World::of([role]), |world, policy| world.policy(policy.clone()));
     let account: Account = world.account();
     Engine::new(&account).role(&account.roles[0])

@@ -192,6 +192,12 @@ fn what_the_settings_ask_for() {
 #[test]
 fn policies_of_a_roles_own() {
     let statement = || allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"]);
+    // Where a policy file goes is open.
+    let file = World::of([role("a")
+        .can(statement())
+        .set("RoleId", "")
+        .trusts(document(Vec::<serde_json::Value>::new()))]);
+    assert!(!has(&file, "IAM506"), "a policy file");
     assert!(has(&World::of([role("a").can(statement())]), "IAM506"));
     assert!(!has(&World::of([role("a")]), "IAM506"), "none");
     assert!(

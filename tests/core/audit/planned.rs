@@ -228,6 +228,11 @@ fn a_change_that_gives_more_is_told_and_one_that_does_not_is_not() {
     let guarded = was().can(deny(&["s3:GetObject"], &["arn:aws:s3:::b/secret"]));
     let lines = gains(&[guarded], &[was()]);
     assert!(lines.len() == 1 && lines[0].starts_with("no longer held back by"), "{lines:?}");
+    let root = trust(json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}));
+    let out = json!({"Effect": "Deny", "Principal": {"AWS": role_arn("x")}, "Action": "sts:AssumeRole"});
+    let kept_out = was().trusts(document(vec![root, out]));
+    let lines = gains(&[kept_out], &[was().trusts(trust_own_account())]);
+    assert!(lines.len() == 1 && lines[0].contains("may be assumed by"), "{lines:?}");
     let bounded = was().boundary("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess");
     let lines = gains(&[bounded], &[was()]);
     assert!(lines.len() == 1 && lines[0].starts_with("no longer within the boundary"), "{lines:?}");

@@ -187,3 +187,21 @@ fn what_cannot_be_read_is_told() {
     assert!(audit.is_incomplete());
     assert!(Surroundings::from_value(json!({"Buckets": {}})).is_err());
 }
+
+/// Resource control policies are about roles, too: who may become them.
+#[test]
+fn whom_the_organization_keeps_out_no_trust_policy_lets_in() {
+    let open = World::of([role("a").trusts(document(trust("*".into())))]);
+    let unless = |action: &str| {
+        let all = json!({"Effect": "Deny", "Principal": "*", "Action": action, "Resource": "*"});
+        let all = when(all, "StringNotEqualsIfExists", "aws:PrincipalOrgID", "o-abcdefghij");
+        let all = when(all, "BoolIfExists", "aws:PrincipalIsAWSService", "false");
+        json!({"ResourceControlPolicies": {"identities": document(all)}})
+    };
+    let found = |around: Value| rules_on(&audited(&open, around).0, "a");
+    let public = |rules: &[&str]| rules.contains(&"IAM301");
+    assert!(public(&found(json!({}))));
+    let kept = found(unless("sts:*"));
+    assert!(!public(&kept) && kept.contains(&"IAM302"), "{kept:?}");
+    assert!(public(&found(unless("s3:*"))), "of another service");
+}

@@ -179,3 +179,18 @@ fn dates_that_are_none() {
         when(allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"]), "DateGreaterThan", "aws:CurrentTime", "bad");
     check("bad", one(bad), &["IAM604"], &[]);
 }
+
+/// What IAM102 says of a service as a whole, IAM109 does not say again; and one cause is one block.
+#[test]
+fn writing_everywhere_is_told_once() {
+    check("all of a service", one(allow(&["sqs:*"], &["*"])), &["IAM102"], &["IAM109"]);
+    let more = one(allow(&["sqs:*", "sns:Publish"], &["*"]));
+    check("and one more", more, &["IAM102", "IAM109"], &[]);
+    let policy = policy_arn("writes");
+    let writes = customer_policy("writes", allow(&["sqs:SendMessage", "sns:Publish"], &["*"]));
+    let less = role("u").attach(&policy).can(deny(&["sns:Publish"], &["*"]));
+    let audit = World::of([t().attach(&policy), less]).policy(writes).audit();
+    let groups = audit.groups();
+    let of = groups.iter().filter(|group| group.first().rule == "IAM109");
+    assert_eq!(of.map(|group| group.findings.len()).collect::<Vec<_>>(), [2], "one policy, one block");
+}

@@ -3,9 +3,11 @@
 //! harmless.
 
 mod alarms;
+mod callers;
 mod paths;
 mod services;
 mod strangers;
+mod walls;
 
 use opsctl::audit::Audit;
 use serde_json::{Value, json};

@@ -68,3 +68,83 @@ fn services_of_one_region_are_the_same() {
     check("confused", deputy("states.eu-west-1.amazonaws.com"), &["IAM309"], &[]);
     check("real", deputy("macie.amazonaws.com"), &[], &["IAM317"]);
 }
+
+/// What a call asks for does not change what the role may do that it passes.
+#[test]
+fn limits_on_what_is_made_are_no_limits_on_who_makes_it() {
+    let with = |service: &str, actions: &[&str], operator: &str, key: &str, value: &str| {
+        let pass = allow(&["iam:PassRole"], &[&role_arn("adm")]);
+        let run = when(allow(actions, &["*"]), operator, key, value);
+        World::of([t().can(vec![pass, run]), admin_of(service)])
+    };
+    let machine = &["ec2:RunInstances"][..];
+    let task = &["ecs:RegisterTaskDefinition", "ecs:RunTask"][..];
+    let function = &["lambda:CreateFunction", "lambda:InvokeFunction"][..];
+    for (service, actions, operator, key, value) in [
+        ("ec2", machine, "StringEquals", "ec2:InstanceType", "t3.micro"),
+        ("ec2", machine, "StringEquals", "ec2:Region", "eu-west-1"),
+        ("ec2", machine, "StringEquals", "ec2:MetadataHttpTokens", "required"),
+        ("ecs-tasks", task, "ArnEquals", "ecs:cluster", "arn:aws:ecs:eu-west-1:111122223333:cluster/c"),
+        (
+            "sagemaker",
+            &["sagemaker:CreateTrainingJob"],
+            "ForAnyValue:StringLike",
+            "sagemaker:InstanceTypes",
+            "ml.t3.*",
+        ),
+    ] {
+        let world = with(service, actions, operator, key, value);
+        check(key, world, &["IAM203:critical", "IAM208"], &[]);
+    }
+    for (service, actions, operator, key, value) in [
+        (
+            "ec2",
+            machine,
+            "ArnEquals",
+            "ec2:InstanceProfile",
+            "arn:aws:iam::111122223333:instance-profile/app",
+        ),
+        (
+            "lambda",
+            function,
+            "StringEquals",
+            "lambda:CodeSigningConfigArn",
+            "arn:aws:lambda:eu-west-1:111122223333:code-signing-config:c",
+        ),
+        (
+            "cloudformation",
+            &["cloudformation:CreateStack"],
+            "StringLike",
+            "cloudformation:TemplateUrl",
+            "https://reviewed.example/*",
+        ),
+    ] {
+        check(key, with(service, actions, operator, key, value), &[], &["IAM203", "IAM208"]);
+    }
+}
+
+#[test]
+fn conditions_on_what_a_role_is_passed_to() {
+    let with = |operator: &str, key: &str, value: &str| {
+        let pass = when(allow(&["iam:PassRole"], &[&role_arn("adm")]), operator, key, value);
+        let run = allow(&["states:CreateStateMachine", "states:StartExecution"], &["*"]);
+        World::of([t().can(vec![pass, run]), admin_of("states")])
+    };
+    let to = "iam:PassedToService";
+    let of = "iam:AssociatedResourceArn";
+    for (operator, key, value) in [
+        ("StringEquals", to, "states.amazonaws.com"),
+        ("StringEquals", to, "states.eu-west-1.amazonaws.com"),
+        ("StringLike", to, "states.*"),
+        ("ArnLike", of, "arn:aws:states:*:111122223333:stateMachine:team-*"),
+    ] {
+        check(value, with(operator, key, value), &["IAM203:critical", "IAM208"], &[]);
+    }
+    for (operator, key, value) in [
+        ("StringEquals", to, "ec2.amazonaws.com"),
+        ("StringNotEquals", to, "states.amazonaws.com"),
+        ("ArnLike", of, "arn:aws:lambda:*:111122223333:function:*"),
+    ] {
+        check(value, with(operator, key, value), &[], &["IAM203", "IAM208"]);
+    }
+}

@@ -142,3 +142,60 @@ fn pods_by_the_beginning_of_their_namespace() {
         &["IAM305", "IAM306"],
     );
 }
+
+#[test]
+fn claims_name_an_owner_as_a_whole_or_not_at_all() {
+    let by = |operator: &str, claim: &str, value: &str| federated(GITHUB, &[(operator, claim, value), AUD]);
+    check("an owner", by("StringEquals", "repository_owner", "octo-org"), &[], &["IAM305"]);
+    check("if it exists", by("StringEqualsIfExists", "repository_owner", "octo-org"), &[], &["IAM305"]);
+    check("repositories", by("StringLike", "repository", "octo-org/*"), &[], &["IAM305"]);
+    for (claim, value) in
+        [("repository_owner", "octo*"), ("repository", "octo*/app"), ("repository_owner_id", "12*")]
+    {
+        check(claim, by("StringLike", claim, value), &["IAM305:critical"], &[]);
+    }
+    let subject = |host: &str, sub: &str| federated(host, &[("StringLike", "sub", sub), AUD]);
+    for (host, sub) in [
+        ("api.pulumi.com/oidc", "pulumi:deploy:org:*"),
+        ("oidc.vercel.com", "owner:*:project:site:environment:production"),
+        ("oidc.vercel.com", "project:site:environment:production"),
+        ("app.eu.terraform.io", "organization:*:project:p:workspace:w:run_phase:apply"),
+    ] {
+        check(sub, subject(host, sub), &["IAM305:critical"], &[]);
+    }
+    for (host, sub) in [
+        ("api.pulumi.com/oidc", "pulumi:deploy:org:acme:project:p:stack:s:operation:update:scope:write"),
+        ("oidc.vercel.com", "owner:acme:project:site:environment:production"),
+        ("app.eu.terraform.io", "organization:acme:project:p:workspace:w:run_phase:apply"),
+    ] {
+        check(sub, subject(host, sub), &[], &["IAM305"]);
+    }
+}
+
+#[test]
+fn applications_and_pools_with_wildcards_are_anybodys() {
+    let by = |host: &str, operator: &str, value: &str| {
+        let trust = json!({"Effect": "Allow", "Principal": {"Federated": host},
+            "Action": "sts:AssumeRoleWithWebIdentity"});
+        trusting(when(trust, operator, &format!("{host}:aud"), value))
+    };
+    let google = "accounts.google.com";
+    check("any application", by(google, "StringLike", "*.apps.googleusercontent.com"), &["IAM305"], &[]);
+    check("one", by(google, "StringEquals", "1.apps.googleusercontent.com"), &[], &["IAM305"]);
+    let pool = "cognito-identity.amazonaws.com";
+    check("any pool of a region", by(pool, "StringLike", "us-east-1:*"), &["IAM314"], &[]);
+}
+
+#[test]
+fn whose_request_it_is_told_in_other_words() {
+    for (operator, key, value) in [
+        ("StringEquals", "aws:PrincipalOrgMasterAccountId", "123412341234"),
+        ("StringEquals", "aws:VpceOrgID", "o-abcdefghij"),
+        ("StringEquals", "aws:VpceAccount", ACCOUNT),
+        ("Bool", "aws:PrincipalIsAWSService", "true"),
+    ] {
+        check(key, anyone_if(operator, key, value), &[], &["IAM301"]);
+    }
+    let v6 = json!(["::/1", "8000::/1"]);
+    check("both halves of IPv6", anyone_if("IpAddress", "aws:SourceIp", v6), &["IAM301"], &[]);
+}

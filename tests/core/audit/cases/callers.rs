@@ -1,0 +1,195 @@
+//! What follows from who calls: ids, tags in conditions, a Deny that spares what is meant, and trust that
+//! leaves somebody out.
+
+use super::*;
+
+const ADMIN: &[&str] = &["IAM103", "IAM104", "IAM201"];
+
+fn assume() -> Value {
+    allow(&["sts:AssumeRole"], &[&role_arn("adm")])
+}
+
+fn own_root() -> Value {
+    trust(json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}))
+}
+
+fn adm(statements: Vec<Value>) -> RoleMaker {
+    role("adm").trusts(document(statements)).can(everything())
+}
+
+/// The role `t`, which may assume the administrator, whose trust is this.
+fn assumes(trust: Vec<Value>) -> World {
+    World::of([t().can(assume()), adm(trust), low()])
+}
+
+#[test]
+fn trust_that_leaves_somebody_out() {
+    let but = |operator: &str, arn: &str| assumes(vec![when(own_root(), operator, "aws:PrincipalArn", arn)]);
+    for operator in ["ArnNotEquals", "StringNotLike"] {
+        check(operator, but(operator, &role_arn("t")), &[], &["IAM208"]);
+        check(operator, but(operator, &role_arn("low")), &["IAM208"], &[]);
+    }
+    let denied = |principal: Value| {
+        let deny = json!({"Effect": "Deny", "Principal": principal, "Action": "sts:AssumeRole"});
+        vec![own_root(), deny]
+    };
+    let aws = |name: &str| json!({"AWS": role_arn(name)});
+    check("denied by name", assumes(denied(aws("t"))), &[], &["IAM208"]);
+    check("another denied by name", assumes(denied(aws("low"))), &["IAM208"], &[]);
+    let if_arn = |name: &str| {
+        let mut all = denied(json!("*"));
+        all[1] = when(all[1].clone(), "ArnEquals", "aws:PrincipalArn", role_arn(name));
+        all
+    };
+    check("denied by a condition", assumes(if_arn("t")), &[], &["IAM208"]);
+    check("another denied by a condition", assumes(if_arn("low")), &["IAM208"], &[]);
+    let spared = |name: &str| {
+        let root = format!("arn:aws:iam::{ACCOUNT}:root");
+        let deny = json!({"Effect": "Deny", "NotPrincipal": {"AWS": [root, role_arn(name)]},
+            "Action": "sts:AssumeRole"});
+        assumes(vec![own_root(), deny])
+    };
+    check("denied to all but another", spared("low"), &[], &["IAM208"]);
+    check("denied to all but it", spared("t"), &["IAM208"], &[]);
+    for (key, value) in [("aws:PrincipalType", "User"), ("aws:username", "*")] {
+        check(key, assumes(vec![when(own_root(), "StringLike", key, value)]), &[], &["IAM208"]);
+    }
+}
+
+#[test]
+fn whoever_a_condition_names_is_let_in_as_if_it_were_the_principal() {
+    let named = |name: &str| {
+        let statement = when(trust(json!({"AWS": "*"})), "ArnEquals", "aws:PrincipalArn", role_arn(name));
+        World::of([t(), low(), adm(vec![statement])])
+    };
+    check("it", named("t"), &["IAM208"], &[]);
+    check("another", named("low"), &[], &["IAM208"]);
+    let services = World::of([t().can(paths()), adm(vec![trust(json!("*"))])]);
+    check("a bare star is services, too", services, &["IAM203:critical", "IAM208"], &[]);
+}
+
+fn paths() -> Vec<Value> {
+    let run = allow(&["lambda:CreateFunction", "lambda:InvokeFunction"], &["*"]);
+    vec![allow(&["iam:PassRole"], &[&role_arn("adm")]), run]
+}
+
+#[test]
+fn tags_of_both_are_put_into_conditions() {
+    let same = |key: &str| {
+        let on = if key.starts_with("sts") { "*".to_owned() } else { role_arn("adm") };
+        let assume = allow(&["sts:AssumeRole"], &[&on]);
+        when(assume, "StringEquals", "aws:ResourceTag/team", "${aws:PrincipalTag/team}")
+    };
+    let world = |team: &str| {
+        World::of([t().tag("team", team).can(same("iam")), adm(vec![own_root()]).tag("team", "x")])
+    };
+    check("of one team", world("x"), &["IAM208"], &[]);
+    check("of another", world("y"), &[], &["IAM208"]);
+    let asks = || when(own_root(), "StringEquals", "aws:PrincipalTag/team", "${aws:ResourceTag/team}");
+    let world =
+        |team: &str| World::of([t().tag("team", team).can(assume()), adm(vec![asks()]).tag("team", "x")]);
+    check("trust in one team", world("x"), &["IAM208"], &[]);
+    check("trust in another", world("y"), &[], &["IAM208"]);
+    let passes = |team: &str| {
+        let pass = when(
+            allow(&["iam:PassRole"], &["*"]),
+            "StringEquals",
+            "iam:ResourceTag/team",
+            "${aws:PrincipalTag/team}",
+        );
+        let run = allow(&["lambda:CreateFunction", "lambda:InvokeFunction"], &["*"]);
+        World::of([t().tag("team", team).can(vec![pass, run]), admin_of("lambda").tag("team", "x")])
+    };
+    check("passed within a team", passes("x"), &["IAM203:critical", "IAM208"], &[]);
+    check("passed to another", passes("y"), &[], &["IAM203", "IAM208"]);
+    let tag = |name: &str| allow(&["iam:TagRole"], &[&role_arn(name)]);
+    let sets = |name: &str| {
+        let asks = when(own_root(), "StringEquals", "aws:PrincipalTag/team", "x");
+        World::of([t().can(vec![assume(), tag(name)]), low(), adm(vec![asks])])
+    };
+    check("a tag that it gives itself", sets("t"), &["IAM208"], &[]);
+    check("a tag that it gives another", sets("low"), &[], &["IAM208"]);
+}
+
+#[test]
+fn variables_have_defaults_and_no_case() {
+    for arn in [
+        "arn:aws:iam::${aws:principalaccount}:role/adm".to_owned(),
+        format!("arn:aws:iam::{ACCOUNT}:role/${{aws:PrincipalTag/team, 'adm'}}"),
+    ] {
+        let world = World::of([t().can(allow(&["sts:AssumeRole"], &[&arn])), adm(vec![own_root()])]);
+        check(&arn, world, &["IAM208"], &[]);
+    }
+}
+
+/// What stands in nearly every account, and denies nothing of what is meant.
+#[test]
+fn a_deny_that_spares_what_is_meant_is_none() {
+    let denied = |operator: &str, key: &str, value: Value| {
+        let deny = when(deny(&["*"], &["*"]), operator, key, value);
+        World::of([t().can(vec![assume(), deny]), adm(vec![own_root()])])
+    };
+    for (operator, key, value) in [
+        ("StringNotEquals", "aws:RequestedRegion", json!(["eu-west-1", "us-east-1"])),
+        ("StringNotEquals", "aws:ResourceAccount", json!(ACCOUNT)),
+        ("StringNotEquals", "aws:ResourceAccount", json!("${aws:PrincipalAccount}")),
+        ("StringNotEqualsIfExists", "aws:ResourceOrgID", json!("${aws:PrincipalOrgID}")),
+        ("StringNotEquals", "aws:PrincipalOrgID", json!("o-abcdefghij")),
+        // What revoking sessions writes.
+        ("DateLessThan", "aws:TokenIssueTime", json!("2026-10-31T23:00:00Z")),
+        ("StringNotLike", "aws:userId", json!(["AROAt:*", ACCOUNT])),
+    ] {
+        check(key, denied(operator, key, value), &["IAM208"], &[]);
+    }
+    for (operator, key, value) in [
+        ("StringEquals", "aws:ResourceAccount", json!(ACCOUNT)),
+        ("BoolIfExists", "aws:MultiFactorAuthPresent", json!("false")),
+        ("StringNotLike", "aws:userId", json!(["AROAother:*", ACCOUNT])),
+    ] {
+        check(key, denied(operator, key, value), &[], &["IAM208"]);
+    }
+}
+
+#[test]
+fn a_perimeter_is_a_condition() {
+    let perimeter = |role: RoleMaker| {
+        let mut unless = when(deny(&["*"], &["*"]), "NotIpAddressIfExists", "aws:SourceIp", "192.0.2.0/24");
+        unless = when(unless, "StringNotEqualsIfExists", "aws:PrincipalTag/excepted", "true");
+        unless = when(unless, "BoolIfExists", "aws:PrincipalIsAWSService", "false");
+        unless = when(unless, "BoolIfExists", "aws:ViaAWSService", "false");
+        World::of([role.can(vec![everything(), unless])])
+    };
+    check("outside", perimeter(t()), &["IAM104"], &["IAM103"]);
+    check("excepted", perimeter(t().tag("excepted", "true")), &["IAM103"], &["IAM104"]);
+    let plain = when(deny(&["*"], &["*"]), "NotIpAddress", "aws:SourceIp", "192.0.2.0/24");
+    let plain = when(plain, "Bool", "aws:ViaAWSService", "false");
+    check("AWS's example", World::of([t().can(vec![everything(), plain])]), &["IAM104"], &["IAM103"]);
+}
+
+#[test]
+fn ids_and_accounts_are_decided() {
+    let all_if = |operator: &str, key: &str, value: &str| one(when(everything(), operator, key, value));
+    for (operator, key, value) in [
+        ("StringLike", "aws:userId", "AROAt:*"),
+        ("StringEquals", "aws:ResourceAccount", "${aws:PrincipalAccount}"),
+        ("StringLike", "aws:ResourceAccount", "1111*"),
+    ] {
+        check(value, all_if(operator, key, value), &["IAM103"], &["IAM104"]);
+    }
+    for (operator, key, value) in [
+        ("StringLike", "aws:userId", "AROAother:*"),
+        ("StringNotEquals", "aws:ResourceAccount", ACCOUNT),
+        ("StringLike", "aws:ResourceAccount", "4444*"),
+        ("Bool", "aws:PrincipalIsAWSService", "true"),
+    ] {
+        check(value, all_if(operator, key, value), &[], ADMIN);
+    }
+    let v6 = json!(["::/1", "8000::/1"]);
+    let halves = one(when(everything(), "IpAddress", "aws:SourceIp", v6));
+    check("both halves of IPv6", halves, &["IAM103"], &["IAM104"]);
+    let reads =
+        |key: &str, value: &str| one(when(allow(&["s3:GetObject"], &["*"]), "StringEquals", key, value));
+    check("own buckets", reads("s3:ResourceAccount", ACCOUNT), &["IAM110"], &[]);
+    check("others' buckets", reads("s3:ResourceAccount", "444455556666"), &[], &["IAM110"]);
+    check("how it is signed", reads("s3:signatureversion", "AWS4-HMAC-SHA256"), &["IAM110"], &[]);
+}
