@@ -15,6 +15,7 @@ mod pricing;
 mod proxy;
 mod rates;
 mod target;
+mod whole;
 mod words;
 
 pub use calls::{CallCounter, Calls};
@@ -32,3 +33,4 @@ pub use pace::PollPace;
 pub use pricing::Pricing;
 pub use proxy::Proxies;
 pub use target::{Target, TargetOptions};
+pub use whole::whole;

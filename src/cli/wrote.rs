@@ -22,17 +22,30 @@ pub struct Replace {
 }
 
 impl Replace {
-    /// Refuses the file that `option` names where something of the user's is in its place. It is asked before
-    /// the work is done.
-    pub fn allows(self, record: &Record, file: Option<&Path>, option: &str) -> Result<(), Failure> {
-        match file.filter(|file| !self.force && record.is_in_the_way(file)) {
-            Some(file) => {
+    /// Refuses a file where something of the user's is in its place, and `--force` where none is written. Each
+    /// comes with the option that names it. It is asked before the work is done.
+    pub fn allows<'a>(
+        self,
+        record: &Record,
+        files: impl IntoIterator<Item = (&'a Path, &'a str)>,
+    ) -> Result<(), Failure> {
+        let mut files = files.into_iter().peekable();
+        if self.force {
+            return files.peek().map(drop).ok_or_else(nothing_to_replace);
+        }
+        match files.find(|(file, _)| record.is_in_the_way(file)) {
+            Some((file, option)) => {
                 let message = format!("{} is there, and opsctl did not write what is in it", file.display());
                 Err(in_the_way(message, option))
             }
             None => Ok(()),
         }
     }
+}
+
+fn nothing_to_replace() -> Failure {
+    let message = "`--force` replaces a file, and this command writes none";
+    Failure::new(codes::USAGE, Exit::Usage, message, "name a file to write, or leave out `--force`")
 }
 
 /// Something of the user's is in the place of what opsctl would write.

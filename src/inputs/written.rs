@@ -46,17 +46,24 @@ impl Record {
 
     /// Notes a file that was written for the user: it becomes no part of a source, and may be written again.
     pub fn note(&self, file: &Path) {
+        self.note_all([file]);
+    }
+
+    /// As [`Self::note`].
+    pub fn note_all<'a>(&self, files: impl IntoIterator<Item = &'a Path>) {
         let note = || -> std::io::Result<()> {
             let mut known = self.files();
             known.retain(|file, _| file.exists());
-            let file = file.canonicalize()?;
-            let stamp = FileStamp::from(&file.metadata()?);
-            known.insert(file, stamp);
+            for file in files {
+                let file = file.canonicalize()?;
+                let stamp = FileStamp::from(&file.metadata()?);
+                known.insert(file, stamp);
+            }
             std::fs::create_dir_all(self.0.parent().unwrap_or(Path::new(".")))?;
             replace_json(&self.0, &known)
         };
         if let Err(error) = note() {
-            tracing::debug!(file = %file.display(), %error, "not noted");
+            tracing::debug!(%error, "not noted");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::manifest::Manifest;
 use super::objects::split;
-use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, PollPace, SdkResultExt};
+use crate::aws::{OpResult, OpResultExt, PollPace, SdkResultExt, whole};
 use crate::domain::{Owner, action};
 use crate::engine::OpCx;
 use crate::transfer::Journal;
@@ -31,10 +31,8 @@ pub fn journal_of(cx: &OpCx<'_>, uri: &str) -> PathBuf {
 async fn written(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<Option<Manifest>> {
     let call = cx.aws.s3.get_object().bucket(bucket).key(Manifest::key(prefix));
     let call = call.expected_bucket_owner(&cx.scope.account);
-    let Some(object) = call.send().await.op(action::s3::GetObject).found()? else { return Ok(None) };
-    let body = object.body.collect().await;
-    let body = body.map_err(|e| OpError::new(action::s3::GetObject, OpErrorKind::Network, e.to_string()))?;
-    Ok(Some(serde_json::from_slice(&body.into_bytes()).unwrap_or_default()))
+    let found = whole(|| call.clone().send()).await.op(action::s3::GetObject).found()?;
+    Ok(found.map(|(_, body)| serde_json::from_slice(&body).unwrap_or_default()))
 }
 
 /// What of the objects below a prefix opsctl has uploaded.

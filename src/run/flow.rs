@@ -226,7 +226,8 @@ impl<'a> Run<'a> {
             if !self.whole {
                 have.leftovers.clear();
                 have.seen_leftovers.clear();
-                have.unread.clear();
+                // What may be an earlier one of what it is about; the rest is nobody's question here.
+                have.unread.retain(|(id, ..)| self.desired.nodes.iter().any(|node| node.id.kind == id.kind));
             }
             count(self.desired, &mut have, self.mode, self.registry, self.context).await?;
             Ok(have)

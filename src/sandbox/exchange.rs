@@ -22,6 +22,7 @@ pub struct Exchange {
     unknown: AtomicBool,
     cut: AtomicBool,
     corrupt: AtomicBool,
+    truncated: AtomicBool,
     after: Mutex<Vec<Break>>,
 }
 
@@ -36,8 +37,9 @@ impl Exchange {
         // outlive processes.
         let hash = blake3::hash(format!("{number} of {}", std::process::id()).as_bytes()).to_hex();
         let id = format!("{number:08x}-{}-{}-{}-{}", &hash[0..4], &hash[4..8], &hash[8..12], &hash[12..24]);
-        let [unknown, cut, corrupt] = [(); 3].map(|()| AtomicBool::new(false));
-        Self { id, number, caller, name: OnceLock::new(), unknown, cut, corrupt, after: Mutex::default() }
+        let [unknown, cut, corrupt, truncated] = [(); 4].map(|()| AtomicBool::new(false));
+        let (name, after) = (OnceLock::new(), Mutex::default());
+        Self { id, number, caller, name, unknown, cut, corrupt, truncated, after }
     }
 
     /// The service and the operation, once a service has found it out.
@@ -95,6 +97,11 @@ impl Exchange {
         !self.cut.load(Ordering::Relaxed)
     }
 
+    /// Whether the answer is to break off in its body.
+    pub(super) fn is_truncated(&self) -> bool {
+        self.truncated.load(Ordering::Relaxed)
+    }
+
     async fn inject(&self, broken: Break) -> Result<(), Fault> {
         match broken {
             Break::Delay(duration) => real_sleep(duration).await,
@@ -104,6 +111,7 @@ impl Exchange {
             }
             // As kill -9 would: no destructor runs, no buffer is flushed. 137 is what a shell says of it.
             Break::Corrupt => self.corrupt.store(true, Ordering::Relaxed),
+            Break::Truncate => self.truncated.store(true, Ordering::Relaxed),
             Break::Kill => std::process::exit(137),
         }
         Ok(())

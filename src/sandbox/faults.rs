@@ -1,4 +1,4 @@
-//! Faults on demand, deterministic: fail, throttle, delay, cut or kill at chosen calls.
+//! Faults on demand, deterministic: fail, throttle, delay, cut, truncate or kill at chosen calls.
 //!
 //! A rule is JSON (`POST /_sandbox/faults`, options) or a word of the command line:
 //! `throttle@sagemaker:CreateEndpoint`, `fail=LimitExceeded@iam:CreateRole#2`, `delay=500ms@reads#1x0`,
@@ -65,6 +65,8 @@ pub enum FaultAction {
     Kill,
     /// One byte of the object's data arrives as another one.
     Corrupt,
+    /// The work is done, and the connection ends in the middle of the answer's body.
+    Truncate,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +92,7 @@ pub enum Break {
     Cut,
     Kill,
     Corrupt,
+    Truncate,
 }
 
 /// A service's own words for "too fast" and "my fault", each with its status
@@ -197,6 +200,7 @@ impl FaultRule {
             FaultAction::Cut => Strike::Break(self.when, Break::Cut),
             FaultAction::Kill => Strike::Break(self.when, Break::Kill),
             FaultAction::Corrupt => Strike::Break(self.when, Break::Corrupt),
+            FaultAction::Truncate => Strike::Break(self.when, Break::Truncate),
         }
     }
 }
@@ -248,6 +252,7 @@ impl FromStr for FaultRule {
             "cut" => FaultAction::Cut,
             "kill" => FaultAction::Kill,
             "corrupt" => FaultAction::Corrupt,
+            "truncate" => FaultAction::Truncate,
             _ => return Err(bad("no such action")),
         };
         let (call, times) = (count(call)?, count(times)?);

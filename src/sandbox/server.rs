@@ -1,13 +1,15 @@
 //! HTTP on loopback: guards a request, finds its service, and sends the answer, unless a fault cuts the line.
 
+use std::error::Error;
+use std::future::ready;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -135,7 +137,27 @@ async fn answer(
             response.headers_mut().entry(HeaderName::from_static(name)).or_insert_with(|| id.clone());
         }
     }
-    Ok(response)
+    match exchange.is_truncated() {
+        true => truncate(response).await,
+        false => Ok(response),
+    }
+}
+
+/// An answer that breaks off in the middle of its body; where it has none, before it begins.
+async fn truncate(response: Response) -> Result<Response, ConnectionCut> {
+    let (mut head, body) = response.into_parts();
+    let body = body.collect().await.map_err(|_| ConnectionCut)?.to_bytes();
+    if body.is_empty() {
+        return Err(ConnectionCut);
+    }
+    head.headers.insert(CONTENT_LENGTH, body.len().into());
+    let half = stream::once(ready(Ok(Frame::data(body.slice(..body.len() / 2)))));
+    // What was written is sent before the connection ends.
+    let end = stream::once(async {
+        tokio::task::yield_now().await;
+        Err(BodyError::from(Box::<dyn Error + Send + Sync>::from(ConnectionCut)))
+    });
+    Ok(Response::from_parts(head, StreamBody::new(half.chain(end)).boxed_unsync()))
 }
 
 /// An answer also when a bug panics on the way: the request fails, and no other one notices. What is shared

@@ -416,7 +416,11 @@ fn proposals_stay_in_their_folder() {
         "--write",
         "w/proposals",
     ];
-    let told = world.run(input).success();
+    // Not one of them is written where something of somebody else's is in the place of one.
+    let refused = world.run(input).ended(1).says("error[U315]").says("linked.json is there");
+    refused.says("`--write DIR` writes elsewhere");
+    assert_eq!(std::fs::read_dir(world.path("w/proposals")).expect("a folder").count(), 1);
+    let told = world.run(input.into_iter().chain(["--force"])).success();
     for part in ["etl: removes", "Wrote 9 proposals", "1 role used nothing"] {
         assert!(told.stderr.contains(part), "{part}: {told}");
     }
@@ -437,6 +441,10 @@ fn proposals_stay_in_their_folder() {
         !files.iter().any(|file| file.starts_with("AWSServiceRole") || file.starts_with("idle")),
         "{files:?}"
     );
+    // Its own, it replaces unasked, until somebody edits one.
+    world.run(input).success();
+    world.write("w/proposals/etl.diff", "a note");
+    world.run(input).ended(1).says("etl.diff is there");
     // Usage of roles that are not in the account is no usage.
     world.write("usage.json", &json!({"etl": used}).to_string());
     let told = world.run(input).ended(10);

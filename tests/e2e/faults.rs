@@ -4,7 +4,7 @@
 use futures_util::{StreamExt, stream};
 use opsctl_sandbox::faults::FaultRule;
 
-use crate::support::inside::{DEPLOY, Project, sandbox};
+use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox};
 use crate::support::sweep::{Case, FAULTS, Operation, Sweep};
 
 /// One case in so many is struck here.
@@ -70,6 +70,24 @@ async fn a_look_that_fails_says_how() {
         assert!(problems.contains(code), "{fault}: {problems}");
         sandbox.state().faults.clear();
     }
+    sandbox.stop().await;
+}
+
+/// The SDK repeats a request that had no answer, and none whose answer broke off in its body.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_body_broke_off_is_asked_for_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::whole(&sandbox).await;
+    let rule = |call| format!("truncate@s3:GetObject#{call}").parse().expect("a rule");
+    let faults = &sandbox.state().faults;
+    faults.extend((1..200).step_by(4).map(rule).collect());
+    project.succeed(DEPLOY).await;
+    project.plan(DEPLOY).await.expect("all of it is read");
+    let deployed = faults.hits();
+    assert!(deployed >= 3, "{deployed}");
+    project.succeed(DESTROY).await;
+    assert!(faults.hits() > deployed, "the lease and the manifest are read for it");
     sandbox.stop().await;
 }
 

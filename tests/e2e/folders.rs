@@ -91,6 +91,9 @@ fn no_file_of_the_users_is_replaced_unasked() {
         // What opsctl wrote is its own until somebody edits it.
         assert_eq!(world.run(command.iter().copied()).code, Some(0), "{command:?}");
     }
+    for command in ["plan", "audit-iam"] {
+        world.run([command, "--force"]).ended(64).says("`--force` replaces a file, and this command writes none");
+    }
 }
 
 /// `.opsctl` may come with a repository: a link to what has no end, and a pipe that nobody writes to.

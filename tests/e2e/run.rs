@@ -387,6 +387,11 @@ async fn what_could_not_be_seen_is_not_gone() {
     strike(&sandbox, "fail=AccessDeniedException@sagemaker:DescribeModel#2x0").await;
     let (_, have) = deploy.plan().await.expect("what is wanted can be seen");
     assert_eq!(have.unread.iter().map(|(id, ..)| id).collect::<Vec<_>>(), [&old]);
+    // A run for a part of the config is told of what it is about.
+    sandbox.state().faults.clear();
+    strike(&sandbox, "fail=AccessDeniedException@sagemaker:DescribeModel#2x0").await;
+    let (_, have) = Run { whole: false, ..flow(&project, DEPLOY) }.plan().await.expect("planned");
+    assert_eq!(have.unread.iter().map(|(id, ..)| id).collect::<Vec<_>>(), [&old]);
     sandbox.state().faults.clear();
 
     strike(&sandbox, "fail=AccessDenied@iam:GetRole#1x0").await;

@@ -60,7 +60,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -
         return Err(Failure::new(codes::USAGE, Exit::Usage, message, help));
     }
     with_session(global, env, Folders::Read, async |session| {
-        args.replace.allows(&wrote::record(session), args.out.as_deref(), "--out FILE")?;
+        args.replace.allows(&wrote::record(session), args.out.as_deref().map(|file| (file, "--out FILE")))?;
         let intent = Intent::deploy(session, args.changes.prune, args.changes.adopt);
         let planned = session.run(&intent).plan().await;
         let (plan, have) = planned.map_err(|refusal| refused(session, &intent, refusal))?;

@@ -76,7 +76,7 @@ pub async fn run(args: &ReportArgs, global: &Global, ui: &Ui, env: &Environment)
         print_warnings(session, ui);
         // What cannot be written or sent is refused before anything is asked.
         let file = file(args, format, session, ui);
-        args.replace.allows(&wrote::record(session), file.as_deref(), "--out FILE")?;
+        args.replace.allows(&wrote::record(session), file.as_deref().map(|file| (file, "--out FILE")))?;
         let test = test(args, session)?;
         let audit = match args.audit {
             Audited::Project => AuditOf::Project,

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Cancel, Cause, RunContext};
-use crate::aws::{AnswerDate, Clients, OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
+use crate::aws::{AnswerDate, Clients, OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, whole};
 use crate::aws::{Fence, Held as Hold, LeaseLost, Moment};
 use crate::domain::LEASE_KEY;
 use crate::domain::action;
@@ -331,14 +331,12 @@ impl Place {
     async fn read(&self) -> OpResult<Option<Found>> {
         let date = AnswerDate::default();
         let call = self.s3.get_object().bucket(&self.bucket).key(KEY);
-        let found =
-            call.customize().interceptor(date.clone()).send().await.op(action::s3::GetObject).found()?;
-        let Some(object) = found else { return Ok(None) };
+        let found = whole(|| call.clone().customize().interceptor(date.clone()).send()).await;
+        let Some((object, body)) = found.op(action::s3::GetObject).found()? else { return Ok(None) };
         let etag = object.e_tag().unwrap_or_default().to_owned();
         // Without S3's time ours has to do.
         let now = date.get().unwrap_or_else(|| DateTime::from(SystemTime::now())).secs();
         let changed = object.last_modified().map_or(now, DateTime::secs);
-        let body = object.body.collect().await.map(|b| b.into_bytes()).unwrap_or_default();
         // What cannot be read was not written by us; it holds all the same, but not for longer.
         let claim = serde_json::from_slice(&body).unwrap_or_default();
         let age = Duration::from_secs(u64::try_from(now.saturating_sub(changed)).unwrap_or_default());

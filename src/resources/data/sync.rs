@@ -11,7 +11,7 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::{Difference, Spec};
-use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, whole};
 use crate::domain::{Owner, Stored, action, bytes, grouped, many, shown};
 use crate::engine::OpCx;
 use crate::inputs::{Tree, is_in_place, read_kept, replace_json};
@@ -90,24 +90,22 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
     // Bucket names can be guessed: a stranger's bucket of that name must not get our data.
     let call = call.expected_bucket_owner(&cx.scope.account);
     let call = call.set_if_none_match(copy.as_ref().map(|copy| copy.etag.to_string()));
-    let answer = call.send().await;
+    let answer = whole(|| call.clone().send()).await;
     let unchanged =
         answer.as_ref().is_err_and(|e| e.raw_response().is_some_and(|r| r.status().as_u16() == 304));
     if let (true, Some(CachedManifest { etag, manifest })) = (unchanged, copy) {
         let (manifest, etag) = (manifest.into_owned(), Some(etag.into_owned()));
         return Ok(RemoteState { manifest, etag, bucket_is_missing: false });
     }
-    let object = match answer.op(action::s3::GetObject) {
-        Ok(object) => object,
+    let (object, body) = match answer.op(action::s3::GetObject) {
+        Ok(found) => found,
         Err(error) if error.kind == OpErrorKind::NotFound => {
             return Ok(RemoteState { bucket_is_missing: error.is("NoSuchBucket"), ..RemoteState::default() });
         }
         Err(error) => return Err(error),
     };
     let etag = object.e_tag().map(str::to_owned);
-    let body = object.body.collect().await;
-    let body = body.map_err(|e| OpError::new(action::s3::GetObject, OpErrorKind::Network, e.to_string()))?;
-    let manifest = Manifest::parse(&body.into_bytes());
+    let manifest = Manifest::parse(&body);
     if let Some(etag) = &etag {
         keep(&file, etag, &manifest);
     }

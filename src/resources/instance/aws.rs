@@ -15,7 +15,7 @@ use super::Spec;
 use super::log::PartedLog;
 use super::spec::{Instance, JobScope, Outcome, Record, State};
 use super::user_data;
-use crate::aws::{AnswerDate, OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
+use crate::aws::{AnswerDate, OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, whole};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Owner, Phase, Scope, Status, action, fingerprint};
 use crate::engine::{Driver, Found, OpCx, Probe};
@@ -318,13 +318,9 @@ async fn read<T: DeserializeOwned>(
     let answered = AnswerDate::default();
     let key = format!("{}/{job}/{file}", Instance::OUTPUT);
     let call = cx.aws.s3.get_object().bucket(bucket).key(&key);
-    let call = call.customize().interceptor(answered.clone());
-    let Some(object) = call.send().await.op(action::s3::GetObject).found()? else { return Ok(None) };
+    let found = whole(|| call.clone().customize().interceptor(answered.clone()).send()).await;
+    let Some((object, body)) = found.op(action::s3::GetObject).found()? else { return Ok(None) };
     let age = object.last_modified().and_then(|then| answered.since(then));
-    let body = object.body.collect().await;
-    let body = body
-        .map_err(|e| OpError::new(action::s3::GetObject, OpErrorKind::Network, e.to_string()))?
-        .into_bytes();
     let content = serde_json::from_slice(&body);
     let content = content.map_err(|e| format!("s3://{bucket}/{key} is not what opsctl wrote there: {e}"));
     Ok(Some((content, age)))

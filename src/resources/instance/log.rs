@@ -1,7 +1,7 @@
 //! The log of an EC2 job, read while it runs: the instance writes what is new as a numbered part, and the
 //! whole at the end.
 
-use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt};
+use crate::aws::{OpResult, OpResultExt, SdkResultExt, whole};
 use crate::domain::action;
 use crate::engine::OpCx;
 
@@ -55,10 +55,8 @@ impl PartedLog {
 async fn object(cx: &OpCx<'_>, bucket: &str, key: &str, from: usize) -> OpResult<Option<Vec<u8>>> {
     let range = (from > 0).then(|| format!("bytes={from}-"));
     let call = cx.aws.s3.get_object().bucket(bucket).key(key).set_range(range);
-    let Some(object) = call.send().await.op(action::s3::GetObject).found()? else { return Ok(None) };
-    let body = object.body.collect().await;
-    let body = body.map_err(|error| OpError::local("reading the log", error))?;
-    Ok(Some(body.into_bytes().to_vec()))
+    let found = whole(|| call.clone().send()).await.op(action::s3::GetObject).found()?;
+    Ok(found.map(|(_, body)| body))
 }
 
 /// The last lines of a whole log. `None`: there is none.

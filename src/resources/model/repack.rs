@@ -6,18 +6,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
-use tokio::io::AsyncWriteExt;
 
 use super::Model;
 use super::section::Given;
 use super::send::{self, Archive};
 use super::spec::Spec;
 use crate::archive;
-use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
+use crate::aws::{OpError, OpErrorKind, OpResult, SdkResultExt};
 use crate::domain::action;
 use crate::engine::OpCx;
-use crate::inputs::Tree;
+use crate::inputs::{Output, Tree};
 use crate::resources::objects::{bare, split};
+use crate::transfer::{self, Object, Ranges};
 
 /// Makes `models/<model>/model.tar.gz` from what was trained and the `code` folder, and gives its entity tag;
 /// nothing is held in memory. Always: what lies under its name may have been put there by somebody else.
@@ -72,32 +72,26 @@ async fn trained(cx: &OpCx<'_>, spec: &Spec, folder: &Path) -> OpResult<Option<A
     // else, may complete it before.
     let absent = |kind: &OpErrorKind| *kind == OpErrorKind::NotFound;
     cx.retry(action::s3::GetObject, Duration::from_secs(30), absent, || {
-        download(cx, &spec.trained, etag, &file)
+        fetch(cx, &spec.trained, etag, &file)
     })
     .await?;
     let archive = Archive::of(folder, "trained.tar.gz");
     archive.map(Some).map_err(|e| OpError::local("packing the model", e))
 }
 
-/// Streams an object into a file: of this entity tag, where one is known.
-pub async fn download(cx: &OpCx<'_>, uri: &str, etag: Option<&str>, to: &Path) -> OpResult<()> {
+/// Fetches an object into a file: of this entity tag, where one is known.
+async fn fetch(cx: &OpCx<'_>, uri: &str, etag: Option<&str>, to: &Path) -> OpResult<()> {
     let (bucket, key) = split(uri)?;
-    let call =
-        cx.aws.s3.get_object().bucket(bucket).key(key).set_if_match(etag.map(|etag| format!("\"{etag}\"")));
-    let found = call.send().await.op(action::s3::GetObject).found()?;
-    let Some(object) = found else {
+    let Some(object) = Object::head(&cx.aws.s3, bucket, key).await? else {
         let message = format!("{uri} is not there: the training has left no model");
         return Err(OpError::new(action::s3::GetObject, OpErrorKind::NotFound, message));
     };
-    let io = |e: &dyn std::fmt::Display| OpError::local("downloading the model", e);
-    let mut body = object.body;
-    let mut file = tokio::fs::File::create(to).await.map_err(|e| io(&e))?;
-    while let Some(bytes) = body.next().await {
-        let bytes =
-            bytes.map_err(|e| OpError::new(action::s3::GetObject, OpErrorKind::Network, e.to_string()))?;
-        file.write_all(&bytes).await.map_err(|e| io(&e))?;
+    if etag.is_some_and(|etag| etag != bare(Some(&object.etag))) {
+        let message = format!("{uri} is not what it was when it was looked at; run the command again");
+        return Err(OpError::new(action::s3::GetObject, OpErrorKind::Conflict, message));
     }
-    file.flush().await.map_err(|e| io(&e))
+    let output = transfer::output(to, Output::inside)?;
+    transfer::download(cx, (bucket, key), &object, output, &Ranges::default()).await
 }
 
 /// The trained archive with the folder of code in it.

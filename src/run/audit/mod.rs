@@ -18,7 +18,7 @@ use crate::resources::role::Role;
 
 pub use account::{Endpoint, LiveAccount, Used, cache, doubt_usage, dump, used};
 pub use input::{Input, input, policies, surroundings};
-pub use proposals::{Proposals, Proposed, Unwritten, propose};
+pub use proposals::{Proposals, Proposed, propose};
 
 /// By `[audit]` of the config; without a config, the usual.
 pub fn settings(config: Option<&Config>, now: Instant) -> Settings {

@@ -1,9 +1,6 @@
 //! Smaller policies for the roles of an account, as files to review. Nothing is applied.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
 
 use crate::audit::account::Role;
 use crate::audit::evaluate::Engine;
@@ -14,7 +11,7 @@ use crate::domain::shown;
 /// What was proposed.
 #[derive(Debug, Default)]
 pub struct Proposals {
-    pub written: Vec<Proposed>,
+    pub roles: Vec<Proposed>,
     /// Roles that used nothing which they may do: a policy without statements is none.
     pub unused: Vec<String>,
 }
@@ -22,24 +19,14 @@ pub struct Proposals {
 /// A role with a policy of its own, and the difference to what it has now.
 #[derive(Debug)]
 pub struct Proposed {
-    /// The name of its files, without their endings.
     pub name: String,
     pub notes: Vec<String>,
+    /// The names of its files, and what is in them.
+    pub files: [(String, String); 2],
 }
 
-/// A file that could not be written, and why.
-pub type Unwritten = (PathBuf, io::Error);
-
-/// Writes a policy and its difference into `folder`, for each role that its owner can change.
-///
-/// # Errors
-/// The first file that could not be written.
-pub fn propose(
-    account: &Account,
-    usage: &Usage,
-    settings: &Settings,
-    folder: &Path,
-) -> Result<Proposals, Unwritten> {
+/// A smaller policy and its difference, for each role that its owner can change.
+pub fn propose(account: &Account, usage: &Usage, settings: &Settings) -> Proposals {
     let engine = Engine::at(account, settings.now);
     let (mut taken, mut proposals) = (BTreeSet::new(), Proposals::default());
     for role in account.roles.iter().filter(|role| is_ours_to_change(role, settings)) {
@@ -53,13 +40,11 @@ pub fn propose(
             continue;
         }
         let name = file_name(role, &mut taken);
-        for (ending, text) in [("json", &proposal.after), ("diff", &proposal.diff)] {
-            let file = folder.join(format!("{name}.{ending}"));
-            put(&file, text).map_err(|error| (file, error))?;
-        }
-        proposals.written.push(Proposed { name, notes: proposal.notes });
+        let file = |ending, text: &str| (format!("{name}.{ending}"), shown::json(text).into_owned());
+        let files = [file("json", &proposal.after), file("diff", &proposal.diff)];
+        proposals.roles.push(Proposed { files, name, notes: proposal.notes });
     }
-    Ok(proposals)
+    proposals
 }
 
 /// Nobody edits the policies of a service-linked role; those of a platform come from its own templates, and a
@@ -81,14 +66,4 @@ fn file_name(role: &Role, taken: &mut BTreeSet<String>) -> String {
     }
     let kept: String = name.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
     format!("{kept}~{}", &blake3::hash(role.arn.as_bytes()).to_hex()[..16])
-}
-
-/// Writes a file of ours into a folder that somebody else may write to as well: a link there is replaced, not
-/// followed.
-fn put(file: &Path, text: &str) -> io::Result<()> {
-    file.parent().map_or(Ok(()), fs::create_dir_all)?;
-    if fs::symlink_metadata(file).is_ok_and(|about| about.is_symlink()) {
-        fs::remove_file(file)?;
-    }
-    fs::write(file, shown::json(text).as_bytes())
 }

@@ -139,7 +139,7 @@ const fn kill(name: &'static str, rule: &'static str) -> Fault {
 }
 
 /// Once: the SDK tries again. For good: it gives up, and so must the step.
-pub const FAULTS: [Fault; 14] = [
+pub const FAULTS: [Fault; 16] = [
     fault("throttled once", "throttle@CALL"),
     fault("throttled for good", "throttle@CALLx0"),
     fault("500 once", "fail@CALL"),
@@ -148,6 +148,8 @@ pub const FAULTS: [Fault; 14] = [
     fault("reset before it was sent, for good", "cut@CALLx0"),
     fault("reset after AWS acted, once", "cut-after@CALL"),
     fault("reset after AWS acted, for good", "cut-after@CALLx0"),
+    fault("answer broken off in its body, once", "truncate@CALL"),
+    fault("answer broken off in its body, for good", "truncate@CALLx0"),
     fault("denied", "fail=AccessDenied@CALL"),
     fault("denied for good", "fail=AccessDenied@CALLx0"),
     fault("expired credentials from here on", "fail=ExpiredToken@CALLx0"),

@@ -1,16 +1,18 @@
 //! What is accepted, and what is proposed instead of what is not.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::args::AuditArgs;
 use super::files;
-use crate::audit::{Account, Audit, Baseline, Instant, Settings, Usage};
+use crate::audit::{Audit, Baseline, Instant};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
-use crate::cli::wrote::unwritten;
+use crate::cli::wrote::{Replace, unwritten};
 use crate::domain::{codes, many, shown};
-use crate::run;
+use crate::inputs::{self, Record};
+use crate::run::audit::Proposals;
 
 /// Marks the findings that the baseline accepts; with `--update-baseline`, accepts those of now.
 pub fn accept_known(args: &AuditArgs, result: &mut Audit, now: Instant, ui: &Ui) -> Result<(), Failure> {
@@ -43,19 +45,28 @@ fn read(file: &Path, may_be_new: bool) -> Result<Baseline, Failure> {
 
 /// Proposals, never applied: a policy and its difference per role that its owner can change.
 pub fn propose(
-    account: &Account,
-    usage: &Usage,
-    settings: &Settings,
+    proposals: &Proposals,
     folder: &Path,
+    replace: Replace,
+    record: &Record,
     ui: &Ui,
 ) -> Result<(), Failure> {
-    let proposals = run::audit::propose(account, usage, settings, folder);
-    let run::audit::Proposals { written, unused } =
-        proposals.map_err(|(file, error)| unwritten(&file, &error))?;
-    for role in &written {
+    let Proposals { roles, unused } = proposals;
+    let files = roles.iter().flat_map(|role| &role.files);
+    let files: Vec<(PathBuf, &str)> =
+        files.map(|(name, text)| (folder.join(name), text.as_str())).collect();
+    if !files.is_empty() {
+        replace.allows(record, files.iter().map(|(file, _)| (file.as_path(), "--write DIR")))?;
+        fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))?;
+    }
+    for (file, text) in &files {
+        write(file, text).map_err(|error| unwritten(file, &error))?;
+    }
+    record.note_all(files.iter().map(|(file, _)| file.as_path()));
+    for role in roles {
         ui.say(&format!("{}: {}.", role.name, role.notes.join("; ")));
     }
-    let count = many(written.len(), "proposal");
+    let count = many(roles.len(), "proposal");
     ui.say(&format!("Wrote {count} to {}; each only takes rights away.", folder.display()));
     if !unused.is_empty() {
         let (count, names) = (unused.len(), unused[..unused.len().min(5)].join(", "));
@@ -68,4 +79,12 @@ pub fn propose(
         ));
     }
     Ok(())
+}
+
+/// Others may write to the folder as well: a link there is replaced, not followed.
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    if file.is_symlink() {
+        fs::remove_file(file)?;
+    }
+    inputs::write(file, text)
 }

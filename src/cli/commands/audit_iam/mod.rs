@@ -65,7 +65,8 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     baseline::accept_known(args, &mut result, settings.now, ui)?;
     result.findings.iter_mut().for_each(|finding| finding.fix = ui.suggest(&finding.fix));
     if let Some(folder) = &args.write {
-        baseline::propose(&account, &usage, &settings, folder, ui)?;
+        let proposals = run::audit::propose(&account, &usage, &settings);
+        baseline::propose(&proposals, folder, args.replace, &record, ui)?;
     }
     let shown = filter.of(&result);
     also(args, &shown, shape, &record)?;
@@ -97,8 +98,10 @@ fn exit(result: &Audit, fail_on: Option<Severity>) -> Exit {
 
 /// Nothing is lost where a file is to be written.
 fn may_be_written(args: &AuditArgs, record: &Record) -> Result<(), Failure> {
-    args.replace.allows(record, args.save.as_deref(), "--save FILE")?;
-    args.also.iter().try_for_each(|(_, file)| args.replace.allows(record, Some(file), "--also FORMAT=FILE"))
+    let saved = args.save.as_deref().map(|file| (file, "--save FILE"));
+    let also = args.also.iter().map(|(_, file)| (file.as_path(), "--also FORMAT=FILE"));
+    let folder = args.write.as_deref().map(|folder| (folder, "--write DIR"));
+    args.replace.allows(record, saved.into_iter().chain(also).chain(folder))
 }
 
 /// The same findings in other forms, as files.

@@ -437,6 +437,23 @@ async fn faults_reach_the_client_and_objects_survive_a_restart() {
 }
 
 #[tokio::test]
+async fn an_answer_can_break_off_in_its_body() {
+    let root = tempfile::tempdir().unwrap();
+    let (sandbox, client) = bucket(root.path(), &["truncate@s3:GetObject", "truncate@s3:HeadObject"]).await;
+    let body = ByteStream::from(vec![7; 10_000]);
+    client.put_object().bucket("data-1").key("k").body(body).send().await.unwrap();
+    let get = || client.get_object().bucket("data-1").key("k").send();
+    let broken = get().await.unwrap();
+    assert_eq!(broken.content_length(), Some(10_000));
+    broken.body.collect().await.unwrap_err();
+    assert_eq!(get().await.unwrap().body.collect().await.unwrap().into_bytes().len(), 10_000);
+    // It has no body to break off in.
+    client.head_object().bucket("data-1").key("k").send().await.unwrap_err();
+    assert_eq!(sandbox.state().faults.hits(), 2);
+    sandbox.stop().await;
+}
+
+#[tokio::test]
 async fn runners_move_files_without_http() {
     let root = tempfile::tempdir().unwrap();
     let (sandbox, client) = bucket(root.path(), &[]).await;
