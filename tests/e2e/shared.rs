@@ -5,6 +5,7 @@ use opsctl::plan::Op;
 
 use crate::strangers::{ADOPT, OURS, THEIRS, in_their_bucket, keys, put};
 use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox};
+use crate::support::world::World;
 
 /// Below `data/NAME/`, too: what no upload has put there is somebody's, also in a bucket that opsctl made.
 #[tokio::test(flavor = "multi_thread")]
@@ -85,4 +86,19 @@ async fn an_upload_that_was_broken_off_takes_nothing_of_others() {
     elsewhere.succeed(DESTROY).await;
     assert_eq!(keys(aws, OURS).await, ["data/digits/labels-by-hand.csv"]);
     sandbox.stop().await;
+}
+
+/// One config in two regions is deployed twice, and each of the two knows its own alone.
+#[test]
+fn a_project_in_two_regions_is_destroyed_in_each() {
+    let world = World::with_config("[project]\nname = \"two\"\n\n[data.d]\npath = \"d\"\n").sandbox();
+    world.write("d/a.csv", "1");
+    let regions = ["us-east-1", "eu-west-1"];
+    for region in regions {
+        world.run(["deploy", "--yes", "--region", region]).success();
+    }
+    for region in regions {
+        world.run(["status", "--region", region]).success();
+        world.run(["destroy", "--yes", "--region", region]).success().says("Nothing is left");
+    }
 }

@@ -10,7 +10,7 @@ use crate::audit::account::plain_text;
 use crate::audit::collect::{self, Collected};
 use crate::audit::last_accessed::{Detail, Fetched, Reporter, Reports};
 use crate::audit::{Account, Instant, Settings, Usage};
-use crate::aws::{Clients, OpResult, PollPace, SdkResultExt};
+use crate::aws::{AnswerDate, Clients, OpResult, PollPace, SdkResultExt};
 use crate::domain::{action, many};
 use crate::inputs::{read_kept, write_kept};
 
@@ -19,6 +19,9 @@ use crate::inputs::{read_kept, write_kept};
 pub struct LiveAccount {
     pub id: String,
     pub found: Collected,
+    /// When that was, by AWS's clock: what roles were made and used is dated by it, and the clock of this
+    /// machine may be wrong. `None`: AWS did not say.
+    pub now: Option<Instant>,
 }
 
 impl LiveAccount {
@@ -27,9 +30,12 @@ impl LiveAccount {
     /// # Errors
     /// What STS said.
     pub async fn read(aws: &Clients) -> OpResult<Self> {
-        let identity = aws.sts.get_caller_identity().send().await.op(action::sts::GetCallerIdentity)?;
+        let date = AnswerDate::default();
+        let call = aws.sts.get_caller_identity().customize().interceptor(date.clone());
+        let identity = call.send().await.op(action::sts::GetCallerIdentity)?;
         let id = identity.account().unwrap_or_default().to_owned();
-        Ok(Self { id, found: collect::collect(&aws.iam).await })
+        let now = date.get().map(|date| Instant(date.secs()));
+        Ok(Self { id, found: collect::collect(&aws.iam).await, now })
     }
 
     /// As a dump, which [`dump`] reads.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::ec2;
+use super::{ec2, s3};
 use crate::call::{Answer, Call};
 use crate::constraint::Constraint;
 use crate::fault::Fault;
@@ -15,6 +15,7 @@ use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::paging::Page;
 use crate::protocol::json11::Api;
+use crate::state::SandboxState;
 use crate::tags::{self, Tags};
 
 pub const API: Api = Api {
@@ -62,11 +63,12 @@ impl<'a> Arn<'a> {
         Some(Self { service, region, kind: rest.split([':', '/']).next().unwrap_or(rest) })
     }
 
-    /// Whether this API knows the resource in a region. A bucket's ARN does not say its region: it is in all.
-    fn is_served_in(&self, region: &str) -> bool {
+    /// Whether this API knows the resource in a region. A bucket's ARN does not say where it is.
+    fn is_served_in(&self, region: &str, shared: &SandboxState) -> bool {
         match (self.service, self.kind) {
             ("iam", "role" | "user" | "group") => false,
             ("iam", _) => region == "us-east-1",
+            ("s3", bucket) => s3::region(shared, bucket).is_none_or(|of| of == region),
             _ => self.region.is_empty() || self.region == region,
         }
     }
@@ -85,7 +87,7 @@ impl<'a> Arn<'a> {
 fn resources(call: &Call) -> Result<Vec<(String, Tags)>, Fault> {
     ec2::forget_gone(&call.shared, &call.region)?;
     let mut all = tags::all(&call.shared);
-    all.retain(|(arn, _)| Arn::parse(arn).is_some_and(|arn| arn.is_served_in(&call.region)));
+    all.retain(|(arn, _)| Arn::parse(arn).is_some_and(|arn| arn.is_served_in(&call.region, &call.shared)));
     Ok(all)
 }
 
@@ -165,7 +167,7 @@ fn untag_resources(call: &Call) -> Answer {
 fn each(call: &Call, change: impl Fn(&str) -> Result<(), Fault>) -> Answer {
     let mut failed = Map::new();
     for arn in texts(call.list("ResourceARNList")) {
-        let served = Arn::parse(arn).is_some_and(|arn| arn.is_served_in(&call.region));
+        let served = Arn::parse(arn).is_some_and(|arn| arn.is_served_in(&call.region, &call.shared));
         let refused = || invalid(format!("{arn} is not a resource that can be tagged here."));
         let changed = if served { change(arn) } else { Err(refused()) };
         if let Err(fault) = changed {

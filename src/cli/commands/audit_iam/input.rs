@@ -24,7 +24,7 @@ use crate::run::{self, audit::Input};
 pub async fn read(
     args: &AuditArgs,
     (global, env, config): (&Global, &Environment, Option<&Config>),
-    (settings, clock): (&Settings, Instant),
+    (settings, clock): (&mut Settings, Instant),
     (record, ui): (&Record, &Ui),
 ) -> Result<(Account, Usage), Failure> {
     let usage = match &args.usage {
@@ -42,11 +42,15 @@ pub async fn read(
                 if let Some(file) = &args.save {
                     wrote::write(record, file, live.to_dump())?;
                 }
+                if let (None, Some(now)) = (&args.now, live.now) {
+                    settings.now = now;
+                }
                 let mut account = live.account();
                 let Some(detail) = args.usage_from_aws else { return Ok((account, usage)) };
                 let cache = cache(global, config, env, &account.id);
                 let about = (detail.into(), clock);
-                let used = run::audit::used(&aws, pace, (&account, settings), about, cache.as_deref()).await;
+                let whose = (&account, &*settings);
+                let used = run::audit::used(&aws, pace, whose, about, cache.as_deref()).await;
                 say_used(&used, ui);
                 for problem in &used.fetched.problems {
                     account.not_evaluated_because("IAM404", problem);

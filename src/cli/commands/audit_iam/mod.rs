@@ -47,7 +47,7 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     let record = record(config.as_ref(), env);
     may_be_written(args, &record)?;
     let places = (global, env, config.as_ref());
-    let (account, usage) = input::read(args, places, (&settings, clock), (&record, ui)).await?;
+    let (account, usage) = input::read(args, places, (&mut settings, clock), (&record, ui)).await?;
     if let Some(AuditCommand::Explain { role, action, resource }) = &args.command {
         return explain::run(&account, role, action, resource.as_deref(), settings.now, ui);
     }

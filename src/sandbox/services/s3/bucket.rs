@@ -86,6 +86,11 @@ pub fn find(shared: &SandboxState, name: &str) -> Result<Bucket, Fault> {
     read(table(shared).get(name).ok_or_else(missing)?)
 }
 
+/// Where a bucket is, whose name does not say it; `None`: there is none.
+pub fn region(shared: &SandboxState, name: &str) -> Option<String> {
+    find(shared, name).ok().map(|bucket| bucket.region)
+}
+
 impl Cx {
     /// The bucket that a request names, if the request comes to the right region and expects the right owner.
     pub(super) fn bucket(&self, name: &str, owner: Option<&str>) -> Result<Bucket, Fault> {

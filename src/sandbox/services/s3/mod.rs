@@ -43,6 +43,7 @@ use s3s::host::{S3Host, VirtualHost};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
+pub use self::bucket::region;
 pub use self::whole::has_bytes;
 use self::wire::Wire;
 use crate::constraint::Constraint;
