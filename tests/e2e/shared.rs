@@ -4,8 +4,8 @@ use opsctl::domain::KindName;
 use opsctl::plan::Op;
 
 use crate::strangers::{ADOPT, OURS, THEIRS, in_their_bucket, keys, put};
+use crate::support::World;
 use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox};
-use crate::support::world::World;
 
 /// Below `data/NAME/`, too: what no upload has put there is somebody's, also in a bucket that opsctl made.
 #[tokio::test(flavor = "multi_thread")]
