@@ -49,6 +49,7 @@ mod http_event;
 mod intent;
 pub mod invoke;
 pub mod jobs;
+mod key;
 pub mod logs;
 pub mod named;
 pub mod overview;

@@ -18,6 +18,7 @@ mod doctor;
 mod documents;
 mod drift;
 mod emulators;
+mod encryption;
 mod endings;
 mod faults;
 mod fixed;

@@ -20,6 +20,7 @@ use crate::desired::Seen;
 use crate::domain::{FieldChange, Owner, Phase, Scope, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::concurrency;
+use crate::resources::encryption;
 use crate::resources::log_group::LogGroup;
 use crate::resources::tagged::tagged;
 
@@ -35,7 +36,6 @@ macro_rules! more {
         let logging = found.logging_config();
         [
             (FILE_SYSTEMS, listed(systems)),
-            (KMS_KEY, text(found.kms_key_arn())),
             (
                 TRACING,
                 found
@@ -69,7 +69,6 @@ macro_rules! more {
 }
 
 const FILE_SYSTEMS: &str = "file systems";
-const KMS_KEY: &str = "kms key";
 const TRACING: &str = "tracing";
 const DEAD_LETTERS: &str = "dead letters";
 const SNAP_START: &str = "snap start";
@@ -99,6 +98,7 @@ macro_rules! configured {
                 network: found
                     .vpc_config()
                     .and_then(|vpc| Network::found(vpc.subnet_ids(), vpc.security_group_ids())),
+                kms_key: encryption::found(found.kms_key_arn()),
                 layers: found.layers().iter().filter_map(|l| l.arn()).map(str::to_owned).collect(),
             },
             more: more!(found),
@@ -173,6 +173,7 @@ impl Driver for Function {
                 .ephemeral_storage(storage(&spec.configuration))
                 .set_layers(Some(spec.configuration.layers.clone()).filter(|layers| !layers.is_empty()))
                 .set_vpc_config(spec.configuration.network.as_ref().map(|network| vpc(Some(network))))
+                .set_kms_key_arn(spec.configuration.kms_key.clone())
                 .description(&description)
                 .set_tags(Some(tags.clone()));
             call.send().await.op(action).map(drop)
@@ -226,6 +227,7 @@ impl Driver for Function {
         let is_right = config == spec.configuration && have.role_arn == spec.role_arn && have.more.is_empty();
         if !is_right || description.is_some() {
             let is_moved = config.network != spec.configuration.network;
+            let other_key = config.kms_key != spec.configuration.kms_key;
             cx.retry_new_role(action::lambda::UpdateFunctionConfiguration, || async {
                 let call = lambda
                     .update_function_configuration()
@@ -238,6 +240,10 @@ impl Driver for Function {
                     .ephemeral_storage(storage(&spec.configuration))
                     .set_layers(Some(spec.configuration.layers.clone()))
                     .set_vpc_config(is_moved.then(|| vpc(spec.configuration.network.as_ref())))
+                    // An empty text takes it off.
+                    .set_kms_key_arn(
+                        other_key.then(|| spec.configuration.kms_key.clone().unwrap_or_default()),
+                    )
                     .set_description(description.clone())
                     .environment(environment(&spec.configuration));
                 let call = have.more.keys().fold(call, |call, name| by_default(call, name, function));
@@ -303,7 +309,6 @@ fn by_default(
     };
     match name {
         FILE_SYSTEMS => call.set_file_system_configs(Some(Vec::new())),
-        KMS_KEY => call.kms_key_arn(""),
         TRACING => call.tracing_config(TracingConfig::builder().mode(TracingMode::PassThrough).build()),
         DEAD_LETTERS => call.dead_letter_config(DeadLetterConfig::builder().target_arn("").build()),
         SNAP_START => call.snap_start(SnapStart::builder().apply_on(SnapStartApplyOn::None).build()),
@@ -451,7 +456,6 @@ mod tests {
             .file_system_configs(
                 FileSystemConfig::builder().arn("arn:files").local_mount_path("/mnt/f").build().unwrap(),
             )
-            .kms_key_arn("arn:key")
             .tracing_config(TracingConfigResponse::builder().mode(TracingMode::Active).build())
             .dead_letter_config(DeadLetterConfig::builder().target_arn("arn:queue").build())
             .ephemeral_storage(EphemeralStorage::builder().size(1024).build().unwrap())
@@ -464,7 +468,7 @@ mod tests {
     #[tokio::test]
     async fn what_others_have_set_is_read_and_put_back() {
         let more = more!(&decorated());
-        assert_eq!(more.len(), 7, "{more:?}");
+        assert_eq!(more.len(), 6, "{more:?}");
         let lambda = aws_sdk_lambda::Client::from_conf(
             aws_sdk_lambda::Config::builder()
                 .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())
@@ -478,7 +482,7 @@ mod tests {
         let bare = FunctionConfiguration::builder().function_name("f");
         let by_itself =
             LoggingConfig::builder().log_format(LogFormat::Text).log_group("/aws/lambda/f").build();
-        let bare = bare.kms_key_arn("").logging_config(by_itself);
+        let bare = bare.logging_config(by_itself);
         let bare =
             bare.tracing_config(TracingConfigResponse::builder().mode(TracingMode::PassThrough).build());
         assert_eq!(more!(&bare.build()), BTreeMap::new());
