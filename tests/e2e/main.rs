@@ -27,6 +27,7 @@ mod following;
 mod hostile;
 mod init;
 mod install;
+mod least;
 mod library;
 mod lost;
 mod many;
