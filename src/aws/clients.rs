@@ -5,6 +5,7 @@ use super::cloudwatch::CloudWatch;
 use super::ecr::Ecr;
 use super::http::ReadTimeouts;
 use super::json::Shared;
+use super::kms::Kms;
 use super::pricing::Pricing;
 use super::rates::{NameOperation, RateLimitedClient, RateLimiter, retries};
 use crate::aws::{CallCounter, Fence, PollPace};
@@ -17,6 +18,7 @@ macro_rules! clients {
             S3,
             super::cloudwatch::CALL.service,
             super::ecr::CALL.service,
+            super::kms::CALL.service,
             super::pricing::CALL.service,
         ];
 
@@ -27,6 +29,7 @@ macro_rules! clients {
             pub s3: aws_sdk_s3::Client,
             pub cloudwatch: CloudWatch,
             pub ecr: Ecr,
+            pub kms: Kms,
             pub pricing: Pricing,
             pub calls: CallCounter,
             /// Stops what changes something once the run's lease is lost.
@@ -60,6 +63,7 @@ macro_rules! clients {
                 let shared = Shared { target, retries: &retries, fence: &fence, calls: &calls };
                 let cloudwatch = CloudWatch::new(&shared, gated(false));
                 let ecr = Ecr::new(&shared, gated(false));
+                let kms = Kms::new(&shared, gated(false));
                 let pricing = Pricing::new(&shared, gated(false));
                 let s3 = s3(target)
                     .http_client(gated(true))
@@ -69,7 +73,7 @@ macro_rules! clients {
                     .interceptor(calls.clone())
                     .interceptor(ReadTimeouts);
                 let s3 = aws_sdk_s3::Client::from_conf(s3.build());
-                Self { $($field,)* s3, cloudwatch, ecr, pricing, calls, fence, target: target.clone() }
+                Self { $($field,)* s3, cloudwatch, ecr, kms, pricing, calls, fence, target: target.clone() }
             }
 
             /// EC2 in another region.

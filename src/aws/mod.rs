@@ -10,6 +10,7 @@ mod error;
 mod fence;
 mod http;
 mod json;
+mod kms;
 mod pace;
 mod pricing;
 mod proxy;
@@ -29,6 +30,7 @@ pub use error::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, class
 pub use fence::{Fence, LeaseLost};
 pub(crate) use fence::{Held, Moment};
 pub(crate) use http::{Routes, for_large_bodies};
+pub use kms::{Key, Kms};
 pub use pace::PollPace;
 pub use pricing::Pricing;
 pub use proxy::Proxies;

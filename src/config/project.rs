@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::audit::Audit;
 use super::network;
 use super::section;
-use super::{Access, Budget, Document, Lint, Name, Networks};
+use super::{Access, Budget, Document, Encryption, Lint, Name, Networks};
 use crate::domain::{Diagnostic, Diagnostics, HumanDuration, KeyPath, Tags, codes};
 use crate::limits;
 
@@ -46,11 +46,13 @@ pub struct Config {
     pub budget: Budget,
     pub lint: Lint,
     pub networks: Networks,
+    pub encryption: Encryption,
 }
 
 /// The environment when none is named.
 pub const DEFAULT_ENVIRONMENT: &str = "dev";
-const SHARED_KEYS: [&str; 7] = ["project", "access", "network", "audit", "budget", "lint", "env"];
+const SHARED_KEYS: [&str; 8] =
+    ["project", "access", "network", "encryption", "audit", "budget", "lint", "env"];
 
 impl Config {
     /// [`Config::read`], refused when anything is wrong.
@@ -95,8 +97,12 @@ impl Config {
         lint.check(&mut problems);
         let networks: Networks = shared(&merged, "network", &mut problems);
         network::lint(&networks, &mut problems);
-        let environment = environment.to_owned();
-        (Self { document: merged, environment, project, access, audit, budget, lint, networks }, problems)
+        let encryption: Encryption = shared(&merged, "encryption", &mut problems);
+        encryption.lint(project.region.as_deref(), &mut problems);
+        let (document, environment) = (merged, environment.to_owned());
+        let config =
+            Self { document, environment, project, access, audit, budget, lint, networks, encryption };
+        (config, problems)
     }
 
     /// The raw values of a section.

@@ -50,13 +50,18 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(super) fn finish(self) -> (Desired, Diagnostics) {
+    pub(super) fn finish(mut self) -> (Desired, Diagnostics) {
+        if let Some(Err(problem)) = self.inputs.key() {
+            self.problems.push(problem.clone());
+        }
+        let kms_key = self.kms_key();
         let desired = Desired::new(self.scope.clone(), self.nodes, self.origin);
         (
             Desired {
                 reasons: self.reasons,
                 tags: self.config.project.tags.clone(),
                 given: self.given,
+                kms_key,
                 ..desired
             },
             self.problems,
@@ -114,6 +119,17 @@ impl<'a> Draft<'a> {
             help,
         );
         None
+    }
+
+    /// The ARN of the KMS key that everything is encrypted with; that of its alias while nobody has looked it
+    /// up.
+    pub fn kms_key(&self) -> Option<String> {
+        let written = self.config.encryption.kms_key.as_deref()?;
+        match self.inputs.key() {
+            Some(Ok(found)) => Some(found.clone()),
+            _ if written.starts_with("alias/") => Some(self.scope.arn("kms", written)),
+            _ => Some(written.to_owned()),
+        }
     }
 
     /// Keeps the user's own reason for the size of a resource; words alone, so a blank text is none.

@@ -81,6 +81,8 @@ pub struct Desired {
     pub given: Vec<GivenRole>,
     /// What is read of other buckets, and is no resource: nothing of it is ever written or deleted.
     pub remotes: Vec<Remote>,
+    /// The KMS key that everything is encrypted with, which somebody else made.
+    pub kms_key: Option<String>,
     /// Where each node stands among `nodes`.
     places: BTreeMap<ResourceId, usize>,
 }
@@ -97,6 +99,7 @@ impl Desired {
             tags: Tags::new(),
             given: Vec::new(),
             remotes: Vec::new(),
+            kms_key: None,
         }
     }
 
@@ -108,6 +111,7 @@ impl Desired {
             tags: self.tags.clone(),
             given: self.given.clone(),
             remotes: self.remotes.clone(),
+            kms_key: self.kms_key.clone(),
             ..desired
         }
     }

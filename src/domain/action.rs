@@ -181,6 +181,16 @@ actions! {
         UntagRole;
         UpdateAssumeRolePolicy;
     }
+    kms "kms" {
+        CreateGrant;
+        Decrypt;
+        DescribeKey;
+        Encrypt;
+        GenerateDataKey;
+        GenerateDataKeyWithoutPlaintext;
+        ReEncryptFrom;
+        ReEncryptTo;
+    }
     lambda "lambda" {
         AddPermission;
         CreateAlias;
@@ -216,6 +226,7 @@ actions! {
         UpdateFunctionUrlConfig;
     }
     logs "logs" {
+        AssociateKmsKey;
         // "To assign tags when you create a log group, you must have either the logs:TagResource or
         // logs:TagLogGroup"
         CreateLogGroup + [logs::TagResource];

@@ -145,7 +145,7 @@ type Found = BTreeMap<Remote, Result<Listing, Diagnostic>>;
 
 /// All folders that the config names and all that it names of other buckets, or why one could not be read.
 #[derive(Clone, Debug, Default)]
-pub struct Inputs(Folders, Found);
+pub struct Inputs(Folders, Found, Option<Result<String, Diagnostic>>);
 
 impl Inputs {
     /// Reads every source once. Problems are kept beside their source and reported with the config's.
@@ -246,6 +246,16 @@ impl Inputs {
     /// What was found there; `None` while nobody has looked.
     pub fn listing(&self, remote: &Remote) -> Option<&Result<Listing, Diagnostic>> {
         self.1.get(remote)
+    }
+
+    /// Keeps the ARN of the key that an alias stands for.
+    pub fn found_key(&mut self, key: Result<String, Diagnostic>) {
+        self.2 = Some(key);
+    }
+
+    /// The key behind the config's alias; `None` while nobody has looked, or where there is no alias.
+    pub fn key(&self) -> Option<&Result<String, Diagnostic>> {
+        self.2.as_ref()
     }
 
     /// A folder that planning has already accepted.

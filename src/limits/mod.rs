@@ -16,5 +16,5 @@ pub use arns::{Arn, ArnOf};
 pub use bound::{Bound, check, found};
 pub use hard::{BUCKET_NAMES, LAMBDA_RESERVED, bucket_name};
 pub use model::{DATE, Member, members};
-pub use places::{Processor, account, has_gpu, processor, region, regions, registry};
+pub use places::{Processor, account, has_gpu, has_own_disk, processor, region, regions, registry};
 pub use tags::tags;

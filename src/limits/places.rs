@@ -51,6 +51,17 @@ pub fn has_gpu(instance_type: &str) -> Option<bool> {
     general.contains(&letters).then_some(false)
 }
 
+/// Whether an instance type of SageMaker, with `ml.`, has disks of its own, whose encryption nobody chooses:
+/// AWS refuses a key for the volume of such a type
+/// (<https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html>, `VolumeKmsKeyId`).
+/// Which they are is `volume_size_supported` of Amazon's SDK (sagemaker 2.x, `fw_utils.py`), with the
+/// families that are newer.
+pub fn has_own_disk(instance_type: &str) -> bool {
+    let family = instance_type.split('.').nth(1).unwrap_or_default();
+    let newer = ["g5", "g6", "g7", "p5", "p6", "trn1", "trn2"];
+    family.contains('d') || newer.iter().any(|prefix| family.starts_with(prefix))
+}
+
 /// Processors that run no program of another's image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Processor {

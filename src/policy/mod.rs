@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::config::Encryption;
 use crate::desired::{AnyKind, Desired, GivenRole, Kind, Log, Node};
 use crate::domain::{Action, KindName, Scope, action};
 use crate::inputs::{Look, bucket_and_key};
@@ -18,6 +19,7 @@ use crate::resources::bucket::Bucket;
 use crate::resources::data::Data;
 use crate::resources::function::Function;
 use crate::resources::image::Reference;
+use crate::resources::log_group::LogGroup;
 use crate::resources::manifest::Manifest;
 use crate::resources::model::{Model, Spec};
 use crate::resources::role::Role;
@@ -89,6 +91,44 @@ const OPENS: &[Action] = &[
     action::lambda::UpdateFunctionUrlConfig,
 ];
 
+/// For what a service uses the key with the rights of its caller.
+struct KeyUse {
+    /// Of which there has to be one.
+    kind: KindName,
+    service: &'static str,
+    /// In a deploy, and in a plan.
+    changes: &'static [Action],
+    looks: &'static [Action],
+}
+
+const KEY_USES: &[KeyUse] = &[
+    // Parts of an upload are decrypted, too (docs/aws/kms.md#who-needs-what).
+    KeyUse {
+        kind: KindName::Bucket,
+        service: "s3",
+        changes: &[action::kms::Decrypt, action::kms::GenerateDataKey],
+        looks: &[action::kms::Decrypt],
+    },
+    // Without `Decrypt` nobody sees the variables.
+    KeyUse {
+        kind: KindName::Function,
+        service: "lambda",
+        changes: &[action::kms::Decrypt, action::kms::Encrypt],
+        looks: &[action::kms::Decrypt],
+    },
+    KeyUse {
+        kind: KindName::Instance,
+        service: "ec2",
+        changes: &[
+            action::kms::Decrypt,
+            action::kms::GenerateDataKeyWithoutPlaintext,
+            action::kms::ReEncryptFrom,
+            action::kms::ReEncryptTo,
+        ],
+        looks: &[],
+    },
+];
+
 /// Functions of which a version or the alias is meant, and what ends the ARN then.
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-api-permissions-ref.html>).
 const QUALIFIED: &[&str] = &[
@@ -122,6 +162,7 @@ pub fn documents(desired: &Desired, kinds: &[Box<dyn AnyKind>], whom: Whom, name
     }
     writer.images(desired);
     writer.remotes(desired);
+    writer.encryption(desired);
     writer.audit();
     writer.grants.documents()
 }
@@ -266,6 +307,28 @@ impl Writer<'_> {
         grants.into_iter().for_each(|(name, arn, condition)| self.grants.add(name, arn, condition));
     }
 
+    /// What AWS's services do with the key in the name of whoever calls them.
+    fn encryption(&mut self, desired: &Desired) {
+        let Some(key) = &desired.kms_key else { return };
+        let region = self.scope.region.clone();
+        let has = |kind: KindName| desired.nodes.iter().any(|node| node.id.kind == kind);
+        let deploys = self.whom == Whom::Deployer;
+        for use_ in KEY_USES.iter().filter(|use_| has(use_.kind)) {
+            let actions = if deploys { use_.changes } else { use_.looks };
+            let via =
+                json!({ "StringEquals": { "kms:ViaService": Encryption::via(&[use_.service], &region) } });
+            for action in actions {
+                self.grants.add(action.name, key.clone(), via.clone());
+            }
+        }
+        self.grants.add(action::kms::DescribeKey.name, key.clone(), Value::Null);
+        if deploys {
+            // For volumes and functions, which services use without anybody.
+            let condition = json!({ "Bool": { "kms:GrantIsForAWSResource": "true" } });
+            self.grants.add(action::kms::CreateGrant.name, key.clone(), condition);
+        }
+    }
+
     fn audit(&mut self) {
         let Scope { partition, account, .. } = self.scope;
         let of = |what: &str| format!("arn:{partition}:iam::{account}:{what}/*");
@@ -304,7 +367,9 @@ impl Writer<'_> {
 /// Those of its kind's calls that a resource may need as it is wanted.
 fn calls_for(kind: &dyn AnyKind, node: &Node) -> Vec<Action> {
     let opens = node.spec_as::<Function>().is_some_and(|spec| spec.url.is_some());
-    kind.calls().iter().copied().filter(|call| opens || !OPENS.contains(call)).collect()
+    let has_key = node.spec_as::<LogGroup>().is_none_or(|spec| spec.kms_key.is_some());
+    let calls = kind.calls().iter().copied().filter(|call| opens || !OPENS.contains(call));
+    calls.filter(|call| has_key || *call != action::logs::AssociateKmsKey).collect()
 }
 
 /// The images that SageMaker runs of these.

@@ -8,6 +8,7 @@ pub mod autoscaling;
 pub mod bucket;
 pub mod concurrency;
 pub mod data;
+mod encryption;
 pub mod endpoint;
 pub mod endpoint_config;
 pub mod function;

@@ -4,7 +4,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::config::audit::Audit;
-use crate::config::{Access, Budget, Lint, Networks, Project};
+use crate::config::{Access, Budget, Encryption, Lint, Networks, Project};
 use crate::desired::AnyKind;
 
 /// The schema that `opsctl schema` prints and `config/opsctl.schema.json` holds.
@@ -14,6 +14,7 @@ pub fn schema(kinds: &[Box<dyn AnyKind>]) -> Value {
     properties.insert("project".into(), generator.subschema_for::<Project>().to_value());
     properties.insert("access".into(), generator.subschema_for::<Access>().to_value());
     properties.insert("network".into(), generator.subschema_for::<Networks>().to_value());
+    properties.insert("encryption".into(), generator.subschema_for::<Encryption>().to_value());
     properties.insert("audit".into(), generator.subschema_for::<Audit>().to_value());
     properties.insert("budget".into(), generator.subschema_for::<Budget>().to_value());
     properties.insert("lint".into(), generator.subschema_for::<Lint>().to_value());

@@ -48,6 +48,7 @@ mod gate;
 mod intent;
 pub mod invoke;
 pub mod jobs;
+mod key;
 pub mod logs;
 pub mod named;
 pub mod overview;

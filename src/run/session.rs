@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use aws_sdk_ec2::operation::describe_regions::DescribeRegionsOutput;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{Host, remote};
+use super::{Host, key, remote};
 use crate::aws::{Clients, OpError, OpErrorKind, SdkResultExt, Target};
 use crate::config::{Config, Document};
 use crate::cost::Prices;
@@ -206,6 +206,9 @@ impl Session {
         let scope = Scope::new(&config.project.name, &config.environment, &account, &region);
         if matches!(folders, Folders::Read | Folders::Spared) {
             inputs.found(Box::pin(remote::look(&aws, &region, desired::remotes(&config, &kinds))).await?);
+        }
+        if let Some(alias) = config.encryption.alias() {
+            inputs.found_key(Box::pin(key::look(&aws, alias)).await?);
         }
         let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
         let mut problems = folders.judge(problems);

@@ -243,7 +243,12 @@ impl Page<'_> {
             (_, _, Some("array")) => {
                 format!("list of {}s", self.type_of(&resolved["items"])).replace("texts", "text")
             }
-            (_, _, Some("object")) => format!("table of {}", self.type_of(&resolved["additionalProperties"])),
+            (_, _, Some("object")) => {
+                // Names of a certain form have a pattern.
+                let patterns = resolved["patternProperties"].as_object();
+                let named = patterns.and_then(|patterns| patterns.values().next());
+                format!("table of {}", self.type_of(named.unwrap_or(&resolved["additionalProperties"])))
+            }
             (_, _, Some(word)) => one(word).to_owned(),
             // Optional text.
             _ => one(of_key["type"][0].as_str().unwrap_or_else(|| panic!("a type: {of_key}"))).to_owned(),

@@ -11,6 +11,7 @@ mod config;
 mod config_page;
 mod cost;
 mod docs;
+mod encryption;
 mod handler;
 mod inputs;
 mod kinds;

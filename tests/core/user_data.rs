@@ -93,28 +93,62 @@ fn values_arrive_as_they_were_written() {
 /// Python.
 fn run(entry: &str, code: &str, hyperparameters: &str) -> String {
     let root = tempfile::tempdir().unwrap();
-    let (ml, work, venv) =
-        (root.path().join("opt/ml"), root.path().join("opt/opsctl"), root.path().join("venv"));
+    let mut spec = spec("plain");
+    spec.hyperparameters = serde_json::from_str(hyperparameters).unwrap();
+    run_in(root.path(), &spec, entry, code, "run_script\n")
+}
+
+/// The same of some of its steps.
+fn run_in(root: &Path, spec: &Spec, entry: &str, code: &str, steps: &str) -> String {
+    let (ml, work, venv) = (root.join("opt/ml"), root.join("opt/opsctl"), root.join("venv"));
     for folder in [ml.join("code"), work, venv.join("bin")] {
         std::fs::create_dir_all(folder).unwrap();
     }
     let python = bash(&["-s"], "command -v python3");
-    std::os::unix::fs::symlink(python.trim(), venv.join("bin/python")).unwrap();
+    let _ = std::os::unix::fs::symlink(python.trim(), venv.join("bin/python"));
     std::fs::write(ml.join("code").join(entry), code).unwrap();
-    let mut spec = spec("plain");
+    let mut spec = spec.clone();
     spec.code.entry = entry.to_owned();
-    spec.hyperparameters = serde_json::from_str(hyperparameters).unwrap();
     let script = user_data::script("job", &spec, "us-east-1");
     let (whole, _) = script.split_once("\nif [[ ${1:-} == work ]]").unwrap();
     let place = |path: &Path| path.display().to_string();
     bash(
         &["-s"],
-        &format!(
-            "export OPSCTL_ROOT='{}' OPSCTL_VENV='{}'\n{whole}\nrun_script\n",
-            place(root.path()),
-            place(&venv)
-        ),
+        &format!("export OPSCTL_ROOT='{}' OPSCTL_VENV='{}'\n{whole}\n{steps}", place(root), place(&venv)),
     )
+}
+
+/// A script that knows relative paths alone.
+#[test]
+fn relative_paths_are_there_and_become_the_model() {
+    let code = r#"
+import os
+with open("pictures/set one/1.txt") as file:
+    text = file.read()
+for path in ["TrainedModels/model.pth", "TrainedModels/.hidden/a", "runs/best.json"]:
+    os.makedirs(os.path.dirname(path), exist_ok=path.endswith("pth") or path.startswith("runs"))
+    with open(path, "w") as file:
+        file.write(text)
+"#;
+    let root = tempfile::tempdir().unwrap();
+    let ml = root.path().join("opt/ml");
+    let data = ml.join("input/data/dogs");
+    for folder in [&data, &ml.join("model")] {
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    std::fs::write(data.join("1.txt"), "woof").unwrap();
+    let mut spec = spec("plain");
+    spec.inputs = [("dogs".to_owned(), "pictures/set one".to_owned())].into();
+    spec.outputs = vec!["TrainedModels/".into(), "runs/best.json".into()];
+    run_in(root.path(), &spec, "train.py", code, "lay_out\nrun_script\ncollect\n");
+    let model = |name: &str| std::fs::read_to_string(ml.join("model").join(name)).unwrap();
+    for file in ["model.pth", ".hidden/a", "best.json"] {
+        assert_eq!(model(file), "woof", "{file}");
+    }
+    spec.outputs = vec!["other.pth".into()];
+    spec.inputs.clear();
+    let said = run_in(root.path(), &spec, "train.py", code, "(collect) 2>&1 || true\n");
+    assert!(said.ends_with("opsctl: train.py ended well, but left no other.pth\n"), "{said}");
 }
 
 #[test]

@@ -97,6 +97,9 @@ fn they_train_serve_and_answer_as_they_are() {
 
     // A flat repository: a photograph straight to the endpoint, its address through the function.
     let flat = deployed("flat");
+    flat.run(["model", "pull", "ec2", "--to", "ec2.tar.gz"]).success();
+    let listed = std::process::Command::new("tar").arg("-tzf").arg(flat.path("ec2.tar.gz")).output();
+    assert_eq!(String::from_utf8_lossy(&listed.expect("tar is there").stdout), "model.json\n");
     std::fs::write(flat.path("dog.jpg"), [0xff, 0xd8, 0x61]).expect("written");
     let photo = json(&flat, &["--endpoint", "dogs", "--file", "dog.jpg"]);
     assert_eq!(photo["answer"][0].as_array().map(Vec::len), Some(2), "{photo:#}");

@@ -86,7 +86,9 @@ impl Driver for Bucket {
             }),
             encryption: encryption.and_then(|e| {
                 let rule = e.server_side_encryption_configuration?.rules.into_iter().next()?;
-                Some(rule.apply_server_side_encryption_by_default?.sse_algorithm.as_str().to_owned())
+                let by_default = rule.apply_server_side_encryption_by_default?;
+                let (algorithm, key) = (by_default.sse_algorithm.as_str(), by_default.kms_master_key_id());
+                Some(Self::encryption(algorithm, key, rule.bucket_key_enabled == Some(true)))
             }),
             versioning,
             policy,
@@ -97,14 +99,14 @@ impl Driver for Bucket {
 
     async fn create(&self, cx: &OpCx<'_>, bucket: &str, spec: &Spec) -> OpResult<()> {
         found(cx, bucket).await?;
-        settings(cx, bucket).await?;
+        settings(cx, bucket, spec).await?;
         put_policy(cx, bucket, &spec.policy).await?;
         put_rules(cx, bucket, &spec.rules(true)).await
     }
 
     async fn update(&self, cx: &OpCx<'_>, bucket: &str, spec: &Spec, _: &[FieldChange]) -> OpResult<()> {
         if owner(cx, bucket).await? == Some(Owner::Ours) {
-            settings(cx, bucket).await?;
+            settings(cx, bucket, spec).await?;
             put_policy(cx, bucket, &spec.policy).await?;
             return put_rules(cx, bucket, &spec.rules(true)).await;
         }
@@ -464,7 +466,7 @@ fn lifecycle_rule(id: &str, rule: &OwnRule) -> LifecycleRule {
 }
 
 /// Brings every setting of our own bucket to its value, one after another: calls in a row collide.
-async fn settings(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
+async fn settings(cx: &OpCx<'_>, bucket: &str, spec: &Spec) -> OpResult<()> {
     let s3 = &cx.aws.s3;
     let blocked = PublicAccessBlockConfiguration::builder()
         .block_public_acls(true)
@@ -473,12 +475,19 @@ async fn settings(cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         .restrict_public_buckets(true)
         .build();
     let by_default = ServerSideEncryptionByDefault::builder()
-        .sse_algorithm(ServerSideEncryption::Aes256)
+        .sse_algorithm(match spec.kms_key {
+            Some(_) => ServerSideEncryption::AwsKms,
+            None => ServerSideEncryption::Aes256,
+        })
+        .set_kms_master_key_id(spec.kms_key.clone())
         .build()
         .expect("complete");
     let encryption = ServerSideEncryptionConfiguration::builder()
         .rules(
-            ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(by_default).build(),
+            ServerSideEncryptionRule::builder()
+                .apply_server_side_encryption_by_default(by_default)
+                .set_bucket_key_enabled(spec.kms_key.is_some().then_some(true))
+                .build(),
         )
         .build()
         .expect("complete");

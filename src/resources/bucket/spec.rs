@@ -48,13 +48,16 @@ pub struct Spec {
     pub folders: Vec<String>,
     pub keep_old_versions_days: i32,
     pub abort_uploads_days: i32,
+    /// Encrypts what is put into our own bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// All four switches of Block Public Access.
     pub public_access_blocked: bool,
-    /// The default encryption's algorithm.
+    /// The default encryption, as [`Bucket::encryption`] says it.
     pub encryption: Option<String>,
     pub versioning: bool,
     pub policy: Option<Value>,
@@ -95,6 +98,14 @@ impl Bucket {
     pub const RULE: &'static str = "opsctl";
     /// The `Sid` of our statement in our own bucket's policy, and in that of an adopted one.
     pub const SIDS: [&'static str; 2] = ["DenyWithoutTls", "OpsctlDenyWithoutTls"];
+
+    /// A default encryption in words. Without a bucket key each object is a request to KMS
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html>).
+    pub(super) fn encryption(algorithm: &str, key: Option<&str>, bucket_key: bool) -> String {
+        let key = key.map(|key| format!(" with {key}")).unwrap_or_default();
+        let lacks = algorithm.starts_with("aws:kms") && !bucket_key;
+        format!("{algorithm}{key}{}", if lacks { ", without a bucket key" } else { "" })
+    }
 
     /// Whether a lifecycle rule is one of ours.
     pub fn is_own_rule(id: &str) -> bool {
@@ -159,6 +170,7 @@ impl Kind for Bucket {
             folders,
             keep_old_versions_days: section.keep_old_versions.count() as i32,
             abort_uploads_days: section.abort_uploads_after.count() as i32,
+            kms_key: draft.kms_key(),
         };
         draft.add::<Self>(Self::MAIN, name, spec, [], KeyPath::of(["bucket"]));
     }
@@ -166,7 +178,10 @@ impl Kind for Bucket {
     fn wanted(want: &Spec) -> State {
         State {
             public_access_blocked: true,
-            encryption: Some("AES256".to_owned()),
+            encryption: Some(match want.kms_key.as_deref() {
+                Some(key) => Self::encryption("aws:kms", Some(key), true),
+                None => Self::encryption("AES256", None, false),
+            }),
             versioning: true,
             policy: Some(want.policy.clone()),
             rules: want.rules(true),

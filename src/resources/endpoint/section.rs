@@ -11,7 +11,7 @@ use crate::config::Name;
 use crate::desired::{Draft, Kind};
 use crate::domain::{KeyPath, action, codes, fingerprint};
 use crate::inputs::UseAs;
-use crate::limits::Bound;
+use crate::limits::{self, Bound};
 use crate::resources::autoscaling;
 use crate::resources::bucket::Bucket;
 use crate::resources::endpoint_config::{EndpointConfig, Spec as ConfigSpec};
@@ -154,6 +154,10 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     statements.push(policy::put_metrics("/aws/sagemaker/Endpoints"));
     let network = draft.network(item.network.as_ref(), &at);
     statements.extend(network.is_some().then(policy::in_vpc));
+    let kms_key = draft.kms_key();
+    let volume_key = kms_key.clone().filter(|_| !limits::has_own_disk(&item.instance_type));
+    statements.extend(kms_key.iter().map(|key| policy::objects_with_key(scope, key, false)));
+    statements.extend(volume_key.iter().flat_map(|key| policy::volume_with_key(key, false)));
 
     let log_group = LogGroup::of_writer(&user, LogGroup::ENDPOINTS, &physical, draft, &at);
     let role = Role::of_rights(&user, &item.rights(), Assumer::SageMaker, statements, draft, &at);
@@ -183,7 +187,7 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let model = draft.add::<Model>(name, model_name.clone(), model, needs, at.clone());
 
     let (instance_type, instance_count) = (item.instance_type.clone(), item.instance_count);
-    let wanted = ConfigSpec { model: model_name, instance_type, instance_count };
+    let wanted = ConfigSpec { model: model_name, instance_type, instance_count, kms_key: volume_key };
     let config_name = format!("{stem}-{}", fingerprint::suffix(&wanted));
     let endpoint_config =
         draft.add::<EndpointConfig>(name, config_name.clone(), wanted, [model.clone()], at.clone());

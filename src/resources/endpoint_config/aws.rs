@@ -5,6 +5,7 @@ use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{FieldChange, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, make};
+use crate::resources::encryption;
 use crate::resources::sagemaker::{self, list_owned};
 
 impl Driver for EndpointConfig {
@@ -30,6 +31,7 @@ impl Driver for EndpointConfig {
             model: variant.and_then(|v| v.model_name()).unwrap_or_default().to_owned(),
             instance_type: variant.and_then(|v| v.instance_type()).map_or("", |t| t.as_str()).to_owned(),
             instance_count: variant.and_then(|v| v.initial_instance_count()).unwrap_or_default(),
+            kms_key: encryption::found(found.kms_key_id()),
         };
         Ok(Some(sagemaker::seen(cx, &tags, Status::ready("Available"), state)))
     }
@@ -44,6 +46,7 @@ impl Driver for EndpointConfig {
             .build();
         make(self, cx, config, action::sagemaker::CreateEndpointConfig, || async {
             let call = cx.aws.sagemaker.create_endpoint_config().endpoint_config_name(config);
+            let call = call.set_kms_key_id(spec.kms_key.clone());
             let call = call.production_variants(variant.clone()).set_tags(sagemaker::tags(cx, []));
             call.send().await.op(action::sagemaker::CreateEndpointConfig).map(drop)
         })

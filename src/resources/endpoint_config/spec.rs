@@ -6,6 +6,8 @@ use crate::domain::{
     Action, Attributes, FieldChange, KindName, Needs, Scope, action, attributes, changes, console,
 };
 
+use crate::resources::encryption::{KEY, KMS_KEY, word};
+
 pub struct EndpointConfig;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +17,9 @@ pub struct Spec {
     pub instance_type: String,
     /// Instances at the first start; later counts are the endpoint's own (docs/decisions/0024).
     pub instance_count: i32,
+    /// Encrypts the volumes of its instances; none of types whose disks are their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
 }
 
 /// AWS returns the whole spec.
@@ -42,6 +47,7 @@ impl Kind for EndpointConfig {
             .field("model", &seen.model, &want.model, Needs::Replace)
             .field("instance_type", &seen.instance_type, &want.instance_type, Needs::Replace)
             .field("instance_count", seen.instance_count, want.instance_count, Needs::Replace)
+            .field(KMS_KEY, word(&seen.kms_key), word(&want.kms_key), Needs::Replace)
             .done()
     }
 
@@ -61,6 +67,7 @@ impl Kind for EndpointConfig {
         attributes::listed([
             ("Model", state.model.clone()),
             ("Instances at the first start", state.instance_count.to_string()),
+            (KEY, state.kms_key.clone().unwrap_or_default()),
         ])
     }
 

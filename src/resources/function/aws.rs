@@ -86,6 +86,7 @@ impl Driver for Function {
                 .ephemeral_storage(storage(&spec.configuration))
                 .set_layers(Some(spec.configuration.layers.clone()).filter(|layers| !layers.is_empty()))
                 .set_vpc_config(spec.configuration.network.as_ref().map(|network| vpc(Some(network))))
+                .set_kms_key_arn(spec.configuration.kms_key.clone())
                 .description(&description)
                 .set_tags(Some(tags.clone()));
             call.send().await.op(action).map(drop)
@@ -139,6 +140,7 @@ impl Driver for Function {
         let is_right = config == spec.configuration && have.role_arn == spec.role_arn && have.more.is_empty();
         if !is_right || description.is_some() {
             let is_moved = config.network != spec.configuration.network;
+            let other_key = config.kms_key != spec.configuration.kms_key;
             cx.retry_new_role(action::lambda::UpdateFunctionConfiguration, || async {
                 let call = lambda
                     .update_function_configuration()
@@ -151,6 +153,10 @@ impl Driver for Function {
                     .ephemeral_storage(storage(&spec.configuration))
                     .set_layers(Some(spec.configuration.layers.clone()))
                     .set_vpc_config(is_moved.then(|| vpc(spec.configuration.network.as_ref())))
+                    // An empty text takes it off.
+                    .set_kms_key_arn(
+                        other_key.then(|| spec.configuration.kms_key.clone().unwrap_or_default()),
+                    )
                     .set_description(description.clone())
                     .environment(environment(&spec.configuration));
                 let call = have.more.keys().fold(call, |call, set| found::by_default(call, *set, function));

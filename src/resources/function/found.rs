@@ -13,6 +13,7 @@ use super::section::{USUAL_ARCHITECTURE, USUAL_MEMORY, USUAL_STORAGE, USUAL_TIME
 use super::send;
 use super::spec::{Configuration, Live, Setting};
 use crate::config::Network;
+use crate::resources::encryption;
 use crate::resources::log_group::LogGroup;
 
 /// GetFunctionConfiguration describes a function as GetFunction does, in a type of its own: what is read of
@@ -62,6 +63,7 @@ pub fn live(found: &FunctionConfiguration) -> Live {
             environment: variables.map(|(k, v)| (k.clone(), v.clone())).collect(),
             storage_mb: found.ephemeral_storage().map_or(USUAL_STORAGE, |s| s.size()),
             network: vpc.and_then(|vpc| Network::found(vpc.subnet_ids(), vpc.security_group_ids())),
+            kms_key: encryption::found(found.kms_key_arn()),
             layers: found.layers().iter().filter_map(|l| l.arn()).map(str::to_owned).collect(),
         },
         more: more(found),
@@ -83,7 +85,6 @@ fn value(setting: Setting, found: &FunctionConfiguration) -> Option<String> {
             let systems: Vec<&str> = found.file_system_configs().iter().map(|system| system.arn()).collect();
             (!systems.is_empty()).then(|| systems.join(", "))
         }
-        Setting::KmsKey => text(found.kms_key_arn()),
         Setting::LogFormat => {
             let format = found.logging_config()?.log_format()?;
             (*format != LogFormat::Text).then(|| format.to_string())
@@ -112,7 +113,6 @@ pub fn by_default(
     match setting {
         Setting::DeadLetters => call.dead_letter_config(DeadLetterConfig::builder().target_arn("").build()),
         Setting::FileSystems => call.set_file_system_configs(Some(Vec::new())),
-        Setting::KmsKey => call.kms_key_arn(""),
         Setting::LogFormat | Setting::LogGroup => {
             let logging = LoggingConfig::builder().log_format(LogFormat::Text);
             call.logging_config(logging.log_group(own_group(function)).build())
@@ -177,7 +177,7 @@ mod tests {
         let bare = FunctionConfiguration::builder().function_name("f");
         let by_itself =
             LoggingConfig::builder().log_format(LogFormat::Text).log_group("/aws/lambda/f").build();
-        let bare = bare.kms_key_arn("").logging_config(by_itself);
+        let bare = bare.logging_config(by_itself);
         let bare =
             bare.tracing_config(TracingConfigResponse::builder().mode(TracingMode::PassThrough).build());
         assert_eq!(more(&bare.build()), BTreeMap::new());

@@ -18,6 +18,7 @@ use crate::inputs::{Source, Tree, UseAs};
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
 use crate::resources::concurrency::Concurrency;
+use crate::resources::encryption::{KEY, KMS_KEY, word};
 use crate::resources::log_group::LogGroup;
 use crate::resources::role::{Assumer, Role, policy};
 
@@ -61,6 +62,9 @@ pub struct Configuration {
     pub layers: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
+    /// Encrypts the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,7 +99,6 @@ pub struct Live {
 pub enum Setting {
     DeadLetters,
     FileSystems,
-    KmsKey,
     LogFormat,
     LogGroup,
     SnapStart,
@@ -107,7 +110,6 @@ impl Setting {
     pub(super) const ALL: &[Self] = &[
         Self::DeadLetters,
         Self::FileSystems,
-        Self::KmsKey,
         Self::LogFormat,
         Self::LogGroup,
         Self::SnapStart,
@@ -119,7 +121,6 @@ impl Setting {
         match self {
             Self::DeadLetters => "dead letters",
             Self::FileSystems => "file systems",
-            Self::KmsKey => "kms key",
             Self::LogFormat => "log format",
             Self::LogGroup => "log group",
             Self::SnapStart => "snap start",
@@ -246,6 +247,7 @@ impl Kind for Function {
                 Network::word(config.network.as_ref()),
                 Needs::Update,
             )
+            .field(KMS_KEY, word(&have.kms_key), word(&config.kms_key), Needs::Update)
             .field("role", &live.role_arn, &want.role_arn, Needs::Update)
             // Values may be private to the user: only that they differ is told.
             .when(
@@ -311,6 +313,7 @@ impl Kind for Function {
             ("Memory", format!("{} MB", config.memory_mb)),
             ("Timeout", attributes::seconds(config.timeout_s)),
             ("Layers", config.layers.join(", ")),
+            (KEY, config.kms_key.clone().unwrap_or_default()),
             ("Calls", config.environment.get("ENDPOINT_NAME").cloned().unwrap_or_default()),
             ("URL", state.url.as_ref().map(|url| url.address.clone()).unwrap_or_default()),
             (
@@ -429,6 +432,7 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
             storage_mb: item.ephemeral_storage_mb,
             layers: item.layers.clone(),
             network,
+            kms_key: draft.kms_key(),
         },
         packages,
         reserved: item.reserved_concurrency,

@@ -214,7 +214,7 @@ impl ObservedJob {
     }
 
     fn saved_nothing(&self) -> bool {
-        matches!(&self.outcome, Some(Ok(outcome)) if outcome.saved_nothing())
+        matches!(&self.outcome, Some(Ok(outcome)) if outcome.missing().is_some())
     }
 
     /// What the record says, if it can be read.
@@ -256,9 +256,9 @@ impl ObservedJob {
         match (&self.outcome, &self.instance) {
             (Some(Err(garbled)), _) => failed(garbled.clone()),
             (Some(Ok(Outcome { exit_code: 0, .. })), _) => Status::ready("Completed"),
-            (Some(Ok(outcome)), _) if outcome.saved_nothing() => {
-                let record = self.record.as_ref().and_then(|(record, _)| record.as_ref().ok());
-                failed(job::saved_nothing(record.map_or("the script", |record| &record.entry)))
+            (Some(Ok(outcome)), _) if outcome.missing().is_some() => {
+                let entry = self.content().map_or("the script", |record| &record.entry);
+                failed(job::left_no(entry, outcome.missing().unwrap_or_default()))
             }
             (Some(Ok(Outcome { exit_code, message, .. })), _) if message.is_empty() => {
                 failed(format!("exit code {exit_code}"))
@@ -390,6 +390,7 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str, attempt: &str
         .volume_size(spec.volume_gb)
         .volume_type(VolumeType::Gp3)
         .encrypted(true)
+        .set_kms_key_id(spec.kms_key.clone())
         .delete_on_termination(true)
         .build();
     let metadata = InstanceMetadataOptionsRequest::builder()
@@ -409,6 +410,8 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec, image: &str, attempt: &str
         .iam_instance_profile(profile(&spec.profile_arn))
         .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
         .metadata_options(metadata)
+        .set_subnet_id(spec.network.as_ref().and_then(|network| network.subnets.first().cloned()))
+        .set_security_group_ids(spec.network.as_ref().map(|network| network.security_groups.clone()))
         .block_device_mappings(BlockDeviceMapping::builder().device_name("/dev/xvda").ebs(disk).build())
         .tag_specifications(tagged(ResourceType::Instance))
         .tag_specifications(tagged(ResourceType::Volume))

@@ -10,6 +10,7 @@
 mod aws;
 #[cfg(feature = "sdk")]
 pub mod log;
+mod paths;
 mod spec;
 pub mod user_data;
 
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::config::Network;
 use crate::resources::training::job::{Channel, Code};
 
 pub use spec::{Instance, Outcome, State};
@@ -37,6 +39,19 @@ pub struct Spec {
     /// `s3://<bucket>/instances`; the job's name and `output/…` follow.
     pub output: String,
     pub max_runtime_s: i32,
+    /// Channel → where in the script's folder it appears. These are left out where there are none, so that a
+    /// job keeps the name that it had before these keys.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, String>,
+    /// What of the script's folder is packed into the model; a folder that is made beforehand ends in `/`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<String>,
+    /// With its first subnet alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+    /// Encrypts its disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
     /// What the log is read for. The job knows nothing of it, so another pattern makes no other job.
     #[serde(skip)]
     pub metrics: BTreeMap<String, String>,

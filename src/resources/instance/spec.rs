@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Spec, user_data};
+use super::{Spec, paths, user_data};
+use crate::config::Network;
 use crate::desired::{Draft, Kind, Log, Mixed, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
@@ -11,6 +12,7 @@ use crate::domain::{
     Scope, Usage, Verb, action, attributes, changes, codes, fingerprint,
 };
 use crate::limits::{self, ArnOf, Bound, Processor};
+use crate::resources::encryption::{KEY, KMS_KEY, word};
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::schedule::Schedule;
 use crate::resources::training::job::{self, Channel, Item, Platform};
@@ -44,9 +46,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether the script ended well and left no model.
-    pub fn saved_nothing(&self) -> bool {
-        self.exit_code != 0 && self.message.contains(NOTHING)
+    /// What a script that ended well has not left, in the words of `user_data.sh`: its model, or one of its
+    /// `outputs`.
+    pub fn missing(&self) -> Option<&str> {
+        if self.exit_code != 0 && self.message.contains(NOTHING) {
+            return Some("model");
+        }
+        let (_, what) = self.message.rsplit_once(" ended well, but left no ")?;
+        // A place in the script may follow.
+        what.split(" (").next()
     }
 }
 
@@ -82,6 +90,15 @@ pub struct Record {
     /// Fingerprint of the environment variables.
     pub environment: String,
     pub max_runtime_s: i32,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+    /// The key of its disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
     /// Differs each time the job is started again, and stays when a killed run is repeated.
     #[serde(default)]
     pub attempt: String,
@@ -116,6 +133,10 @@ impl Record {
             hyperparameters,
             environment,
             max_runtime_s,
+            inputs,
+            outputs,
+            network,
+            kms_key,
             // Where it writes, with which rights, and what its log is read for: the model is the same.
             output: _,
             profile_arn: _,
@@ -131,6 +152,10 @@ impl Record {
             hyperparameters: hyperparameters.clone(),
             environment: fingerprint::suffix(environment),
             max_runtime_s: *max_runtime_s,
+            inputs: inputs.clone(),
+            outputs: outputs.clone(),
+            network: network.clone(),
+            kms_key: kms_key.clone(),
             attempt: String::new(),
             scope: None,
             model_etag: None,
@@ -240,6 +265,10 @@ impl Kind for Instance {
             hyperparameters,
             environment,
             max_runtime_s,
+            inputs,
+            outputs,
+            network,
+            kms_key,
             // What one job has, and no other like it.
             attempt: _,
             scope: _,
@@ -256,7 +285,16 @@ impl Kind for Instance {
             .field("entry", &seen.entry, entry, Needs::Replace)
             .field("max_runtime", hours(seen.max_runtime_s), hours(*max_runtime_s), Needs::Replace)
             .when(seen.environment != *environment, "environment", "other values", "these", Needs::Replace)
+            .field(
+                "network",
+                Network::word(seen.network.as_ref()),
+                Network::word(network.as_ref()),
+                Needs::Replace,
+            )
+            .field(KMS_KEY, word(&seen.kms_key), word(kms_key), Needs::Replace)
+            .field("outputs", seen.outputs.join(", "), outputs.join(", "), Needs::Replace)
             .map_field("data", &seen.data, data, short)
+            .map_field("inputs", &seen.inputs, inputs, Clone::clone)
             .map_field("hyperparameters", &seen.hyperparameters, hyperparameters, Clone::clone)
             .done()
     }
@@ -329,6 +367,8 @@ impl Kind for Instance {
             ("Script", record.entry.clone()),
             ("Code", attributes::digest(&record.code)),
             ("Data", attributes::digests(&record.data)),
+            ("Network", record.network.as_ref().map(Network::words).unwrap_or_default()),
+            (KEY, record.kms_key.clone().unwrap_or_default()),
             ("Hyperparameters", attributes::pairs(&record.hyperparameters)),
             ("Stopped after", attributes::seconds(record.max_runtime_s)),
         ])
@@ -356,12 +396,17 @@ impl Kind for Instance {
 
 fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<(Spec, Vec<ResourceId>)> {
     let mut common = job::common(item, at, draft)?;
+    let network = draft.network(item.network.as_ref(), at).map(Network::first);
     let scope = draft.scope;
     let bucket = &common.bucket;
     let mut statements = policy::read_objects(scope, bucket, &common.reads);
     statements.extend(common.outside.iter().flat_map(|data| data.statements(scope)));
+    // The AWS CLI does not ask where a bucket is, which SageMaker's containers do.
+    statements.retain(|statement| statement["Action"] != json!([action::s3::GetBucketLocation]));
     let writes = format!("{}/{}-", Instance::OUTPUT, scope.physical(name));
     statements.push(policy::write_objects(scope, bucket, &[writes]));
+    let kms_key = draft.kms_key();
+    statements.extend(kms_key.iter().map(|key| policy::objects_with_key(scope, key, true)));
     let user = format!("instance-{name}");
     let role = Role::of_rights(&user, &item.rights(), Assumer::Ec2, statements, draft, at);
     let profile = match &item.instance_profile {
@@ -381,6 +426,10 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
         output: format!("s3://{bucket}/{}", Instance::OUTPUT),
         max_runtime_s: i32::try_from(item.max_runtime.as_secs()).unwrap_or(i32::MAX),
         metrics: item.metrics.clone(),
+        inputs: common.inputs,
+        outputs: paths::outputs(&item.outputs),
+        network,
+        kms_key,
         code: common.code?,
     };
     Some((spec, common.needs))
@@ -429,12 +478,7 @@ fn lint_profile(profile: &str, has_role: bool, at: &KeyPath, draft: &mut Draft<'
 fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     let instance_type = item.instance_type.as_deref().unwrap_or(INSTANCE_TYPE);
     job_lint::common(item, at, draft);
-    for (key, given) in [("network", item.network.is_some()), ("isolation", item.isolation)] {
-        if given {
-            let text = format!("`{key}` is for SageMaker, and an EC2 instance is in the default VPC");
-            draft.error(codes::BAD_VALUE, at.join(key), text, "remove it, or train on SageMaker");
-        }
-    }
+    paths::lint(item, at, draft);
     // The disk of the default image is made from a snapshot of 8 GiB, and no volume is smaller than its
     // snapshot (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html).
     if item.image.is_none() && (1..SNAPSHOT).contains(&item.volume_gb) {
@@ -504,11 +548,12 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
 
 /// The keys that only SageMaker has a meaning for, and whether they are used. Each key of the section is
 /// named: a new one is one of these, or `spec` and [`lint`] read it.
-fn only_sagemaker(item: &Item) -> [(&'static str, bool); 5] {
+fn only_sagemaker(item: &Item) -> [(&'static str, bool); 6] {
     let Item {
         algorithm,
         spot,
         checkpoints,
+        isolation,
         max_wait,
         instance_count,
         on: _,
@@ -526,7 +571,8 @@ fn only_sagemaker(item: &Item) -> [(&'static str, bool); 5] {
         environment: _,
         max_runtime: _,
         network: _,
-        isolation: _,
+        inputs: _,
+        outputs: _,
         role: _,
         permissions: _,
         instance_profile: _,
@@ -535,6 +581,7 @@ fn only_sagemaker(item: &Item) -> [(&'static str, bool); 5] {
         ("algorithm", algorithm.is_some()),
         ("spot", *spot),
         ("checkpoints", *checkpoints),
+        ("isolation", *isolation),
         ("max_wait", max_wait.is_some()),
         ("instance_count", *instance_count != 1),
     ]

@@ -13,12 +13,15 @@ const PYTHON: &str = "python3.12";
 /// Fills the template for one job. `region` is the bucket's.
 pub fn script(job: &str, spec: &Spec, region: &str) -> String {
     let channels: Vec<String> = spec.channels.iter().map(|c| format!("{} {}", c.name, c.uri)).collect();
+    let inputs: Vec<String> = spec.inputs.iter().map(|(channel, path)| format!("{channel} {path}")).collect();
     let values = [
         ("job", job.to_owned()),
         ("output", spec.output.clone()),
         ("code", spec.code.uri()),
         ("entry", spec.code.entry.clone()),
         ("channels", channels.join("\n")),
+        ("inputs", inputs.join("\n")),
+        ("outputs", spec.outputs.join("\n")),
         ("hyperparameters", json!(spec.hyperparameters).to_string()),
         ("environment", json!(spec.environment).to_string()),
         ("python", PYTHON.to_owned()),

@@ -7,6 +7,8 @@
 #   code             s3:// URI of sourcedir.tar.gz: the entry script and, if there is one, requirements.txt
 #   entry            path of the script inside it
 #   channels         one line "name s3://prefix/" or "name s3://file" for each data channel
+#   inputs           one line "channel path" for each channel that appears at a path of the script's folder, too
+#   outputs          one path of that folder a line: what of it belongs to the model; "name/" is made beforehand
 #   hyperparameters  JSON object; a string in it is decoded as SageMaker does ("5" is the number 5)
 #   environment      JSON object of strings, for the script
 #   python           interpreter and package of Amazon Linux, such as python3.12
@@ -30,6 +32,8 @@ set -euo pipefail
   CODE={{code}}
   ENTRY={{entry}}
   CHANNELS={{channels}}
+  INPUTS={{inputs}}
+  OUTPUTS={{outputs}}
   HYPERPARAMETERS={{hyperparameters}}
   ENVIRONMENT={{environment}}
   PYTHON={{python}}
@@ -85,6 +89,39 @@ fetch() {
     # An empty prefix is no error to the AWS CLI. SageMaker refuses it, and so do we.
     [[ -n $(ls -A "$ML/input/data/$name") ]] || fail "there is nothing under $uri"
   done <<<"$CHANNELS"
+}
+
+# For scripts that read and write relative paths.
+lay_out() {
+  local name path
+  cd "$ML/code"
+  while read -r name path; do
+    [[ -n $name ]] || continue
+    mkdir -p "$(dirname "$path")"
+    ln -sT "$ML/input/data/$name" "$path"
+  done <<<"$INPUTS"
+  while read -r path; do
+    # Of "a/b" the folder "a", of "a/" itself.
+    [[ -z $path ]] || mkdir -p "$(dirname "$path.")"
+  done <<<"$OUTPUTS"
+}
+
+# A folder's contents, as of SM_MODEL_DIR: an endpoint looks for model.pth at the top of the archive.
+collect() {
+  local path file files
+  shopt -s dotglob nullglob
+  cd "$ML/code"
+  while read -r path; do
+    path=${path%/}
+    [[ -n $path ]] || continue
+    [[ -e $path ]] || fail "$ENTRY ended well, but left no $path"
+    files=("$path")
+    [[ ! -d $path ]] || files=("$path"/*)
+    for file in "${files[@]}"; do
+      [[ ! -e $ML/model/${file##*/} ]] || fail "${file##*/} is in the model already, and in $path"
+      cp -RL --reflink=auto "$file" "$ML/model/"
+    done
+  done <<<"$OUTPUTS"
 }
 
 prepare_python() {
@@ -174,9 +211,11 @@ pack() {
 work() {
   trap 'exit 143' TERM # not at once, but when the script has ended: it is given the time to save something
   fetch
+  lay_out
   prepare_python
   run_script
   step "store the results"
+  collect
   [[ -n $(ls -A "$ML/model") ]] || fail "$ENTRY ended well, but wrote nothing to SM_MODEL_DIR"
   pack "$ML/model" model.tar.gz
   pack "$ML/output/data" output.tar.gz

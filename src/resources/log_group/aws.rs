@@ -3,10 +3,12 @@ use std::collections::{BTreeSet, HashMap};
 use aws_sdk_cloudwatchlogs::types::{LogGroup as Group, LogGroupClass};
 
 use super::spec::{LogGroup, Spec, State};
-use crate::aws::{OpResult, OpResultExt, SdkResultExt};
+use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
+use crate::config::Encryption;
 use crate::desired::Seen;
 use crate::domain::{FieldChange, Owner, Scope, Tags, action};
 use crate::engine::{Driver, Found, OpCx, make};
+use crate::resources::encryption;
 use crate::resources::tagged::tagged;
 
 impl Driver for LogGroup {
@@ -44,7 +46,8 @@ impl Driver for LogGroup {
             && found.metric_filter_count().unwrap_or_default() == 0
             && standard;
         let owner = Owner::of(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())), &cx.scope);
-        let state = State { bare, retention_days: found.retention_in_days() };
+        let kms_key = encryption::found(found.kms_key_id());
+        let state = State { bare, kms_key, retention_days: found.retention_in_days() };
         let seen = Seen::ready(owner, "Available", state);
         Ok(Some(seen.tagged(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())))))
     }
@@ -53,18 +56,26 @@ impl Driver for LogGroup {
         let tags: HashMap<_, _> = cx.tags().into_iter().collect();
         make(self, cx, group, action::logs::CreateLogGroup, || async {
             let call = cx.aws.logs.create_log_group().log_group_name(group).set_tags(Some(tags.clone()));
+            let call = call.set_kms_key_id(spec.kms_key.clone());
             call.send().await.op(action::logs::CreateLogGroup).map(drop)
         })
-        .await?;
+        .await
+        .map_err(|error| of_the_key(cx, spec, error))?;
         retain(cx, group, spec).await
     }
 
     async fn update(&self, cx: &OpCx<'_>, group: &str, spec: &Spec, changes: &[FieldChange]) -> OpResult<()> {
         // Adopting alone changes no retention.
         if changes.iter().any(|c| c.path == LogGroup::RETENTION) {
-            retain(cx, group, spec).await
-        } else {
-            Ok(())
+            retain(cx, group, spec).await?;
+        }
+        match spec.kms_key.as_ref().filter(|_| changes.iter().any(|c| c.path == encryption::KMS_KEY)) {
+            Some(key) => {
+                let call = cx.aws.logs.associate_kms_key().log_group_name(group).kms_key_id(key);
+                let done = call.send().await.op(action::logs::AssociateKmsKey).map(drop);
+                done.map_err(|error| of_the_key(cx, spec, error))
+            }
+            None => Ok(()),
         }
     }
 
@@ -116,6 +127,20 @@ async fn named(cx: &OpCx<'_>, prefix: &str) -> OpResult<Vec<Group>> {
         groups.extend(page.op(action::logs::DescribeLogGroups)?.log_groups.unwrap_or_default());
     }
     Ok(groups)
+}
+
+/// CloudWatch Logs uses the key itself, so the key's own policy has to let it, and what is refused then says
+/// neither (docs/aws/cloudwatch-logs.md#keys).
+fn of_the_key(cx: &OpCx<'_>, spec: &Spec, mut error: OpError) -> OpError {
+    let refused = [OpErrorKind::Invalid, OpErrorKind::Denied].contains(&error.kind);
+    if refused && spec.kms_key.is_some() {
+        let service = Encryption::via(&["logs"], &cx.scope.region).concat();
+        error.message += &format!(
+            " (does the policy of the key let {service} use it? \
+             https://github.com/opsctl/opsctl/blob/main/docs/aws/cloudwatch-logs.md has the statement)"
+        );
+    }
+    error
 }
 
 async fn retain(cx: &OpCx<'_>, group: &str, spec: &Spec) -> OpResult<()> {

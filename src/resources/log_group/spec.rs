@@ -6,6 +6,8 @@ use crate::domain::{
     Action, FieldChange, KeyPath, KindName, Needs, ResourceId, Scope, Usage, action, changes, many,
 };
 
+use crate::resources::encryption::{KMS_KEY, word};
+
 pub struct LogGroup;
 
 /// Days that log events are kept: one of the values CloudWatch takes.
@@ -14,11 +16,16 @@ const RETENTION_DAYS: i32 = 30;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub retention_days: i32,
+    /// Encrypts its events; `None`: whatever somebody has set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub retention_days: Option<i32>,
+    #[serde(default)]
+    pub kms_key: Option<String>,
     /// Nobody has set anything of it, no tag either.
     pub bare: bool,
 }
@@ -38,7 +45,7 @@ impl LogGroup {
         draft: &mut Draft<'_>,
         at: &KeyPath,
     ) -> ResourceId {
-        let spec = Spec { retention_days: RETENTION_DAYS };
+        let spec = Spec { retention_days: RETENTION_DAYS, kms_key: draft.kms_key() };
         draft.add::<Self>(name, format!("{root}{writer}"), spec, [], at.clone())
     }
 }
@@ -51,7 +58,7 @@ impl Kind for LogGroup {
     type State = State;
 
     fn wanted(want: &Spec) -> State {
-        State { retention_days: Some(want.retention_days), bare: false }
+        State { retention_days: Some(want.retention_days), kms_key: want.kms_key.clone(), bare: false }
     }
 
     fn diff(want: &Spec, Seen { owner, state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
@@ -64,6 +71,13 @@ impl Kind for LogGroup {
                 Self::RETENTION,
                 days(seen.retention_days),
                 days(Self::wanted(want).retention_days),
+                Needs::Update,
+            )
+            .when(
+                want.kms_key.is_some() && seen.kms_key != want.kms_key,
+                KMS_KEY,
+                word(&seen.kms_key),
+                word(&want.kms_key),
                 Needs::Update,
             )
             .done()
@@ -105,6 +119,7 @@ impl Kind for LogGroup {
             action::logs::TagResource,
             action::logs::UntagResource,
             action::logs::PutRetentionPolicy,
+            action::logs::AssociateKmsKey,
             action::logs::DeleteLogGroup,
         ]
     }

@@ -14,6 +14,7 @@ use crate::config::Network;
 use crate::desired::{Kind, Seen};
 use crate::domain::{FieldChange, KindName, Phase, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
+use crate::resources::encryption;
 use crate::resources::sagemaker::{self, list_of, list_owned};
 
 /// AWS's own waiter looks every 30 s for half an hour (docs/aws/errors-and-retries.md#waiters).
@@ -86,6 +87,7 @@ impl Driver for Notebook {
             on_create,
             interrupted: sagemaker::tag(&tags, RESTART).is_some(),
             network: Network::found(found.subnet_id.iter(), found.security_groups()),
+            kms_key: encryption::found(found.kms_key_id()),
             attached: found.notebook_instance_lifecycle_config_name() == Some(notebook),
         };
         Ok(Some(sagemaker::seen(cx, &tags, status, state)))
@@ -114,6 +116,7 @@ impl Driver for Notebook {
                 .instance_metadata_service_configuration(metadata())
                 .set_subnet_id(spec.network.as_ref().and_then(|network| network.subnets.first().cloned()))
                 .set_security_group_ids(spec.network.as_ref().map(|network| network.security_groups.clone()))
+                .set_kms_key_id(spec.kms_key.clone())
                 .set_tags(sagemaker::tags(cx, []));
             call.send().await.op(action).map(drop)
         };

@@ -14,6 +14,7 @@ use crate::domain::{
 };
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
+use crate::resources::encryption::{KEY, KMS_KEY, word};
 use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
 use crate::resources::schedule::Schedule;
 
@@ -118,6 +119,9 @@ pub struct Spec {
     pub on_start: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
+    /// Encrypts its volume.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -137,6 +141,8 @@ pub struct State {
     pub interrupted: bool,
     #[serde(default)]
     pub network: Option<Network>,
+    #[serde(default)]
+    pub kms_key: Option<String>,
     /// Whether the notebook runs that script: it can be taken off, or given another.
     pub attached: bool,
 }
@@ -156,6 +162,7 @@ impl Notebook {
                 on_create: false,
                 interrupted: false,
                 network: None,
+                kms_key: None,
                 attached: false,
             };
             Seen::new(Owner::Ours, Status::new("LifecycleConfigLeft", Phase::Leaving), state)
@@ -193,9 +200,15 @@ impl Kind for Notebook {
             ));
             let network = draft.network(item.network.as_ref(), &at).map(|network| network.first());
             statements.extend(network.is_some().then(policy::in_vpc));
+            let kms_key = draft.kms_key();
+            if let Some(key) = &kms_key {
+                statements.push(policy::objects_with_key(scope, key, true));
+                statements.extend(policy::volume_with_key(key, false));
+            }
             let role = Role::of_rights(&user, &item.rights(), Assumer::SageMaker, statements, draft, &at);
             let spec = Spec {
                 network,
+                kms_key,
                 role_arn: role.arn,
                 instance_type: item.instance_type.clone(),
                 volume_gb: item.volume_gb,
@@ -236,6 +249,7 @@ impl Kind for Notebook {
             on_create: false,
             interrupted: false,
             network: want.network.clone(),
+            kms_key: want.kms_key.clone(),
             attached: true,
         }
     }
@@ -277,6 +291,7 @@ impl Kind for Notebook {
                 Network::word(want.network.as_ref()),
                 Needs::Replace,
             )
+            .field(KMS_KEY, word(&seen.kms_key), word(&want.kms_key), Needs::Replace)
             .when(script != Some(&want.on_start), "idle_stop", "another script", "this", Needs::Update)
             .when(seen.on_create, "script at creation", "one", "none", Needs::Update)
             .when(!seen.attached, "lifecycle configuration", "none or another", "its own", Needs::Update)
@@ -323,6 +338,7 @@ impl Kind for Notebook {
             (attributes::INSTANCE_TYPE, state.instance_type.clone()),
             ("Disk", format!("{} GB", state.volume_gb)),
             ("Platform", state.platform.clone().unwrap_or_default()),
+            (KEY, state.kms_key.clone().unwrap_or_default()),
         ])
     }
 

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::config::Encryption;
 use crate::domain::Scope;
 use crate::domain::{Action, action};
 
@@ -122,6 +123,28 @@ pub fn put_metrics(namespace: &str) -> Value {
     let mut statement = allow(&[action::cloudwatch::PutMetricData], &["*".to_owned()]);
     statement["Condition"] = json!({ "StringEquals": { "cloudwatch:namespace": namespace } });
     statement
+}
+
+/// Reads objects that are encrypted with a key, and writes some: S3 asks for it with the rights of whoever
+/// asks S3 (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html>).
+pub fn objects_with_key(scope: &Scope, key: &str, writes: bool) -> Value {
+    let actions = [action::kms::Decrypt, action::kms::GenerateDataKey];
+    let mut statement = allow(&actions[..if writes { 2 } else { 1 }], &[key.to_owned()]);
+    let via = Encryption::via(&["s3"], &scope.region);
+    statement["Condition"] = json!({ "StringEquals": { "kms:ViaService": via } });
+    statement
+}
+
+/// Has SageMaker encrypt a volume with it, and what a job leaves: SageMaker hands the key on by a grant
+/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html>; `kms:Encrypt`:
+/// <https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_OutputDataConfig.html>).
+pub fn volume_with_key(key: &str, output: bool) -> Vec<Value> {
+    let key = [key.to_owned()];
+    let actions = [action::kms::DescribeKey, action::kms::Encrypt];
+    let looks = allow(&actions[..if output { 2 } else { 1 }], &key);
+    let mut grants = allow(&[action::kms::CreateGrant], &key);
+    grants["Condition"] = json!({ "Bool": { "kms:GrantIsForAWSResource": "true" } });
+    vec![looks, grants]
 }
 
 /// Actions on these ARNs.

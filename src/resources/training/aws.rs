@@ -20,6 +20,7 @@ use crate::desired::Seen;
 use crate::domain::{FieldChange, Phase, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::data::{Distribution, InputMode};
+use crate::resources::encryption;
 use crate::resources::objects::{bare, etag, is_replaced};
 use crate::resources::sagemaker::{self, list_owned};
 
@@ -100,6 +101,8 @@ impl Driver for Training {
                 .vpc_config()
                 .and_then(|vpc| Network::found(vpc.subnets(), vpc.security_group_ids())),
             isolated: found.enable_network_isolation().unwrap_or_default(),
+            kms_key: encryption::found(found.output_data_config().and_then(|o| o.kms_key_id())),
+            volume_key: encryption::found(resources.and_then(|r| r.volume_kms_key_id())),
             output,
             saved_nothing,
             replaced,
@@ -264,7 +267,10 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         .instance_type(TrainingInstanceType::from(spec.instance_type.as_str()))
         .instance_count(spec.instance_count)
         .volume_size_in_gb(spec.volume_gb)
+        .set_volume_kms_key_id(spec.volume_key().map(str::to_owned))
         .build();
+    let output = OutputDataConfig::builder().s3_output_path(&spec.output);
+    let output = output.set_kms_key_id(spec.kms_key.clone()).build();
     let limits = StoppingCondition::builder()
         .max_runtime_in_seconds(spec.max_runtime_s)
         .set_max_wait_time_in_seconds(spec.max_wait_s)
@@ -289,7 +295,7 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         .role_arn(&spec.role_arn)
         .algorithm_specification(algorithm)
         .set_input_data_config((!channels.is_empty()).then_some(channels))
-        .output_data_config(OutputDataConfig::builder().s3_output_path(&spec.output).build())
+        .output_data_config(output)
         .resource_config(resources)
         .stopping_condition(limits)
         .set_hyper_parameters(Some(hyperparameters))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::channels::{self, Channels};
+use super::channels::{self, Channels, Entry};
 use super::hyperparameter::Hyperparameter;
 use crate::config::{ChannelName, Name};
 use crate::desired::{Draft, Kind, Mixed};
@@ -89,7 +89,18 @@ pub struct Item {
     /// interruption or a failure. Other code, data or settings start from scratch. SageMaker only.
     #[serde(default)]
     pub checkpoints: bool,
-    /// A name under `[network]`: the job runs in those subnets of your VPC. SageMaker only. Default none.
+    /// Where the script reads data sets: a name under `[data]` = a path in its working folder, at which a
+    /// folder with the files of that data set appears (`{ dogs = "dogImages" }`). Beside `data`, or in its
+    /// place. EC2 only.
+    #[serde(default)]
+    pub inputs: BTreeMap<ChannelName, String>,
+    /// What the script leaves in its working folder and belongs to the model: files, and folders of which the
+    /// contents are packed. A path whose name has no ending, or that ends in `/`, is a folder, and there
+    /// before the script starts (`["TrainedModels"]`). EC2 only.
+    #[serde(default)]
+    pub outputs: Vec<String>,
+    /// A name under `[network]`: the job runs in those subnets of your VPC, an EC2 instance in the first of
+    /// them. It has to reach S3 from there, and PyPI for packages. Default none.
     pub network: Option<Name>,
     /// No network at all in the container, which a built-in algorithm does not need: its data and its model
     /// come and go without it. A script's code is fetched over the network. SageMaker only.
@@ -119,8 +130,27 @@ fn one_day() -> HumanDuration {
 }
 
 impl Item {
+    /// What of `source` is packed. What the script finds at `inputs` and leaves at `outputs` is no code, also
+    /// where it has run on this machine.
     pub fn use_as(&self) -> UseAs {
-        UseAs::Code { include: self.include.clone(), exclude: self.exclude.clone() }
+        let mut exclude = self.exclude.clone();
+        if self.on == Platform::Ec2 {
+            let paths = self.inputs.values().chain(&self.outputs);
+            exclude.extend(paths.map(|path| format!("/{}", path.trim_end_matches('/'))));
+        }
+        UseAs::Code { include: self.include.clone(), exclude }
+    }
+
+    /// The data sets that it reads, each with the key that names it: those of `data`, and those that only
+    /// `inputs` has.
+    fn read(&self) -> Vec<(&'static str, Entry<'_>)> {
+        let mut all: Vec<_> = self.data.entries().map(|entry| ("data", entry)).collect();
+        for data in self.inputs.keys().filter(|_| self.on == Platform::Ec2) {
+            if all.iter().all(|(_, entry)| entry.data != data) {
+                all.push(("inputs", Entry { key: data.to_string(), channel: None, data }));
+            }
+        }
+        all
     }
 
     /// With which rights it runs.
@@ -231,6 +261,8 @@ pub struct Common {
     /// `None` of a built-in algorithm.
     pub code: Option<Code>,
     pub channels: Vec<Channel>,
+    /// The path of `inputs` at which a channel appears, by the channel's name.
+    pub inputs: BTreeMap<String, String>,
     /// The prefixes that the job reads: its code and its data.
     pub reads: Vec<String>,
     /// Data that it reads in somebody's bucket.
@@ -254,8 +286,10 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
     let mut needs = vec![Bucket::id(Bucket::MAIN)];
     let mut found = Vec::new();
     let (mut reads, mut outside) = (Vec::new(), Vec::new());
-    for entry in item.data.entries() {
-        let at = at.join("data").join(&entry.key);
+    let mut inputs = BTreeMap::new();
+    let entries = item.read();
+    for (key, entry) in &entries {
+        let at = at.join(*key).join(&entry.key);
         let Some(set) = Set::of(entry.data, &at, draft) else { continue };
         let reading = set.reading();
         let name = entry.channel.or(reading.channel.as_ref()).unwrap_or(entry.data).to_string();
@@ -271,6 +305,11 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
             draft.error(codes::BAD_VALUE, at, text, "write `input_mode = \"file\"` there");
         }
         let (uri, digest) = set.place();
+        // Of several channels of one data set the first appears there.
+        if let Some(path) = item.inputs.get(entry.data).filter(|path| !inputs.values().any(|it| it == *path))
+        {
+            inputs.insert(name.clone(), path.trim_end_matches('/').to_owned());
+        }
         found.push(Channel { name, uri, digest, access });
         match set {
             Set::Ours(id, data) if !reads.contains(&data.prefix) => {
@@ -283,7 +322,7 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
             _ => {}
         }
     }
-    if found.len() < item.data.entries().count() {
+    if found.len() < entries.len() {
         return None;
     }
     let folder = Code::folder(draft.scope);
@@ -294,7 +333,7 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
     if code.is_some() {
         reads.push(folder);
     }
-    Some(Common { bucket, code, channels: found, reads, outside, needs })
+    Some(Common { bucket, code, channels: found, inputs, reads, outside, needs })
 }
 
 /// A data set that a job reads.
@@ -332,6 +371,16 @@ impl Set {
 /// What is said of a script that left no model.
 pub fn saved_nothing(entry: &str) -> String {
     format!("{entry} ended well, but wrote nothing to SM_MODEL_DIR (/opt/ml/model): there is no model")
+}
+
+/// The same of a script on EC2, which may have left another of its `outputs` than the model.
+pub fn left_no(entry: &str, what: &str) -> String {
+    match what {
+        "model" => saved_nothing(entry),
+        output => {
+            format!("{entry} ended well, but left no {output}, one of its `outputs`: there is no model")
+        }
+    }
 }
 
 /// What is said of a job whose archive is another one now. Nobody but the job writes it, so whose weights

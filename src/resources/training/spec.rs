@@ -14,7 +14,8 @@ use crate::domain::{
     action, attributes, changes, codes, console, fingerprint,
 };
 use crate::inputs::Source;
-use crate::limits::Bound;
+use crate::limits::{self, Bound};
+use crate::resources::encryption::{KEY, KMS_KEY, word};
 use crate::resources::image::{self, Purpose as ImagePurpose};
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::schedule::Schedule;
@@ -47,9 +48,17 @@ pub struct Spec {
     pub network: Option<Network>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub isolated: bool,
+    /// Encrypts what it leaves, and its volume where the instance type takes a key for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
 }
 
 impl Spec {
+    /// The key of its volume.
+    pub fn volume_key(&self) -> Option<&str> {
+        self.kms_key.as_deref().filter(|_| !limits::has_own_disk(&self.instance_type))
+    }
+
     /// The bucket that it writes to.
     pub fn bucket(&self) -> &str {
         let path = self.output.trim_start_matches("s3://");
@@ -88,6 +97,11 @@ pub struct State {
     pub network: Option<Network>,
     #[serde(default)]
     pub isolated: bool,
+    /// The keys of what it leaves and of its volume.
+    #[serde(default)]
+    pub kms_key: Option<String>,
+    #[serde(default)]
+    pub volume_key: Option<String>,
     /// Whether the archive that a completed job has left is still in the bucket.
     pub output: bool,
     /// Whether opsctl saw it complete without one.
@@ -234,6 +248,8 @@ impl Kind for Training {
             checkpoints: want.checkpoints.is_some(),
             network: want.network.clone(),
             isolated: want.isolated,
+            kms_key: want.kms_key.clone(),
+            volume_key: want.volume_key().map(str::to_owned),
             output: true,
             saved_nothing: false,
             replaced: false,
@@ -271,6 +287,8 @@ impl Kind for Training {
             checkpoints,
             network,
             isolated,
+            kms_key,
+            volume_key,
             // How it went.
             output: _,
             saved_nothing: _,
@@ -302,6 +320,8 @@ impl Kind for Training {
                 Needs::Replace,
             )
             .field("isolation", seen.isolated, isolated, Needs::Replace)
+            .field(KMS_KEY, word(&seen.kms_key), word(kms_key), Needs::Replace)
+            .field("key of the volume", word(&seen.volume_key), word(volume_key), Needs::Replace)
             .when(seen.environment != *environment, "environment", "other values", "these", Needs::Replace)
             .map_field("data", &seen.data, data, |digest| short(digest))
             .map_field("channels", &seen.access, access, Clone::clone)
@@ -371,6 +391,7 @@ impl Kind for Training {
             ("Hyperparameters", attributes::pairs(&state.hyperparameters)),
             ("Spot", attributes::yes(state.spot)),
             ("Network", state.network.as_ref().map(Network::words).unwrap_or_default()),
+            (KEY, state.kms_key.clone().unwrap_or_default()),
             ("Stopped after", attributes::seconds(state.max_runtime_s)),
         ])
     }
@@ -435,6 +456,11 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     statements.push(policy::write_logs(scope, "/aws/sagemaker/TrainingJobs"));
     statements.push(policy::put_metrics("/aws/sagemaker/TrainingJobs"));
     statements.extend(network.is_some().then(policy::in_vpc));
+    let kms_key = draft.kms_key();
+    if let Some(key) = &kms_key {
+        statements.push(policy::objects_with_key(scope, key, true));
+        statements.extend(policy::volume_with_key(key, true));
+    }
     let seconds = |human: HumanDuration| i32::try_from(human.as_secs()).unwrap_or(i32::MAX);
     let spec = Spec {
         role_arn: String::new(),
@@ -453,6 +479,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
         code: common.code,
         network,
         isolated: item.isolation,
+        kms_key,
     };
     Some((spec, statements, common.needs))
 }
@@ -473,6 +500,14 @@ fn check(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     if item.instance_profile.is_some() {
         let text = "an instance profile is for EC2, and SageMaker takes the role itself";
         draft.error(codes::BAD_VALUE, at.join("instance_profile"), text, "remove it");
+    }
+    for (key, given) in [("inputs", !item.inputs.is_empty()), ("outputs", !item.outputs.is_empty())] {
+        if given {
+            let text = format!(
+                "`{key}` is for EC2: on SageMaker a script finds its folders by SM_CHANNEL_NAME and SM_MODEL_DIR"
+            );
+            draft.error(codes::BAD_VALUE, at.join(key), text, "remove it, or train with `on = \"ec2\"`");
+        }
     }
     if item.isolation && item.algorithm.is_none() {
         let text =

@@ -51,10 +51,11 @@ pub(super) async fn concurrency(session: &Session, is_meant: impl Fn(&Node) -> b
     Some(Check::fails(CHECK, message, fix))
 }
 
-/// Whether there is the network that an EC2 job starts in.
+/// Whether there is the network that an EC2 job without a `network` starts in.
 pub(super) async fn default_vpc(session: &Session, is_meant: impl Fn(&Node) -> bool) -> Option<Check> {
     const CHECK: &str = "default VPC";
-    session.desired.nodes.iter().find(|node| is_meant(node) && node.spec_as::<Instance>().is_some())?;
+    let is_there = |node: &Node| node.spec_as::<Instance>().is_some_and(|spec| spec.network.is_none());
+    session.desired.nodes.iter().find(|node| is_meant(node) && is_there(node))?;
     let filter = Filter::builder().name("is-default").values("true").build();
     let call = session.context.aws.ec2.describe_vpcs().filters(filter);
     Some(match call.send().await.op(action::ec2::DescribeVpcs) {

@@ -6,6 +6,7 @@ pub mod cloudwatch;
 pub mod ec2;
 pub mod ecr;
 pub mod iam;
+pub mod kms;
 pub mod lambda;
 pub mod logs;
 pub mod objects;
@@ -53,6 +54,7 @@ pub(super) fn all(shared: &Arc<SandboxState>) -> Vec<Box<dyn Service>> {
         Box::new(ec2::API),
         Box::new(ecr::API),
         Box::new(iam::API),
+        Box::new(kms::API),
         Box::new(lambda::API),
         Box::new(logs::API),
         Box::new(pricing::API),

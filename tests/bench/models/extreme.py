@@ -12,6 +12,8 @@ region = "us-east-1"
 name = "{"b" * 63}"
 keep_old_versions = "2147483647d"
 abort_uploads_after = "2147483647d"
+[encryption]
+kms_key = "arn:aws:kms:us-east-1:123456789012:key/mrk-{"0" * 32}"
 """
 for channel in channels:
     text += f'[data."{channel}"]\npath = "data/digits"\n'

@@ -205,6 +205,8 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
     ("data.version", "outside.rs; it needs `uri`"),
     ("training.data", "what a recipe refers to"),
     ("training.algorithm", "channels.rs: it stands in place of `source`"),
+    ("training.inputs", "kinds/instance.rs; they name data sets"),
+    ("training.outputs", "kinds/instance.rs: on EC2 alone"),
     ("training.max_wait", "leaves.rs; it needs `spot`"),
     ("training.instance_profile", "kinds/role.rs; it needs `role`"),
     ("model.artifact", "outside.rs: no resource comes of it without an endpoint"),

@@ -4,6 +4,7 @@
 use super::need::Need;
 use super::read;
 use crate::authority::Request;
+use crate::services::kms;
 use crate::services::s3::api;
 use crate::state::SandboxState;
 
@@ -67,6 +68,7 @@ pub(super) fn needs(shared: &SandboxState, request: &Request<'_>) -> Vec<Need> {
                 let read = if of_version { "GetObjectVersion" } else { "GetObject" };
                 needs.push(on(shared, read, bucket, Some(key)));
             }
+            needs.extend(with_key(shared, request, bucket, key, text("VersionId")));
             if text("Tagging").is_some() && ["PutObject", "CreateMultipartUpload"].contains(&operation) {
                 needs.push(on(shared, "PutObjectTagging", bucket, Some(key)));
             }
@@ -80,8 +82,37 @@ pub(super) fn needs(shared: &SandboxState, request: &Request<'_>) -> Vec<Need> {
             None => (key, "GetObject"),
         };
         needs.push(on(shared, action, bucket, Some(key)));
+        let key = api::key_of(shared, bucket, key, None);
+        needs.extend(key.map(|key| of_key(shared, request, "Decrypt", &key)));
     }
     needs
+}
+
+/// What S3 does with a KMS key in the name of whoever asks
+/// (docs/aws/kms.md#who-needs-what). Which key a request itself names is not known here.
+fn with_key(
+    shared: &SandboxState,
+    request: &Request<'_>,
+    bucket: &str,
+    key: &str,
+    id: Option<&str>,
+) -> Vec<Need> {
+    let (actions, key): (&[&str], _) = match request.operation {
+        "GetObject" => (&["Decrypt"], api::key_of(shared, bucket, key, id)),
+        "CopyObject" | "PutObject" => (&["GenerateDataKey"], api::default_key(shared, bucket)),
+        // Its parts are encrypted, and put together again.
+        "CreateMultipartUpload" => (&["GenerateDataKey", "Decrypt"], api::default_key(shared, bucket)),
+        _ => return Vec::new(),
+    };
+    let key = key.into_iter();
+    key.flat_map(|key| actions.iter().map(move |action| of_key(shared, request, action, &key))).collect()
+}
+
+fn of_key(shared: &SandboxState, request: &Request<'_>, action: &str, key: &str) -> Need {
+    let arn = kms::arn_of(shared, request.region, key);
+    let mut need = Need::new(&format!("kms:{action}"), arn);
+    need.know("kms:viaservice", [format!("s3.{}.amazonaws.com", request.region)]);
+    need
 }
 
 /// `GetObject` of a version is `GetObjectVersion`, `GetObjectTagging` of one is `GetObjectVersionTagging`.

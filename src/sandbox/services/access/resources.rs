@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::need::Need;
 use super::read;
 use crate::authority::Request;
-use crate::services::{iam, lambda};
+use crate::services::{iam, kms, lambda};
 use crate::state::SandboxState;
 use crate::tags::{self, Tags};
 
@@ -42,6 +42,22 @@ const PASSES: &[(&str, &str, &str)] = &[
     ("sagemaker", "ExecutionRoleArn", "sagemaker.amazonaws.com"),
     ("sagemaker", "RoleArn", "sagemaker.amazonaws.com"),
     ("scheduler", "RoleArn", "scheduler.amazonaws.com"),
+];
+
+/// What a key of KMS in a request needs besides: where the request names it, and what the service does with
+/// it in the name of its caller (docs/aws/kms.md#who-needs-what). A training job is left out: its role may do
+/// it in the caller's place.
+const KEYS: &[(&str, &str, &str, &[&str])] = &[
+    ("sagemaker", "CreateEndpointConfig", "/KmsKeyId", &["CreateGrant", "DescribeKey"]),
+    ("sagemaker", "CreateNotebookInstance", "/KmsKeyId", &["CreateGrant", "DescribeKey"]),
+    ("lambda", "CreateFunction", "/KMSKeyArn", &["CreateGrant", "Encrypt"]),
+    ("lambda", "UpdateFunctionConfiguration", "/KMSKeyArn", &["CreateGrant", "Encrypt"]),
+    (
+        "ec2",
+        "RunInstances",
+        "/BlockDeviceMapping/0/Ebs/KmsKeyId",
+        &["CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKeyWithoutPlaintext"],
+    ),
 ];
 
 /// What tags of a new resource need besides.
@@ -81,6 +97,7 @@ pub(super) fn needs(shared: &SandboxState, request: &Request<'_>) -> Vec<Need> {
         needs.push(asked.need(action, forms));
     }
     needs.extend(asked.passes());
+    needs.extend(asked.keys());
     needs
 }
 
@@ -192,6 +209,9 @@ impl Asked<'_> {
                 let name = text("Name")?;
                 Some(vec![format!("arn:aws:ssm:{}::parameter{name}", self.request.region)])
             }
+            "kms" => {
+                Some(kms::arn_of(self.shared, self.request.region, text("KeyId")?).into_iter().collect())
+            }
             "ecr" => {
                 let account = text("registryId").unwrap_or(&self.shared.account);
                 let (region, name) = (self.request.region, text("repositoryName")?);
@@ -284,6 +304,24 @@ impl Asked<'_> {
             Value::Array(list) => tags::from_list(list),
             map => tags::from_map(map),
         }
+    }
+
+    /// What is done with the keys that the request names.
+    fn keys(&self) -> Vec<Need> {
+        let Request { service, operation, region, input, .. } = self.request;
+        let rows = KEYS.iter().filter(|(of, call, ..)| (of, call) == (service, operation));
+        let mut needs = Vec::new();
+        for (_, _, at, actions) in rows {
+            let named = input.pointer(at).and_then(Value::as_str).filter(|named| !named.is_empty());
+            let Some(arn) = named.and_then(|named| kms::arn_of(self.shared, region, named)) else { continue };
+            for action in *actions {
+                let mut need = Need::new(&format!("kms:{action}"), [arn.clone()]);
+                need.know("kms:viaservice", [format!("{service}.{region}.amazonaws.com")]);
+                need.know("kms:grantisforawsresource", ["true".to_owned()]);
+                needs.push(need);
+            }
+        }
+        needs
     }
 
     /// The roles that are handed over.

@@ -120,6 +120,49 @@ async fn objects_that_a_role_does_not_name_are_refused() {
     sandbox.stop().await;
 }
 
+/// S3 asks KMS in the name of whoever asks S3.
+#[tokio::test]
+async fn an_object_under_a_key_needs_the_key() {
+    const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let objects = json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"});
+    let (_root, sandbox, session) = lab(&json!([objects])).await;
+    let (owner, client) = (client!(s3, sandbox), as_role!(s3, sandbox, session));
+    let by_default = s3::types::ServerSideEncryptionByDefault::builder()
+        .sse_algorithm(s3::types::ServerSideEncryption::AwsKms)
+        .kms_master_key_id(KEY);
+    let rule = s3::types::ServerSideEncryptionRule::builder()
+        .apply_server_side_encryption_by_default(by_default.build().unwrap());
+    let rules = s3::types::ServerSideEncryptionConfiguration::builder().rules(rule.build());
+    let put = owner.put_bucket_encryption().bucket("b-1");
+    put.server_side_encryption_configuration(rules.build().unwrap()).send().await.unwrap();
+    owner.put_object().bucket("b-1").key("k").body(b"x".to_vec().into()).send().await.unwrap();
+
+    let get = || client.get_object().bucket("b-1").key("k");
+    let put = || client.put_object().bucket("b-1").key("new").body(b"x".to_vec().into());
+    let words = |action: &str| {
+        let why = format!("because no identity-based policy allows the kms:{action} action");
+        said("AccessDenied", &format!("kms:{action} on resource: {KEY} {why}"))
+    };
+    assert_eq!(refused!(get()), words("Decrypt"));
+    assert_eq!(refused!(put()), words("GenerateDataKey"));
+    client.get_object().bucket("b-1").key("no/k").send().await.unwrap();
+    let roles = client!(iam, sandbox);
+    let allow = |via: &str| {
+        let with_key = json!({
+            "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": KEY,
+            "Condition": {"StringEquals": {"kms:ViaService": [format!("{via}.eu-west-1.amazonaws.com")]}},
+        });
+        let put = roles.put_role_policy().role_name("reader").policy_name("p");
+        put.policy_document(policy(&json!([objects, with_key]))).send()
+    };
+    allow("ec2").await.unwrap();
+    assert_eq!(refused!(get()), words("Decrypt"));
+    allow("s3").await.unwrap();
+    get().send().await.unwrap();
+    put().send().await.unwrap();
+    sandbox.stop().await;
+}
+
 #[tokio::test]
 async fn every_kind_of_policy_has_its_words() {
     let (_root, sandbox, session) =

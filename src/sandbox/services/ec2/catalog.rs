@@ -116,10 +116,11 @@ pub(super) fn security_group_id(region: &str) -> String {
     fixed_id("sg", region, "default")
 }
 
-/// A subnet of the default network.
+/// A subnet of the default network, or of one that the account is believed to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Subnet {
     pub id: String,
+    pub vpc: String,
     pub zone: String,
     pub third_byte: u8,
 }
@@ -127,8 +128,23 @@ pub(super) struct Subnet {
 pub(super) fn subnets(region: &str) -> impl Iterator<Item = Subnet> {
     ZONES.iter().map(move |(letter, third_byte)| {
         let zone = format!("{region}{letter}");
-        Subnet { id: fixed_id("subnet", region, &zone), zone, third_byte: *third_byte }
+        let (id, vpc) = (fixed_id("subnet", region, &zone), vpc_id(region));
+        Subnet { id, vpc, zone, third_byte: *third_byte }
     })
+}
+
+/// A subnet of another network than the default one. A config names those of a real account, which are taken
+/// as SageMaker's and Lambda's services here take them: what has the form of an ID is there, all in one VPC.
+pub(super) fn subnet_of_others(region: &str, id: &str) -> Option<Subnet> {
+    let vpc = fixed_id("vpc", region, "others");
+    let (id, zone) = (id.to_owned(), format!("{region}a"));
+    is_id("subnet-", &id).then_some(Subnet { id, vpc, zone, third_byte: 48 })
+}
+
+/// Whether it has the form of AWS's IDs, the older ones too.
+pub(super) fn is_id(prefix: &str, id: &str) -> bool {
+    let is_hex = |rest: &str| [8, 17].contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_hexdigit());
+    id.strip_prefix(prefix).is_some_and(is_hex)
 }
 
 pub(super) fn describe_vpcs(call: &Call) -> Answer {

@@ -36,6 +36,7 @@ struct Launch {
     image_id: String,
     offer: InstanceType,
     subnet: Subnet,
+    groups: Vec<String>,
     profile: Option<Profile>,
     count: u64,
     instance_tags: Tags,
@@ -122,12 +123,8 @@ impl Launch {
             let message = format!("The key pair '{key}' does not exist");
             return Err(Fault::new(400, "InvalidKeyPair.NotFound", message));
         }
-        let group = catalog::security_group_id(&call.region);
-        if let Some(unknown) =
-            call.list("SecurityGroupId").iter().filter_map(Value::as_str).find(|id| **id != group)
-        {
-            return Err(catalog::missing_group(unknown));
-        }
+        let subnet = subnet(call)?;
+        let groups = groups(call, &subnet)?;
         check_user_data(call)?;
         check_root_volume(call, &image)?;
         let (instance_tags, volume_tags) = wanted_tags(call)?;
@@ -135,7 +132,8 @@ impl Launch {
             image_id: image.id(&call.region),
             image,
             offer,
-            subnet: subnet(call)?,
+            subnet,
+            groups,
             profile: profile(call)?,
             count: u64::try_from(most).unwrap_or(1),
             instance_tags,
@@ -210,10 +208,10 @@ impl Launch {
             "placement": {"availabilityZone": self.subnet.zone, "groupName": "", "tenancy": "default"},
             "monitoring": {"state": "disabled"},
             "subnetId": self.subnet.id,
-            "vpcId": catalog::vpc_id(&call.region),
+            "vpcId": self.subnet.vpc,
             "privateIpAddress": private_ip,
             "sourceDestCheck": true,
-            "groupSet": [{"groupId": catalog::security_group_id(&call.region), "groupName": "default"}],
+            "groupSet": self.shown_groups(&call.region),
             "architecture": self.image.architecture,
             "rootDeviceType": "ebs",
             "rootDeviceName": self.image.root_device,
@@ -233,6 +231,15 @@ impl Launch {
                 "httpEndpoint": option("HttpEndpoint", "enabled"),
             },
         })
+    }
+
+    fn shown_groups(&self, region: &str) -> Vec<Value> {
+        let default = catalog::security_group_id(region);
+        let shown = |id: &String| {
+            let name = if *id == default { "default" } else { id.as_str() };
+            json!({"groupId": id, "groupName": name})
+        };
+        self.groups.iter().map(shown).collect()
     }
 
     fn tag(&self, call: &Call, instance: &str, volume: &str) -> Result<(), Fault> {
@@ -301,12 +308,38 @@ fn subnet(call: &Call) -> Result<Subnet, Fault> {
     let zone = call.input["Placement"]["AvailabilityZone"].as_str();
     let mut all = catalog::subnets(&call.region);
     match (call.maybe("SubnetId"), zone) {
-        (Some(id), _) => all.find(|subnet| subnet.id == id).ok_or_else(|| catalog::missing_subnet(id)),
+        (Some(id), _) => all
+            .find(|subnet| subnet.id == id)
+            .or_else(|| catalog::subnet_of_others(&call.region, id))
+            .ok_or_else(|| catalog::missing_subnet(id)),
         (None, Some(zone)) => all
             .find(|subnet| subnet.zone == zone)
             .ok_or_else(|| invalid(format!("Invalid availability zone: [{zone}]"))),
         (None, None) => all.next().ok_or_else(|| invalid("No default subnet")),
     }
+}
+
+/// The security groups, which are of the subnet's VPC
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
+fn groups(call: &Call, subnet: &Subnet) -> Result<Vec<String>, Fault> {
+    let default = catalog::security_group_id(&call.region);
+    let wanted: Vec<String> =
+        call.list("SecurityGroupId").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let is_default = subnet.vpc == catalog::vpc_id(&call.region);
+    if wanted.is_empty() {
+        return Ok(vec![default]);
+    }
+    for id in &wanted {
+        if *id != default && !catalog::is_id("sg-", id) {
+            return Err(catalog::missing_group(id));
+        }
+        if is_default != (*id == default) {
+            let message =
+                format!("Security group {id} and subnet {} belong to different networks.", subnet.id);
+            return Err(Fault::new(400, "InvalidParameter", message));
+        }
+    }
+    Ok(wanted)
 }
 
 /// Tags of the instance and of its volume. One bad tag fails the launch.

@@ -129,6 +129,13 @@ async fn instances_are_found_by_tag_stopped_and_terminated() {
     assert_eq!(refused!(launch(&client).image_id("ami-0")).0, "InvalidAMIID.NotFound");
     assert_eq!(refused!(launch(&client).instance_type(InstanceType::M6gLarge)).0, "InvalidParameterValue");
     assert_eq!(refused!(launch(&client).instance_type(InstanceType::G5Xlarge)).0, "VcpuLimitExceeded");
+    let (mine, others) = ("subnet-0a1b2c3d4e5f60718", "sg-0a1b2c3d4e5f60718");
+    assert_eq!(refused!(launch(&client).subnet_id("subnet-1")).0, "InvalidSubnetID.NotFound");
+    assert_eq!(refused!(launch(&client).security_group_ids("sg-1")).0, "InvalidGroup.NotFound");
+    let apart = launch(&client).security_group_ids(others);
+    assert!(refused!(apart).1.ends_with("belong to different networks."));
+    let inside = launch(&client).subnet_id(mine).security_group_ids(others).dry_run(true);
+    assert_eq!(refused!(inside).0, "DryRunOperation");
     let big = base64::engine::general_purpose::STANDARD.encode("x".repeat(16_385));
     assert_eq!(refused!(launch(&client).user_data(big)).1, "User data is limited to 16384 bytes");
     quotas::post(shared, json!({"account": "fresh"})).unwrap();

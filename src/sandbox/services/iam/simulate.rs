@@ -1,7 +1,9 @@
-//! `SimulatePrincipalPolicy`, answered from the policy engine (`opsctl-iam`).
+//! `SimulatePrincipalPolicy` and `SimulateCustomPolicy`, answered from the policy engine (`opsctl-iam`).
 //!
 //! The sandbox's user counts as an administrator, unless a test has given the user policies
-//! ([`super::control`]). A role has what is attached to it, within its boundary.
+//! ([`super::control`]). A role has what is attached to it, within its boundary. Policies that the request
+//! brings are added to those, as AWS adds them
+//! (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>).
 //!
 //! One result for each action, with the most restrictive decision of all resources, and the decision of each
 //! resource in it
@@ -9,29 +11,53 @@
 
 use std::collections::BTreeSet;
 
+use opsctl_iam::policy::{Document, Policy};
 use opsctl_iam::request::{Request, Verdict};
 use serde_json::{Value, json};
 
-use super::{held, no_such_entity, page};
+use super::held::{self, Held};
+use super::{no_such_entity, page};
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
 
 /// What would change the answer, and is not simulated here.
-const UNSUPPORTED: &[&str] = &[
-    "CallerArn",
-    "PermissionsBoundaryPolicyInputList",
-    "PolicyExclusionList",
-    "PolicyInputList",
-    "ResourcePolicy",
-];
+const UNSUPPORTED: &[&str] =
+    &["CallerArn", "PolicyExclusionList", "ResourceHandlingOption", "ResourcePolicy"];
 
-pub(super) fn simulate(call: &Call) -> Answer {
+pub(super) fn principal(call: &Call) -> Answer {
+    let source = call.text("PolicySourceArn");
+    let mut held = held::of(&call.shared, source)
+        .ok_or_else(|| no_such_entity(format!("The entity {source} cannot be found.")))?;
+    held.policies.extend(given(call, "PolicyInputList")?);
+    answer(call, bounded(call, held)?)
+}
+
+pub(super) fn custom(call: &Call) -> Answer {
+    let policies = given(call, "PolicyInputList")?;
+    answer(call, bounded(call, Held { policies, boundary: None })?)
+}
+
+/// With the boundary of the request in the place of its own.
+fn bounded(call: &Call, held: Held) -> Result<Held, Fault> {
+    let boundary = given(call, "PermissionsBoundaryPolicyInputList")?;
+    Ok(if boundary.is_empty() { held } else { Held { boundary: Some(boundary), ..held } })
+}
+
+/// The policies that a request brings.
+fn given(call: &Call, member: &str) -> Result<Vec<Policy>, Fault> {
+    let texts = call.list(member).iter().filter_map(Value::as_str);
+    let read = |text: &str| {
+        let malformed = || Fault::new(400, "InvalidInput", format!("Syntax errors in policy: {text}"));
+        serde_json::from_str::<Value>(text).map_err(|_| malformed())?;
+        Document::read(text.into()).policy().cloned().ok_or_else(malformed)
+    };
+    texts.map(read).collect()
+}
+
+fn answer(call: &Call, held: Held) -> Answer {
     if let Some(member) = UNSUPPORTED.iter().find(|member| call.input.get(**member).is_some()) {
         return Err(Fault::new(400, "InvalidInput", format!("The sandbox does not simulate {member}.")));
     }
-    let source = call.text("PolicySourceArn");
-    let held = held::of(&call.shared, source)
-        .ok_or_else(|| no_such_entity(format!("The entity {source} cannot be found.")))?;
     let texts = |member: &str| call.list(member).iter().filter_map(Value::as_str).map(str::to_owned);
     let resources: Vec<String> = texts("ResourceArns").collect();
     let resources = if resources.is_empty() { vec!["*".to_owned()] } else { resources };

@@ -192,3 +192,41 @@ async fn a_new_role_cannot_be_assumed_at_once() {
     assert_eq!(assumable(sandbox.state(), "arn:aws:iam::123456789012:role/x", "a"), Err(AssumeRoleError::No));
     sandbox.stop().await;
 }
+
+/// The same engine answers for a role, and for policies that nobody has yet.
+#[tokio::test]
+async fn policies_are_simulated_before_anybody_has_them() {
+    use iam::types::PolicyEvaluationDecisionType as Decision;
+    let (_root, sandbox) = sandbox(&[]).await;
+    let client = client!(iam, sandbox);
+    const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::b/no"}]}"#;
+    let ask = |policies: &[&str], boundary: &[&str]| {
+        let texts = |all: &[&str]| Some(all.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        let call = client.simulate_custom_policy().set_policy_input_list(texts(policies));
+        let call = call.set_permissions_boundary_policy_input_list(texts(boundary).filter(|b| !b.is_empty()));
+        call.action_names("s3:GetObject").action_names("s3:PutObject").resource_arns("arn:aws:s3:::b/no")
+    };
+    let decisions = async |policies: &[&str], boundary: &[&str]| {
+        let answer = ask(policies, boundary).send().await.unwrap();
+        let results = answer.evaluation_results().iter();
+        results.map(|result| result.eval_decision().clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(decisions(&[READ], &[]).await, [Decision::Allowed, Decision::ImplicitDeny]);
+    assert_eq!(decisions(&[READ, DENY], &[]).await, [Decision::ExplicitDeny, Decision::ExplicitDeny]);
+    assert_eq!(decisions(&[READ], &[READ]).await, [Decision::Allowed, Decision::ImplicitDeny]);
+    assert_eq!(decisions(&[READ], &[DENY]).await, [Decision::ExplicitDeny, Decision::ExplicitDeny]);
+    assert_eq!(refused!(ask(&["{"], &[])), "InvalidInput");
+    assert_eq!(refused!(ask(&[READ], &[]).caller_arn("arn:aws:iam::123456789012:user/u")), "InvalidInput");
+
+    // What a role has, with what it would have besides.
+    client.create_role().role_name("r").assume_role_policy_document(TRUST).send().await.unwrap();
+    let role = "arn:aws:iam::123456789012:role/r";
+    let of_role = client.simulate_principal_policy().policy_source_arn(role).action_names("s3:GetObject");
+    for (call, decision) in
+        [(of_role.clone(), Decision::ImplicitDeny), (of_role.policy_input_list(READ), Decision::Allowed)]
+    {
+        let answer = call.send().await.unwrap();
+        assert_eq!(answer.evaluation_results()[0].eval_decision(), &decision);
+    }
+    sandbox.stop().await;
+}

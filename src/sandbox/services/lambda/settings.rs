@@ -16,6 +16,7 @@ const SETTINGS: &[&str] = &[
     "Environment",
     "EphemeralStorage",
     "Handler",
+    "KMSKeyArn",
     "LoggingConfig",
     "MemorySize",
     "Role",
@@ -31,7 +32,6 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("DurableConfig", "durable functions"),
     ("FileSystemConfigs", "file systems"),
     ("ImageConfig", "container images"),
-    ("KMSKeyArn", "KMS keys"),
     ("SnapStart", "SnapStart"),
     ("TenancyConfig", "tenant isolation"),
 ];

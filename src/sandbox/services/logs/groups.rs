@@ -16,7 +16,12 @@ pub(super) fn create_log_group(call: &Call) -> Answer {
     let name = call.text("logGroupName");
     let tags = tags::from_map(&call.input["tags"]);
     tags::check(&tags).map_err(invalid)?;
-    if !call.table(GROUPS).insert_new(name, new_group(&call.shared, &call.region, name))? {
+    let mut group = new_group(&call.shared, &call.region, name);
+    if let Some(key) = call.maybe("kmsKeyId") {
+        check_key(call, name, key)?;
+        group["kmsKeyId"] = key.into();
+    }
+    if !call.table(GROUPS).insert_new(name, group)? {
         let message = "The specified log group already exists";
         return Err(Fault::new(400, "ResourceAlreadyExistsException", message));
     }
@@ -35,6 +40,31 @@ pub(super) fn delete_log_group(call: &Call) -> Answer {
     Ok(json!({}))
 }
 
+pub(super) fn associate_kms_key(call: &Call) -> Answer {
+    let (group, key) = (call.text("logGroupName"), call.text("kmsKeyId"));
+    check_key(call, group, key)?;
+    set(call, json!({"kmsKeyId": key}))
+}
+
+pub(super) fn disassociate_kms_key(call: &Call) -> Answer {
+    set(call, json!({"kmsKeyId": null}))
+}
+
+/// An alias is no key here, nor is one of another region
+/// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_AssociateKmsKey.html>).
+fn check_key(call: &Call, group: &str, key: &str) -> Result<(), Fault> {
+    let fields: Vec<&str> = key.splitn(6, ':').collect();
+    let ["arn", _, "kms", region, _, resource] = fields[..] else { return Err(no_key(call, group)) };
+    if region == call.region && resource.starts_with("key/") { Ok(()) } else { Err(no_key(call, group)) }
+}
+
+fn no_key(call: &Call, group: &str) -> Fault {
+    let arn = group_arn(&call.shared, &call.region, group);
+    invalid(format!(
+        "The specified KMS key does not exist or is not allowed to be used with LogGroup '{arn}'"
+    ))
+}
+
 pub(super) fn put_retention_policy(call: &Call) -> Answer {
     set_retention(call, call.number("retentionInDays"))
 }
@@ -45,8 +75,12 @@ pub(super) fn delete_retention_policy(call: &Call) -> Answer {
 
 /// Without a policy, events never expire (docs/aws/cloudwatch-logs.md#retention).
 fn set_retention(call: &Call, days: Option<i64>) -> Answer {
+    set(call, json!({"retentionInDays": days}))
+}
+
+fn set(call: &Call, members: Value) -> Answer {
     let set = call.table(GROUPS).update(call.text("logGroupName"), |entry| {
-        merge(&mut entry.doc, json!({"retentionInDays": days}));
+        merge(&mut entry.doc, members);
         Ok(json!({}))
     });
     set?.ok_or_else(missing_group)

@@ -41,6 +41,8 @@ pub const API: Api = Api {
         op("DeleteLogGroup", &[], groups::delete_log_group),
         op("PutRetentionPolicy", &[RETENTION], groups::put_retention_policy),
         op("DeleteRetentionPolicy", &[], groups::delete_retention_policy),
+        op("AssociateKmsKey", &[], groups::associate_kms_key),
+        op("DisassociateKmsKey", &[], groups::disassociate_kms_key),
         op("DescribeLogGroups", &[], groups::describe_log_groups),
         op("CreateLogStream", &[], groups::create_log_stream),
         op("DeleteLogStream", &[], groups::delete_log_stream),

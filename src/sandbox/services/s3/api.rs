@@ -125,6 +125,17 @@ pub fn list(shared: &SandboxState, bucket: &str, prefix: &str) -> Result<Vec<Lis
     Ok(listed)
 }
 
+/// The KMS key that an object is encrypted with: its newest version, or the one with an id.
+pub fn key_of(shared: &SandboxState, bucket: &str, key: &str, id: Option<&str>) -> Option<String> {
+    let bucket = bucket::find(shared, bucket).ok()?;
+    object::find(shared, &bucket, key, id).ok()?.content.encryption.key
+}
+
+/// The KMS key that a bucket encrypts new objects with.
+pub fn default_key(shared: &SandboxState, bucket: &str) -> Option<String> {
+    Encryption::choose(&bucket::find(shared, bucket).ok()?, None, None).key
+}
+
 /// The policy of a bucket, if it has one.
 pub fn policy(shared: &SandboxState, bucket: &str) -> Option<String> {
     bucket::find(shared, bucket).ok()?.policy

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::instances::has_own_disk;
 use super::resource::invalid;
 use super::{ENDPOINT_CONFIG, MODEL, backend, roles};
 use crate::call::{Answer, Call};
@@ -102,6 +103,10 @@ pub fn create_endpoint_config(call: &Call) -> Answer {
             return Err(invalid(format!("Duplicate variant name \"{name}\"")));
         }
         check_variant(call, variant)?;
+        let instance_type = variant["InstanceType"].as_str().unwrap_or_default();
+        if call.maybe("KmsKeyId").is_some() && has_own_disk(instance_type) {
+            return Err(invalid(format!("KmsKeyId is not supported for instance type {instance_type}")));
+        }
         MODEL.get(call, variant["ModelName"].as_str().unwrap_or_default())?;
     }
     let mut doc = ENDPOINT_CONFIG.document(call, json!({"EnableNetworkIsolation": false}));

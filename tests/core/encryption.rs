@@ -1,0 +1,146 @@
+//! `[encryption] kms_key`: what is made with it, and who may use it.
+
+use opsctl::config::{Config, Document};
+use opsctl::desired::{self, Desired};
+use opsctl::domain::{KindName, Scope};
+use opsctl::inputs::Inputs;
+use opsctl::policy::{self, Names, Whom};
+use opsctl::resources::endpoint_config::EndpointConfig;
+use opsctl::resources::kinds;
+use opsctl::resources::role::Role;
+use opsctl::resources::training::Training;
+use serde_json::{Value, json};
+
+use crate::plan::world::{Account, DEPLOY, Files, shown};
+use crate::project;
+
+const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+fn with(key: &str) -> Files {
+    let mut files = Files::new();
+    files.append(&format!("\n[encryption]\nkms_key = \"{key}\"\n"));
+    files
+}
+
+fn policy_of(want: &Desired, role: &str) -> Value {
+    let node = want.node(&format!("role/{role}").parse().unwrap()).unwrap();
+    node.spec_as::<Role>().unwrap().policy.clone()
+}
+
+#[test]
+fn all_that_takes_a_key_has_it() {
+    let want = with(KEY).desired();
+    let mut account = Account::with(&Files::new().desired());
+    let said = shown(&account.deploy(&want, DEPLOY));
+    for line in [
+        &format!("encryption: AES256 -> aws:kms with {KEY}"),
+        "+ training/numbers",
+        "+ instance/numbers-on-ec2",
+        "+ endpoint-config/numbers",
+        "~ function/classify",
+        "~ log-group/function-classify",
+        "~ log-group/endpoint-numbers",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(said.matches(&format!("kms_key: none -> {KEY}")).count() >= 6, "{said}");
+    assert!(said.contains(&format!("key of the volume: none -> {KEY}")), "{said}");
+    assert!(account.plan(&want, DEPLOY).is_empty());
+    // Without it everything is as it was, but for log groups: who reads them sets their key.
+    let said = shown(&account.deploy(&Files::new().desired(), DEPLOY));
+    assert!(said.contains(&format!("encryption: aws:kms with {KEY} -> AES256")), "{said}");
+    assert!(!said.contains("log-group/"), "{said}");
+}
+
+#[test]
+fn what_somebody_has_changed_is_put_right() {
+    let want = with(KEY).desired();
+    for (id, at, value, why) in [
+        ("bucket/main", "/encryption", json!("AES256"), format!("encryption: AES256 -> aws:kms with {KEY}")),
+        ("function/classify", "/live/config/kms_key", json!(null), format!("kms_key: none -> {KEY}")),
+        ("log-group/function-classify", "/kms_key", json!("arn:b"), format!("kms_key: arn:b -> {KEY}")),
+        ("notebook/lab", "/kms_key", json!(null), format!("kms_key: none -> {KEY}")),
+    ] {
+        let mut account = Account::with(&want);
+        *account.seen(&want, id).pointer_mut(at).unwrap() = value;
+        let said = shown(&account.deploy(&want, DEPLOY));
+        assert!(said.contains(&why), "{id}: {said}");
+    }
+}
+
+/// SageMaker refuses a key for disks that are the machine's own.
+#[test]
+fn a_machine_with_disks_of_its_own_takes_no_key_for_them() {
+    let mut files = with(KEY);
+    files.edit("instance_type = \"ml.m5.xlarge\"", "instance_type = \"ml.g5.xlarge\"");
+    let want = files.desired();
+    let job = want.node(&"training/numbers".parse().unwrap()).unwrap().spec_as::<Training>().unwrap().clone();
+    assert_eq!((job.kms_key.as_deref(), job.volume_key()), (Some(KEY), None));
+    let plain = with(KEY).desired();
+    let config = plain.node(&"endpoint-config/numbers".parse().unwrap()).unwrap();
+    assert_eq!(config.spec_as::<EndpointConfig>().unwrap().kms_key.as_deref(), Some(KEY));
+}
+
+#[test]
+fn roles_may_use_it_as_far_as_they_need() {
+    let want = with(KEY).desired();
+    let of_key = |role: &str| -> Vec<Value> {
+        let statements = policy_of(&want, role)["Statement"].as_array().unwrap().clone();
+        statements.into_iter().filter(|statement| statement["Resource"] == json!([KEY])).collect()
+    };
+    let via = json!({ "StringEquals": { "kms:ViaService": ["s3.us-east-1.amazonaws.com"] } });
+    let grants = json!({ "Bool": { "kms:GrantIsForAWSResource": "true" } });
+    let training = of_key("training-numbers");
+    assert_eq!(training[0]["Action"], json!(["kms:Decrypt", "kms:GenerateDataKey"]));
+    assert_eq!(training[0]["Condition"], via);
+    assert_eq!(training[1]["Action"], json!(["kms:DescribeKey", "kms:Encrypt"]));
+    assert_eq!((&training[2]["Action"], &training[2]["Condition"]), (&json!(["kms:CreateGrant"]), &grants));
+    assert_eq!(of_key("endpoint-numbers")[0]["Action"], json!(["kms:Decrypt"]));
+    assert_eq!(of_key("notebook-lab").len(), 3);
+    assert_eq!(of_key("instance-numbers-on-ec2").len(), 1, "its disk is its caller's matter");
+    assert_eq!(of_key("function-classify"), [json!(null); 0], "Lambda has a grant");
+
+    let documents = |whom| {
+        let documents = policy::documents(&want, &kinds(), whom, Names::Exact);
+        serde_json::to_string(&documents).unwrap()
+    };
+    let deployer = documents(Whom::Deployer);
+    for needed in [
+        "kms:CreateGrant",
+        "kms:ReEncryptTo",
+        "kms:GenerateDataKey\"",
+        "lambda.us-east-1.amazonaws.com",
+        "logs:AssociateKmsKey",
+    ] {
+        assert!(deployer.contains(needed), "{needed}: {deployer}");
+    }
+    let planner = documents(Whom::Planner);
+    assert!(planner.contains("kms:Decrypt") && planner.contains("kms:DescribeKey"), "{planner}");
+    for too_much in ["kms:CreateGrant", "kms:GenerateDataKey", "kms:Encrypt"] {
+        assert!(!planner.contains(too_much), "{too_much}: {planner}");
+    }
+    let plain = policy::documents(&Files::new().desired(), &kinds(), Whom::Deployer, Names::Exact);
+    let plain = serde_json::to_string(&plain).unwrap();
+    assert!(!plain.contains("kms:") && !plain.contains("AssociateKmsKey"), "{plain}");
+}
+
+/// Whoever knows the key behind an alias plans with it; who does not, with the alias's own name.
+#[test]
+fn an_alias_is_the_key_that_it_stands_for() {
+    let file = std::path::Path::new("tests/core/plan/project/opsctl.toml");
+    let text = std::fs::read_to_string(file).unwrap() + "\n[encryption]\nkms_key = \"alias/vision\"\n";
+    let document = Document::parse(file, text).unwrap();
+    let config = Config::of(&document, "dev", &project::sections(&kinds())).unwrap();
+    assert_eq!(config.encryption.alias(), Some("alias/vision"));
+    let scope = Scope::new("shop", "dev", "123456789012", "us-east-1");
+    let built = |inputs: &Inputs| desired::build(&config, &scope, inputs, &kinds());
+    let mut inputs = Inputs::read(document.folder(), desired::sources(&config, &kinds()));
+    let alias = "arn:aws:kms:us-east-1:123456789012:alias/vision";
+    assert_eq!(built(&inputs).0.kms_key.as_deref(), Some(alias));
+    inputs.found_key(Ok(KEY.into()));
+    let (found, problems) = built(&inputs);
+    assert!(!problems.has_errors(), "{problems:?}");
+    assert_eq!(found.kms_key.as_deref(), Some(KEY));
+    let job = found.nodes.iter().find(|node| node.id.kind == KindName::Training).unwrap();
+    assert_eq!(job.spec_as::<Training>().unwrap().kms_key.as_deref(), Some(KEY));
+}
