@@ -22,8 +22,8 @@ pub struct Replace {
 }
 
 impl Replace {
-    /// Refuses a file where something of the user's is in its place, and `--force` where none is written. Each
-    /// comes with the option that names it. It is asked before the work is done.
+    /// Refuses a file where something of the user's is in its place, and `--force` where none is written.
+    /// Each comes with the option that names it. It is asked before the work is done.
     pub fn allows<'a>(
         self,
         record: &Record,

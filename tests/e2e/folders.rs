@@ -92,7 +92,8 @@ fn no_file_of_the_users_is_replaced_unasked() {
         assert_eq!(world.run(command.iter().copied()).code, Some(0), "{command:?}");
     }
     for command in ["plan", "audit-iam"] {
-        world.run([command, "--force"]).ended(64).says("`--force` replaces a file, and this command writes none");
+        let idle = "`--force` replaces a file, and this command writes none";
+        world.run([command, "--force"]).ended(64).says(idle);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #[cfg(feature = "sdk")]
 mod aws;
+mod lint;
 #[cfg(feature = "sdk")]
 pub mod log;
 mod paths;

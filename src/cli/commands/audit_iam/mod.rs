@@ -52,9 +52,7 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
         return explain::run(&account, role, action, resource.as_deref(), settings.now, ui);
     }
     settings.expected = expected(args, global, env, config.as_ref(), &account);
-    let location = config
-        .as_ref()
-        .map_or_else(|| "opsctl.toml".into(), |c| c.document.file.to_string_lossy().into_owned());
+    let location = location(config.as_ref());
     let paint = if ui.styled_out().is_colored() { colored } else { report::plain };
     let (shape, look) = (Options { location: &location, fail_on, paint }, options::look(args, ui));
     if let Some((old, before)) = old {
@@ -142,6 +140,11 @@ fn config(global: &Global) -> Result<Option<Config>, Failure> {
     Config::of(&document, &global.env, &sections(&kinds()))
         .map(Some)
         .map_err(|problems| Failure::config(document.environment(&global.env), problems))
+}
+
+/// Where findings about roles of the config are.
+fn location(config: Option<&Config>) -> String {
+    config.map_or_else(|| "opsctl.toml".into(), |config| config.document.file.to_string_lossy().into_owned())
 }
 
 fn clock() -> Instant {
