@@ -294,7 +294,7 @@ fn exit_codes_follow_findings_baseline_and_gaps() {
         run(&["--fail-on", limit]).ended(code);
     }
     let shown = run(&[]).ended(10);
-    for part in ["IAM101", "  etl: policy", "Set aside:", "Not evaluated:", "incomplete"] {
+    for part in ["IAM101", "  on etl, web", "Set aside:", "Not evaluated:", "incomplete"] {
         assert!(shown.stdout.contains(part), "{part}\n{shown}");
     }
     run(&["--baseline", "known.toml"]).ended(1).says("--update-baseline writes one");
