@@ -206,6 +206,26 @@ fn a_killed_upload_goes_on_where_it_was() {
     same_in_the_bucket(&world);
 }
 
+/// What a killed pull leaves in a folder of data is not data, and goes with the next pull.
+#[test]
+fn a_killed_pull_leaves_nothing_that_is_sent() {
+    let world = world(&[("a", "1"), ("deep/b", "2")]);
+    upload(&world);
+    fs::remove_dir_all(world.path("things")).unwrap();
+    let names = || if world.path("things").is_dir() { tree(&world.path("things")) } else { Vec::new() };
+    let served = Beside::start(&world, &["delay=300s@s3:GetObject#2x0"]);
+    world.kill_when(["data", "pull", "--to", "things"], || {
+        served.count("s3:GetObject") > 2 && names().iter().any(|(name, _)| name.ends_with(".part"))
+    });
+    served.strike(&[]);
+    assert!(names().iter().any(|(name, _)| name.ends_with(".part")), "it was killed in the middle");
+    put(&world, "a", b"1");
+    put(&world, "deep/b", b"2");
+    world.run(["upload", "--yes"]).success().says("is up to date: 2 files");
+    world.run(["data", "pull", "--to", "things"]).success().says("2 the same");
+    assert_eq!(names().iter().map(|(name, _)| &**name).collect::<Vec<_>>(), ["/a", "/deep/b"]);
+}
+
 /// One slot, and a file that needs parts by the time it is read: it must not wait for the slot that it has
 /// itself.
 #[test]

@@ -1,7 +1,7 @@
 //! Downloads a data set, and verifies it.
 
-use std::collections::BTreeMap;
-use std::path::{Component, Path};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
 
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::task::spawn_blocking;
@@ -10,7 +10,7 @@ use super::{PullRefusal, is_there};
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::domain::{KindName, ResourceId, Stored};
 use crate::engine::OpCx;
-use crate::inputs::Output;
+use crate::inputs::{Output, remove_left};
 use crate::resources::data::{Data, Spec, sync};
 use crate::resources::manifest::Manifest;
 use crate::run::{Session, bucket_is_ours};
@@ -92,6 +92,10 @@ async fn fetch(
     manifest: &Manifest,
     folder: &Path,
 ) -> Result<(usize, u64), PullRefusal<NoData>> {
+    let (paths, place) = (manifest.files.clone(), folder.to_owned());
+    spawn_blocking(move || folders(&paths, &place).iter().for_each(|folder| remove_left(folder)))
+        .await
+        .expect("removing does not panic");
     let ranges = &Ranges::default();
     // Boxed, because the compiler cannot yet name the futures of a stream of borrows (rust-lang/rust#102211).
     let files = manifest.files.iter().map(|(path, stored)| {
@@ -130,6 +134,12 @@ fn inside(path: &str) -> OpResult<&Path> {
     }
     let message = format!("the manifest names {}, which leads out of the folder", path.display());
     Err(OpError::new("data pull", OpErrorKind::Invalid, message))
+}
+
+/// The folders that the files go to.
+fn folders(files: &BTreeMap<String, Stored>, folder: &Path) -> BTreeSet<PathBuf> {
+    let inside = files.keys().filter_map(|path| inside(path).ok()?.parent());
+    inside.map(|parent| folder.join(parent)).collect()
 }
 
 /// The files of a folder that are other than in the bucket.
