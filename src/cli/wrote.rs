@@ -29,11 +29,20 @@ impl Replace {
         record: &Record,
         files: impl IntoIterator<Item = (&'a Path, &'a str)>,
     ) -> Result<(), Failure> {
+        self.allows_but(files, |file| record.is_in_the_way(file))
+    }
+
+    /// The same of files that are known by something else than the record.
+    pub fn allows_but<'a>(
+        self,
+        files: impl IntoIterator<Item = (&'a Path, &'a str)>,
+        is_in_the_way: impl Fn(&Path) -> bool,
+    ) -> Result<(), Failure> {
         let mut files = files.into_iter().peekable();
         if self.force {
             return files.peek().map(drop).ok_or_else(nothing_to_replace);
         }
-        match files.find(|(file, _)| record.is_in_the_way(file)) {
+        match files.find(|(file, _)| is_in_the_way(file)) {
             Some((file, option)) => {
                 let message = format!("{} is there, and opsctl did not write what is in it", file.display());
                 Err(in_the_way(message, option))
