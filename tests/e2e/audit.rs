@@ -377,7 +377,7 @@ fn a_file_is_named_by_one_option() {
         ("dump.json", &["--baseline", "dump.json", "--update-baseline"], "--input and --baseline"),
         ("dump.json", &["--usage", "dump.json", "--also", "csv=dump.json"], "--input and --also"),
     ] {
-        run(input, more).ended(64).says(&format!("error[U300]: {options} name the same file"));
+        run(input, more).ended(64).says(&format!("error[U302]: {options} name the same file"));
         assert!(world.read("dump.json") == dump && !world.path("new").exists(), "{more:?}");
     }
     world.run(["--sandbox", "audit-iam", "--save", "new", "--also", "json=new"]).ended(64);

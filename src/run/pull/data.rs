@@ -160,10 +160,15 @@ fn leads_out(folders: &BTreeSet<PathBuf>, folder: &Path) -> Option<PathBuf> {
 
 /// Makes the folder that the user named; a link is followed, as every file's that they name.
 fn make(folder: &Path) -> io::Result<PathBuf> {
+    /// As many links one after the other as Linux follows.
+    const LINKS: usize = 40;
     let mut place = folder.to_owned();
-    // One that leads nowhere yet.
-    while let (true, Ok(target)) = (!place.exists(), place.read_link()) {
-        place = place.parent().unwrap_or(Path::new("")).join(target);
+    for _ in 0..LINKS {
+        // One that leads nowhere yet.
+        match place.read_link() {
+            Ok(target) if !place.exists() => place = place.parent().unwrap_or(Path::new("")).join(target),
+            _ => break,
+        }
     }
     std::fs::create_dir_all(&place)?;
     Ok(place)
