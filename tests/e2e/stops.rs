@@ -288,3 +288,37 @@ async fn a_call_without_an_answer_is_known_by_its_name() {
     }
     sandbox.stop().await;
 }
+
+/// The installer of a function's packages ends with the command, and leaves nothing.
+#[test]
+fn what_installs_packages_does_not_outlive_the_command() {
+    let config = "[project]\nname = \"stops\"\nregion = \"us-east-1\"\n[function.f]\nsource = \"f\"\nhandler = \"app.handler\"\n";
+    let (listener, url) = silent();
+    let index = format!("{url}/simple");
+    let world = World::with_config(config).sandbox().env("PIP_INDEX_URL", &index).env("UV_INDEX_URL", index);
+    world.write("f/app.py", "");
+    world.write("f/requirements.txt", "requests==2.32.0\n");
+    let _beside = Beside::start(&world, &[]);
+    // The installer is told the folder that it fills.
+    let folder = world.path(".opsctl/cache").canonicalize().unwrap_or_else(|_| world.path(".opsctl/cache"));
+    let folder = folder.to_string_lossy().into_owned();
+    let installers = || {
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let commands = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+        commands.filter(|command| String::from_utf8_lossy(command).contains(&folder)).count()
+    };
+    let mut held = Vec::new();
+    let (mut seen, mut parts) = (0, 0);
+    let left = || {
+        let kept = std::fs::read_dir(world.path(".opsctl/cache")).into_iter().flatten().flatten();
+        kept.filter(|entry| entry.path().is_dir()).count()
+    };
+    let ran = world.signal_when(["deploy", "--yes"], Signal::TERM, |_| {
+        held.extend(listener.accept().ok());
+        (seen, parts) = (installers(), left());
+        !held.is_empty()
+    });
+    assert_eq!((ran.code, parts), (Some(143), 1), "{ran}");
+    assert!(seen > 0 || !std::path::Path::new("/proc").exists(), "it was installing: {folder}");
+    assert_eq!((installers(), left()), (0, 0), "{ran}");
+}
