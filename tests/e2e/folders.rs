@@ -120,7 +120,7 @@ fn no_file_of_the_users_is_replaced_unasked() {
     ] {
         world.write("thesis.txt", "years");
         let ran = world.run(command.iter().copied()).ended(1);
-        ran.says("error[U315]: thesis.txt is there, and opsctl did not write what is in it")
+        ran.says("error[U315]: thesis.txt is there, and nothing shows that opsctl wrote what is in it")
             .says(&format!("`{option}` writes elsewhere, `--force` replaces what is there"));
         assert_eq!(world.read("thesis.txt"), "years");
         let force = command.iter().copied().chain(["--force"]);
@@ -128,6 +128,19 @@ fn no_file_of_the_users_is_replaced_unasked() {
         assert_ne!(world.read("thesis.txt"), "years");
         // What opsctl wrote is its own until somebody edits it.
         assert_eq!(world.run(command.iter().copied()).code, Some(0), "{command:?}");
+    }
+    for command in [
+        &["plan", "--out", "-"][..],
+        &["invoke", "--to", "-"],
+        &["model", "pull", "--to", "-"],
+        &["data", "pull", "--to", "-"],
+        &["audit-iam", "--save", "-"],
+        &["audit-iam", "--also", "csv=-"],
+        &["audit-iam", "--baseline", "-", "--update-baseline"],
+        &["man", "-"],
+    ] {
+        let ran = world.run(command.iter().copied()).ended(64).says("error[U302]");
+        assert!(!world.path("-").exists(), "{ran}");
     }
     for command in ["plan", "audit-iam"] {
         world.run([command, "--force"]).ended(64).says("`--force` replaces a file, and this command writes none");

@@ -120,7 +120,7 @@ fn a_manual_page_takes_no_place_of_others() {
     run(&[]).success();
     assert_eq!(world.read("man1/opsctl.1"), page);
     world.write("man1/opsctl.1", "thesis");
-    let refused = "error[U315]: man1/opsctl.1 is there, and opsctl did not write what is in it";
+    let refused = "error[U315]: man1/opsctl.1 is there, and nothing shows that opsctl wrote what is in it";
     run(&[]).ended(1).says(refused).says("`--force` replaces");
     assert_eq!(world.read("man1/opsctl.1"), "thesis");
     // A page of opsctl's behind a link is somebody's too.

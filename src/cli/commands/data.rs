@@ -12,7 +12,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
-use crate::cli::wrote::{Replace, in_the_way};
+use crate::cli::wrote::{Replace, in_the_way, place};
 use crate::domain::{KindName, ResourceId, bytes, codes, grouped, shown};
 use crate::run::pull::PullRefusal;
 use crate::run::pull::data::{self, NoData, Pulled};
@@ -36,7 +36,7 @@ pub struct PullArgs {
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
     /// Write to this path
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = place())]
     pub to: Option<PathBuf>,
     #[command(flatten)]
     pub replace: Replace,

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
-use crate::cli::wrote::Replace;
+use crate::cli::wrote::{Replace, place};
 use crate::cli::{Cli, CommandResult};
 use crate::domain::{codes, many};
 use crate::inputs::Output;
@@ -20,7 +20,7 @@ use crate::inputs::Output;
 pub struct ManArgs {
     /// Write a page for every command into this folder, such as ~/.local/share/man/man1 (default: print the
     /// page of opsctl)
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", value_parser = place())]
     pub folder: Option<PathBuf>,
     #[command(flatten)]
     pub replace: Replace,

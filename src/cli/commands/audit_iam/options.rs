@@ -124,6 +124,10 @@ pub fn files_differ(args: &AuditArgs) -> Result<(), Failure> {
         Some((option, file.as_deref().filter(|file| *file != Path::new("-"))?, is_written))
     });
     let also = args.also.iter().map(|(_, file)| ("--also", file.as_path(), true));
+    if args.update_baseline && args.baseline.as_deref() == Some(Path::new("-")) {
+        let message = "--update-baseline writes a file, and --baseline is `-`".to_owned();
+        return Err(usage(message, "give the baseline a name".to_owned()));
+    }
     let mut known: Vec<(&str, PathBuf, bool)> = Vec::new();
     for (option, file, is_written) in given.chain(also) {
         // Nothing is lost in a pipe or a terminal.
