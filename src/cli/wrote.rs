@@ -45,7 +45,8 @@ impl Replace {
         }
         match files.find(|(file, _)| is_in_the_way(file)) {
             Some((file, option)) => {
-                let message = format!("{} is there, and nothing shows that opsctl wrote what is in it", file.display());
+                let message =
+                    format!("{} is there, and nothing shows that opsctl wrote what is in it", file.display());
                 Err(in_the_way(message, option))
             }
             None => Ok(()),

@@ -20,8 +20,12 @@ pub(super) const PATTERN: &str = ".opsctl-??????.part";
 pub(super) fn file(folder: &Path) -> io::Result<NamedTempFile> {
     loop {
         let mode = Permissions::from_mode(0o666);
-        let file =
-            Builder::new().prefix(BEGIN).suffix(END).rand_bytes(RANDOM).permissions(mode).tempfile_in(folder)?;
+        let file = Builder::new()
+            .prefix(BEGIN)
+            .suffix(END)
+            .rand_bytes(RANDOM)
+            .permissions(mode)
+            .tempfile_in(folder)?;
         if is_kept(file.as_file(), file.path()) {
             return Ok(file);
         }

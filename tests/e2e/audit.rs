@@ -373,7 +373,11 @@ fn a_file_is_named_by_one_option() {
         ("dump.json", &["--also", "html=./dump.json", "--force"][..], "--input and --also"),
         ("link.json", &["--also", "html=dump.json", "--force"], "--input and --also"),
         ("dump.json", &["--also", "csv=new", "--also", "html=sub/../new"], "--also and --also"),
-        ("dump.json", &["--baseline", "new", "--update-baseline", "--also", "csv=new"], "--baseline and --also"),
+        (
+            "dump.json",
+            &["--baseline", "new", "--update-baseline", "--also", "csv=new"],
+            "--baseline and --also",
+        ),
         ("dump.json", &["--baseline", "dump.json", "--update-baseline"], "--input and --baseline"),
         ("dump.json", &["--usage", "dump.json", "--also", "csv=dump.json"], "--input and --also"),
     ] {

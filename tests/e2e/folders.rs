@@ -143,7 +143,10 @@ fn no_file_of_the_users_is_replaced_unasked() {
         assert!(!world.path("-").exists(), "{ran}");
     }
     for command in ["plan", "audit-iam"] {
-        world.run([command, "--force"]).ended(64).says("`--force` replaces a file, and this command writes none");
+        world
+            .run([command, "--force"])
+            .ended(64)
+            .says("`--force` replaces a file, and this command writes none");
     }
 }
 

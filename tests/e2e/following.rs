@@ -141,7 +141,8 @@ fn what_a_log_says_commands_nobody() {
         let group = groups.log_groups()[0].log_group_name().expect("it has a name");
         let stream = aws.logs.create_log_stream().log_group_name(group).log_stream_name("s");
         stream.send().await.expect("made");
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("now").as_millis();
+        let now =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("now").as_millis();
         let events = lines.map(|line| {
             let event = InputLogEvent::builder().timestamp(now.try_into().expect("small")).message(line);
             event.build().expect("complete")

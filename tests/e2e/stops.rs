@@ -313,7 +313,8 @@ fn what_installs_packages_does_not_outlive_the_command() {
         let kept = std::fs::read_dir(world.path(".opsctl/cache")).into_iter().flatten().flatten();
         kept.filter(|entry| entry.path().is_dir()).count()
     };
-    let ran = world.signal_when(["deploy", "--yes"], Signal::TERM, |_| {
+    // As a path that is relative to this folder, and not to the installer's.
+    let ran = world.signal_when(["deploy", "--yes", "-c", "opsctl.toml"], Signal::TERM, |_| {
         held.extend(listener.accept().ok());
         (seen, parts) = (installers(), left());
         !held.is_empty()

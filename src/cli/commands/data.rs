@@ -75,7 +75,8 @@ pub(super) fn not_pulled<T>(why: PullRefusal<T>, nothing: impl FnOnce(T) -> Fail
         PullRefusal::InTheWay(files) => in_the_way(differing(&files), "--to PATH"),
         PullRefusal::LeadsOut(link) => {
             let link = link.display();
-            let message = format!("{link} is a link that leads out of its folder, to where nothing is written");
+            let message =
+                format!("{link} is a link that leads out of its folder, to where nothing is written");
             let help = "remove the link, or pull into another folder with `--to PATH`";
             Failure::new(codes::YOURS_IS_THERE, Exit::Failed, message, help)
         }

@@ -74,9 +74,8 @@ pub async fn pull(
         Ok(())
     });
     looking.await.expect("looking does not panic")?;
-    let folder = &make(folder).map_err(|error| {
-        OpError::local("making a folder", format!("{}: {error}", folder.display()))
-    })?;
+    let folder = &make(folder)
+        .map_err(|error| OpError::local("making a folder", format!("{}: {error}", folder.display())))?;
     // It ends by itself, and keeps what it has.
     session.context.cancel.commit()?;
     let (files, bytes) = fetch(&cx, spec, &manifest, folder).await?;

@@ -53,8 +53,7 @@ pub fn propose(
 ) -> Result<(), Failure> {
     let Proposals { roles, unused } = proposals;
     let files = roles.iter().flat_map(|role| &role.files);
-    let files: Vec<(PathBuf, &str)> =
-        files.map(|(name, text)| (folder.join(name), text.as_str())).collect();
+    let files: Vec<(PathBuf, &str)> = files.map(|(name, text)| (folder.join(name), text.as_str())).collect();
     if !files.is_empty() {
         replace.allows(record, files.iter().map(|(file, _)| (file.as_path(), "--write DIR")))?;
         fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))?;
