@@ -27,7 +27,7 @@ exit_codes! {
     Incomplete 10 "incomplete: something could not be read";
     Usage 64 "the command line cannot be read, or consent is missing";
     Bug 70 "a bug in opsctl";
-    Interrupted 130 "interrupted (143 after SIGTERM)";
+    Interrupted 130 "interrupted (143 after SIGTERM or SIGHUP)";
     // 128 + SIGPIPE, as of other tools.
     Pipe 141 "done, but the reader of the output had ended before all of it was written (as `head` does)";
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and `--timeout`, for as long as the process lives.
+//! Ctrl-C, SIGTERM, SIGHUP and `--timeout`, for as long as the process lives.
 
 use std::time::Duration;
 
@@ -28,19 +28,46 @@ pub fn listen(limit: Option<Duration>) -> Cancel {
     cancel
 }
 
-/// Without handlers signals keep their default effect.
-struct Signals(Option<(Signal, Signal)>);
+/// Without a handler a signal keeps its effect.
+struct Signals {
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+    /// The terminal was closed.
+    hangup: Option<Signal>,
+}
 
 impl Signals {
     fn listen() -> Self {
-        Self(signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok()))
+        let hangup = (!hangup_is_ignored()).then(|| signal(SignalKind::hangup()).ok());
+        Self {
+            interrupt: signal(SignalKind::interrupt()).ok(),
+            terminate: signal(SignalKind::terminate()).ok(),
+            hangup: hangup.flatten(),
+        }
     }
 
     async fn next(&mut self) -> Cause {
-        let Some((interrupt, terminate)) = &mut self.0 else { return std::future::pending().await };
         tokio::select! {
-            _ = interrupt.recv() => Cause::Interrupt,
-            _ = terminate.recv() => Cause::Terminate,
+            () = next(&mut self.interrupt) => Cause::Interrupt,
+            () = next(&mut self.terminate) => Cause::Terminate,
+            () = next(&mut self.hangup) => Cause::Terminate,
         }
     }
+}
+
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether this process is to outlive its terminal, as `nohup` says by having the signal ignored: a handler
+/// would take its place. Where that cannot be known (`/proc` is Linux's), it is taken for so.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // SIGHUP is 1, the lowest bit.
+    ignored.is_none_or(|mask| mask & 1 == 1)
 }

@@ -1,9 +1,10 @@
 //! Files that opsctl writes to paths the user names.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 
 use super::error::Failure;
 use super::exit::Exit;
@@ -29,18 +30,36 @@ impl Replace {
         record: &Record,
         files: impl IntoIterator<Item = (&'a Path, &'a str)>,
     ) -> Result<(), Failure> {
+        self.allows_but(files, |file| record.is_in_the_way(file))
+    }
+
+    /// The same of files that are known by something else than the record.
+    pub fn allows_but<'a>(
+        self,
+        files: impl IntoIterator<Item = (&'a Path, &'a str)>,
+        is_in_the_way: impl Fn(&Path) -> bool,
+    ) -> Result<(), Failure> {
         let mut files = files.into_iter().peekable();
         if self.force {
             return files.peek().map(drop).ok_or_else(nothing_to_replace);
         }
-        match files.find(|(file, _)| record.is_in_the_way(file)) {
+        match files.find(|(file, _)| is_in_the_way(file)) {
             Some((file, option)) => {
-                let message = format!("{} is there, and opsctl did not write what is in it", file.display());
+                let message =
+                    format!("{} is there, and nothing shows that opsctl wrote what is in it", file.display());
                 Err(in_the_way(message, option))
             }
             None => Ok(()),
         }
     }
+}
+
+/// A place that is written to, and that stdout cannot be: the result of the command goes there.
+pub fn place() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path == Path::new("-") {
+        true => Err("stdout has the result of the command; give a name, `./-` if it is that"),
+        false => Ok(path),
+    })
 }
 
 fn nothing_to_replace() -> Failure {

@@ -1,5 +1,5 @@
-//! How a run ends early: Ctrl-C, SIGTERM and `--timeout`, in stages. The first stage starts nothing new,
-//! drops waits and reads, and lets calls in flight finish; the second, a moment later or at the second
+//! How a run ends early: Ctrl-C, SIGTERM, SIGHUP and `--timeout`, in stages. The first stage starts nothing
+//! new, drops waits and reads, and lets calls in flight finish; the second, a moment later or at the second
 //! signal, drops those too.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +24,7 @@ const TIDYING: Duration = Duration::from_secs(15);
 pub enum Cause {
     /// Ctrl-C.
     Interrupt,
-    /// SIGTERM.
+    /// SIGTERM, or SIGHUP: the terminal was closed.
     Terminate,
     /// `--timeout` is over; it was this long.
     Deadline(Duration),

@@ -4,6 +4,7 @@ mod cache;
 mod hash;
 mod kept;
 mod output;
+mod part;
 mod remote;
 mod walk;
 mod written;
@@ -17,6 +18,7 @@ pub use cache::{clear_of_pipes, replace_json};
 pub use hash::{FileStamp, read_whole, since_epoch};
 pub use kept::{is_in_place, open_kept, read_kept, write_kept};
 pub use output::{Output, write};
+pub use part::{PartFolder, remove_left};
 pub use remote::{Listing, Look, Remote, bucket_and_key};
 pub use written::{Record, home, source_of};
 

@@ -2,10 +2,12 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+
+use super::part;
 
 /// A file that is being written. What is at its place changes in [`Output::finish`], and not before: a disk
 /// that is full, or an answer that breaks off, leaves the old one.
@@ -48,7 +50,8 @@ impl Output {
             }
             Err(error) => return Err(error),
         };
-        let content = match beside(&place) {
+        part::remove_left(folder(&place));
+        let content = match part::file(folder(&place)) {
             Err(error) if old.is_some() && error.kind() == io::ErrorKind::PermissionDenied => {
                 return Self::through(file);
             }
@@ -70,7 +73,7 @@ impl Output {
         match fs::symlink_metadata(file) {
             Ok(about) if !about.is_file() && !about.is_symlink() => Err(io::Error::other("it is not a file")),
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(Self { file: file.to_owned(), content: beside(file)?, end: End::Rename }),
+            _ => Ok(Self { file: file.to_owned(), content: part::file(folder(file))?, end: End::Rename }),
         }
     }
 
@@ -111,11 +114,6 @@ pub fn write(file: &Path, bytes: impl AsRef<[u8]>) -> io::Result<()> {
     output.finish()
 }
 
-/// Readable as any new file is; without it a temporary file is for its owner alone.
-fn beside(file: &Path) -> io::Result<NamedTempFile> {
-    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder(file))
-}
-
 fn folder(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -127,7 +125,7 @@ fn is_like(new: &Metadata, old: &Metadata) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{FileTypeExt, symlink};
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 
     use super::*;
 

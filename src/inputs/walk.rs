@@ -11,11 +11,11 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ignore::{DirEntry, WalkBuilder};
 
 use super::written::Record;
-use super::{Entry, FileStamp, Source, Tree, UseAs, read_whole, since_epoch};
+use super::{Entry, FileStamp, Source, Tree, UseAs, part, read_whole, since_epoch};
 use crate::domain::{Code, Crc64, Diagnostic, KeyPath, codes};
 
-/// The folder that opsctl keeps its own things in.
-const OURS: &str = ".opsctl";
+/// The folder that opsctl keeps its own things in, and what it has not written to its end.
+const OURS: [&str; 2] = [".opsctl", part::PATTERN];
 /// Bytes of a file among code: it is packed in memory. Weights and data belong into a data set.
 const LARGEST: u64 = 4 << 30;
 /// [`io::ErrorKind::FilesystemLoop`], which has no stable name yet.
@@ -203,8 +203,7 @@ impl<'a> Walk<'a> {
         let section = self.source.at.parent().unwrap_or_default();
         let at = |key: &str, i: usize| section.join(key).join(i.to_string());
         let (mut kept, mut excluded) = (GitignoreBuilder::new(""), GitignoreBuilder::new(&self.root));
-        excluded.add_line(None, OURS).expect("our own pattern is good");
-        for pattern in no_code {
+        for pattern in OURS.into_iter().chain(no_code.iter().map(String::as_str)) {
             excluded.add_line(None, pattern).expect("our own patterns are good");
         }
         let (UseAs::Code { include, exclude } | UseAs::Data { include, exclude }) = &self.source.use_as;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::style::Styles;
-use crate::domain::{ResourceId, Verb, bytes, grouped, many};
+use crate::domain::{ResourceId, Verb, bytes, grouped, many, shown};
 use crate::resources::data::SendReason;
 use crate::run::Session;
 use crate::run::upload::DataSet;
@@ -33,9 +33,12 @@ pub fn human(session: &Session, todo: &[DataSet], done: &[DataSet], styles: &Sty
             .send
             .iter()
             .filter(|_| set.verb() == Verb::Update)
-            .map(|(entry, why)| format!("{} {} ({})", mark(*why), entry.path, bytes(entry.size())))
+            .map(|(entry, why)| {
+                format!("{} {} ({})", mark(*why), shown::line(&entry.path), bytes(entry.size()))
+            })
             .collect();
-        names.extend(difference.gone.iter().filter(|_| difference.delete).map(|path| format!("- {path}")));
+        let gone = difference.gone.iter().filter(|_| difference.delete);
+        names.extend(gone.map(|path| format!("- {}", shown::line(path))));
         for name in names.iter().take(SHOWN) {
             text += &format!("      {name}\n");
         }

@@ -64,8 +64,15 @@ fn opsctlignore_counts_beside_include() {
 
 #[test]
 fn what_opsctl_keeps_for_itself_is_not_sent() {
-    let folder = folder(&[(".opsctl/cache/files.json", ""), ("a.csv", "")]);
+    // The last two as a killed `data pull` leaves them.
+    let folder = folder(&[
+        (".opsctl/cache/files.json", ""),
+        ("a.csv", ""),
+        (".opsctl-aB3xyz.part", "half"),
+        ("sub/.opsctl-0aB3xy.part", "half"),
+    ]);
     assert_eq!(files(&folder, data(&[], &[])), ["a.csv"]);
+    assert_eq!(files(&folder, UseAs::ALL_CODE), ["a.csv"]);
 }
 
 #[test]

@@ -70,6 +70,44 @@ fn a_file_that_was_edited_is_not_replaced() {
     world.run(["data", "pull", "--to", "copy", "--force"]).success().says("1 fetched");
 }
 
+/// A folder that the user named may be a link; what it holds may not lead out of it.
+#[test]
+fn a_pull_stays_in_the_folder_that_was_named() {
+    let world = World::with_config(CONFIG).sandbox();
+    for file in ["things/a", "things/sub/deep/b", "src/train.py", "serving/inference.py", "function/app.py"] {
+        world.write(file, "1");
+    }
+    world.run(["upload", "--yes"]).success();
+    let link = |to: &str, at: &str| {
+        fs::create_dir_all(world.path(at).parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(to, world.path(at)).unwrap();
+    };
+    fs::create_dir(world.path("photos")).unwrap();
+    link("../photos", "out/sub");
+    link("../nowhere", "gone/sub");
+    for (folder, force) in [("out", None), ("out", Some("--force")), ("gone", None)] {
+        let pull = ["data", "pull", "--to", folder].into_iter().chain(force);
+        let said = format!("error[U315]: {folder}/sub is a link that leads out of its folder");
+        world.run(pull).ended(1).says(&said);
+        assert!(!world.path(folder).join("a").exists(), "nothing was written");
+    }
+    assert_eq!(fs::read_dir(world.path("photos")).unwrap().count(), 0);
+    // Inside of it a link is as good as a folder.
+    fs::create_dir_all(world.path("within/real")).unwrap();
+    link("real", "within/sub");
+    world.run(["data", "pull", "--to", "within"]).success().says("2 fetched");
+    assert_eq!(world.read("within/real/deep/b"), "1");
+    // Where it leads to may be there or not.
+    link("photos", "there");
+    link("later", "first");
+    link("first", "second");
+    for folder in ["there", "second"] {
+        world.run(["data", "pull", "--to", folder]).success().says(&format!("{folder}: 2 fetched"));
+        world.run(["data", "pull", "--to", folder]).success().says("2 the same");
+    }
+    assert_eq!((world.read("photos/a"), world.read("later/sub/deep/b")), ("1".into(), "1".into()));
+}
+
 /// Whatever is written where the user says: theirs stays, opsctl's own is written again.
 #[test]
 fn no_file_of_the_users_is_replaced_unasked() {
@@ -82,7 +120,7 @@ fn no_file_of_the_users_is_replaced_unasked() {
     ] {
         world.write("thesis.txt", "years");
         let ran = world.run(command.iter().copied()).ended(1);
-        ran.says("error[U315]: thesis.txt is there, and opsctl did not write what is in it")
+        ran.says("error[U315]: thesis.txt is there, and nothing shows that opsctl wrote what is in it")
             .says(&format!("`{option}` writes elsewhere, `--force` replaces what is there"));
         assert_eq!(world.read("thesis.txt"), "years");
         let force = command.iter().copied().chain(["--force"]);
@@ -90,6 +128,19 @@ fn no_file_of_the_users_is_replaced_unasked() {
         assert_ne!(world.read("thesis.txt"), "years");
         // What opsctl wrote is its own until somebody edits it.
         assert_eq!(world.run(command.iter().copied()).code, Some(0), "{command:?}");
+    }
+    for command in [
+        &["plan", "--out", "-"][..],
+        &["invoke", "--to", "-"],
+        &["model", "pull", "--to", "-"],
+        &["data", "pull", "--to", "-"],
+        &["audit-iam", "--save", "-"],
+        &["audit-iam", "--also", "csv=-"],
+        &["audit-iam", "--baseline", "-", "--update-baseline"],
+        &["man", "-"],
+    ] {
+        let ran = world.run(command.iter().copied()).ended(64).says("error[U302]");
+        assert!(!world.path("-").exists(), "{ran}");
     }
     for command in ["plan", "audit-iam"] {
         let idle = "`--force` replaces a file, and this command writes none";

@@ -107,3 +107,31 @@ fn there_is_a_manual_page_for_every_command() {
     world.write("file", "");
     assert_eq!(world.run(["man", "file/man1", "-o", "json"]).ended(1).error_code(), "E215");
 }
+
+/// Pages of an older opsctl are replaced; what somebody else has there is not.
+#[test]
+fn a_manual_page_takes_no_place_of_others() {
+    let world = World::empty();
+    let run = |more: &[&str]| world.run(["man", "man1"].into_iter().chain(more.iter().copied()));
+    run(&[]).success();
+    let page = world.read("man1/opsctl.1");
+    let older = page.replace(concat!("opsctl ", env!("CARGO_PKG_VERSION")), "opsctl 0.0.1");
+    assert_ne!(older, page);
+    world.write("man1/opsctl.1", &older);
+    world.write("man1/opsctl-plan.1", "");
+    run(&[]).success();
+    assert_eq!(world.read("man1/opsctl.1"), page);
+    world.write("man1/opsctl.1", "thesis");
+    let refused = "error[U315]: man1/opsctl.1 is there, and nothing shows that opsctl wrote what is in it";
+    run(&[]).ended(1).says(refused).says("`--force` replaces");
+    assert_eq!(world.read("man1/opsctl.1"), "thesis");
+    // A page of opsctl's behind a link is somebody's too.
+    world.write("elsewhere", &older);
+    std::fs::remove_file(world.path("man1/opsctl.1")).unwrap();
+    std::os::unix::fs::symlink("../elsewhere", world.path("man1/opsctl.1")).unwrap();
+    run(&[]).ended(1).says(refused);
+    run(&["--force"]).success();
+    assert_eq!((world.read("elsewhere"), world.read("man1/opsctl.1")), (older, page));
+    assert!(!world.path("man1/opsctl.1").is_symlink());
+    world.run(["man", "--force"]).ended(64).says("this command writes none");
+}

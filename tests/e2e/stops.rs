@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and `--timeout`: answered whatever opsctl is doing, with words that are true.
+//! Ctrl-C, SIGTERM, SIGHUP and `--timeout`: answered whatever opsctl is doing, with words that are true.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -14,7 +14,7 @@ use tempfile::tempdir;
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::support::inside::{self, DEPLOY, Project};
-use crate::support::{Beside, Ran, World};
+use crate::support::{Beside, Ran, World, pause};
 
 /// Takes connections and never answers: the kernel does, as nobody accepts them.
 fn silent() -> (TcpListener, String) {
@@ -34,6 +34,7 @@ fn a_call_that_is_never_answered_ends_with_a_signal_or_with_the_time() {
         (&["audit-iam"], Signal::INT, 130),
         (&["status"], Signal::INT, 130),
         (&["logs", "-f", "training/numbers"], Signal::TERM, 143),
+        (&["deploy", "--yes"], Signal::HUP, 143),
     ] {
         let (listener, url) = silent();
         let arguments = command.iter().copied().chain(["--endpoint-url", &url]);
@@ -64,6 +65,32 @@ fn a_call_that_is_never_answered_ends_with_a_signal_or_with_the_time() {
         told,
         (&"E213".into(), &"interrupted. Nothing was changed.".into(), &"run the same command again".into())
     );
+}
+
+/// `nohup` has SIGHUP ignored, and a handler would end that.
+#[test]
+fn what_is_to_outlive_its_terminal_does_not_hear_that_it_was_closed() {
+    let world = World::shipped().credentials();
+    let mask = |process: u32, name: &str| {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let mask = status.lines().find_map(|line| line.strip_prefix(name))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    };
+    let (listener, url) = silent();
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]);
+    let mut running = world.through(shell, ["plan", "--endpoint-url", &url]).spawn().expect("it starts");
+    let mut held = None;
+    while held.is_none() {
+        assert!(running.try_wait().expect("our own child").is_none(), "it waits for an answer");
+        held = listener.accept().ok();
+        pause(Duration::from_millis(20));
+    }
+    let masks = (mask(running.id(), "SigIgn:"), mask(running.id(), "SigCgt:"));
+    running.kill().expect("our own child takes signals");
+    running.wait().expect("our own child can be awaited");
+    let (Some(ignored), Some(caught)) = masks else { return }; // no Linux
+    assert_eq!((ignored & 1, caught & 1), (1, 0), "ignored {ignored:x}, caught {caught:x}");
 }
 
 /// A run that is stopped as soon as the rule strikes a call, which is never answered: by two signals, so that
@@ -260,4 +287,39 @@ async fn a_call_without_an_answer_is_known_by_its_name() {
         sandbox.state().faults.clear();
     }
     sandbox.stop().await;
+}
+
+/// The installer of a function's packages ends with the command, and leaves nothing.
+#[test]
+fn what_installs_packages_does_not_outlive_the_command() {
+    let config = "[project]\nname = \"stops\"\nregion = \"us-east-1\"\n[function.f]\nsource = \"f\"\nhandler = \"app.handler\"\n";
+    let (listener, url) = silent();
+    let index = format!("{url}/simple");
+    let world = World::with_config(config).sandbox().env("PIP_INDEX_URL", &index).env("UV_INDEX_URL", index);
+    world.write("f/app.py", "");
+    world.write("f/requirements.txt", "requests==2.32.0\n");
+    let _beside = Beside::start(&world, &[]);
+    // The installer is told the folder that it fills.
+    let folder = world.path(".opsctl/cache").canonicalize().unwrap_or_else(|_| world.path(".opsctl/cache"));
+    let folder = folder.to_string_lossy().into_owned();
+    let installers = || {
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let commands = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+        commands.filter(|command| String::from_utf8_lossy(command).contains(&folder)).count()
+    };
+    let mut held = Vec::new();
+    let (mut seen, mut parts) = (0, 0);
+    let left = || {
+        let kept = std::fs::read_dir(world.path(".opsctl/cache")).into_iter().flatten().flatten();
+        kept.filter(|entry| entry.path().is_dir()).count()
+    };
+    // As a path that is relative to this folder, and not to the installer's.
+    let ran = world.signal_when(["deploy", "--yes", "-c", "opsctl.toml"], Signal::TERM, |_| {
+        held.extend(listener.accept().ok());
+        (seen, parts) = (installers(), left());
+        !held.is_empty()
+    });
+    assert_eq!((ran.code, parts), (Some(143), 1), "{ran}");
+    assert!(seen > 0 || !std::path::Path::new("/proc").exists(), "it was installing: {folder}");
+    assert_eq!((installers(), left()), (0, 0), "{ran}");
 }

@@ -206,6 +206,45 @@ fn a_killed_upload_goes_on_where_it_was() {
     same_in_the_bucket(&world);
 }
 
+/// A file may be called anything: a terminal and a pipeline obey nothing of it, and a program gets it exactly.
+#[test]
+fn the_name_of_a_file_commands_nobody() {
+    let world = world(&[("a", "1"), ("gone\n::stop-commands::x", "1")]);
+    world.edit("opsctl.toml", "path = \"things\"", "path = \"things\"\ndelete = true");
+    upload(&world);
+    fs::remove_file(world.path("things/gone\n::stop-commands::x")).unwrap();
+    let name = "b\n::error::c\u{202e}.csv";
+    put(&world, name, b"1");
+    let ran = world.run(["upload", "--dry-run"]).success();
+    let ran = ran.says(r"+ b\n\u{3a}:error::c\u{202e}.csv (1 B)").says(r"- gone\n\u{3a}:stop-commands::x");
+    assert!(!ran.stdout.lines().any(|line| line.trim_start().starts_with("::")), "{ran}");
+    let told = world.run(["upload", "--dry-run", "-o", "json"]).success().json();
+    assert_eq!(told["steps"][0]["send"][0]["path"], name, "{told}");
+    upload(&world);
+    put(&world, name, b"edited");
+    world.run(["data", "pull"]).ended(1).says(r"error[U315]: things/b\n\u{3a}:error::c\u{202e}.csv is there");
+}
+
+/// What a killed pull leaves in a folder of data is not data, and goes with the next pull.
+#[test]
+fn a_killed_pull_leaves_nothing_that_is_sent() {
+    let world = world(&[("a", "1"), ("deep/b", "2")]);
+    upload(&world);
+    fs::remove_dir_all(world.path("things")).unwrap();
+    let names = || if world.path("things").is_dir() { tree(&world.path("things")) } else { Vec::new() };
+    let served = Beside::start(&world, &["delay=300s@s3:GetObject#2x0"]);
+    world.kill_when(["data", "pull", "--to", "things"], || {
+        served.count("s3:GetObject") > 2 && names().iter().any(|(name, _)| name.ends_with(".part"))
+    });
+    served.strike(&[]);
+    assert!(names().iter().any(|(name, _)| name.ends_with(".part")), "it was killed in the middle");
+    put(&world, "a", b"1");
+    put(&world, "deep/b", b"2");
+    world.run(["upload", "--yes"]).success().says("is up to date: 2 files");
+    world.run(["data", "pull", "--to", "things"]).success().says("2 the same");
+    assert_eq!(names().iter().map(|(name, _)| &**name).collect::<Vec<_>>(), ["/a", "/deep/b"]);
+}
+
 /// One slot, and a file that needs parts by the time it is read: it must not wait for the slot that it has
 /// itself.
 #[test]

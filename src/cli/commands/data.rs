@@ -12,8 +12,8 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
-use crate::cli::wrote::{Replace, in_the_way};
-use crate::domain::{KindName, ResourceId, bytes, codes, grouped};
+use crate::cli::wrote::{Replace, in_the_way, place};
+use crate::domain::{KindName, ResourceId, bytes, codes, grouped, shown};
 use crate::run::pull::PullRefusal;
 use crate::run::pull::data::{self, NoData, Pulled};
 use crate::run::{Folders, Session};
@@ -36,7 +36,7 @@ pub struct PullArgs {
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
     /// Write to this path
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = place())]
     pub to: Option<PathBuf>,
     #[command(flatten)]
     pub replace: Replace,
@@ -73,6 +73,13 @@ pub(super) fn not_pulled<T>(why: PullRefusal<T>, nothing: impl FnOnce(T) -> Fail
     match why {
         PullRefusal::Op(error) => error.into(),
         PullRefusal::InTheWay(files) => in_the_way(differing(&files), "--to PATH"),
+        PullRefusal::LeadsOut(link) => {
+            let link = link.display();
+            let message =
+                format!("{link} is a link that leads out of its folder, to where nothing is written");
+            let help = "remove the link, or pull into another folder with `--to PATH`";
+            Failure::new(codes::YOURS_IS_THERE, Exit::Failed, message, help)
+        }
         PullRefusal::Nothing(why) => nothing(why),
     }
 }
@@ -107,7 +114,7 @@ fn no_data(id: &ResourceId, none: NoData) -> Failure {
 /// Which files of the user's are in the way.
 fn differing(files: &[String]) -> String {
     const SHOWN: usize = 3;
-    let shown = files.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    let shown = files.iter().take(SHOWN).map(|file| shown::line(file)).collect::<Vec<_>>().join(", ");
     match files.len().checked_sub(SHOWN) {
         Some(more @ 1..) => {
             format!("{shown} and {more} more are there, and differ from what is in the bucket")

@@ -45,7 +45,7 @@ pub struct InvokeArgs {
     #[arg(long, value_name = "TYPE")]
     pub accept: Option<String>,
     /// Write the model's answer to this file, byte for byte
-    #[arg(long, value_name = "FILE", conflicts_with = "raw")]
+    #[arg(long, value_name = "FILE", value_parser = wrote::place(), conflicts_with = "raw")]
     pub to: Option<PathBuf>,
     #[command(flatten)]
     pub replace: Replace,

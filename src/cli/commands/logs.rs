@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::named::{Among, named};
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::domain::codes;
+use crate::domain::{codes, shown};
 use crate::engine::{OpCx, Probe};
 use crate::run::jobs::{Job, Newest};
 use crate::run::logs::{self, LogReader};
@@ -66,13 +66,19 @@ async fn show(session: &Session, job: &Job, follows: bool, ui: &Ui) -> CommandRe
     if is_earlier {
         ui.err(&job.is_of_earlier("log", &physical));
     }
-    if !text.is_empty() {
-        ui.out(&text);
-    }
+    print(&text, ui);
     if follows {
         follow(session, &cx, reader, ui, async || job.is_running(session, &physical).await).await?;
     }
     Ok(Exit::Done)
+}
+
+/// For people, nothing in it is obeyed by a terminal or by what runs a pipeline; a program gets it as it is.
+fn print(text: &str, ui: &Ui) {
+    match ui.json() {
+        true => ui.out(text),
+        false => ui.out(&shown::text(text)),
+    }
 }
 
 /// Prints new lines for as long as there may come some.
@@ -89,7 +95,7 @@ async fn follow(
         let is_running = is_running().await?;
         let more = reader.lock().await.more(cx, session.bucket()).await?;
         if let Some(text) = &more {
-            ui.out(text);
+            print(text, ui);
         }
         // Nobody reads on, or nothing more comes.
         let is_over = ui.is_cut() || (!is_running && more.is_none());

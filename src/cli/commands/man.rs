@@ -1,5 +1,7 @@
 //! `opsctl man`: manual pages, from the same texts as `--help`.
 
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, CommandFactory};
@@ -9,15 +11,19 @@ use serde_json::json;
 use crate::cli::error::Failure;
 use crate::cli::exit::{self, Exit};
 use crate::cli::ui::Ui;
+use crate::cli::wrote::{Replace, place};
 use crate::cli::{Cli, CommandResult};
 use crate::domain::{codes, many};
+use crate::inputs::Output;
 
 #[derive(Debug, Args)]
 pub struct ManArgs {
     /// Write a page for every command into this folder, such as ~/.local/share/man/man1 (default: print the
     /// page of opsctl)
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", value_parser = place())]
     pub folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub replace: Replace,
 }
 
 /// Writes one page per command into the folder, or the whole to stdout.
@@ -25,14 +31,16 @@ pub fn run(args: &ManArgs, ui: &Ui) -> CommandResult {
     let mut whole = Cli::command().disable_help_subcommand(true);
     whole.build();
     let Some(folder) = &args.folder else {
+        args.replace.allows_but([], is_in_the_way)?;
         ui.out(&page(whole, "opsctl")?);
         return Ok(Exit::Done);
     };
     let written = pages(whole)?;
-    std::fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))?;
-    for (name, text) in &written {
-        let file = folder.join(name);
-        std::fs::write(&file, text).map_err(|error| unwritten(&file, &error))?;
+    let files: Vec<PathBuf> = written.iter().map(|(name, _)| folder.join(name)).collect();
+    args.replace.allows_but(files.iter().map(|file| (file.as_path(), "opsctl man DIR")), is_in_the_way)?;
+    fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))?;
+    for (file, (_, text)) in files.iter().zip(&written) {
+        write(file, text).map_err(|error| unwritten(file, &error))?;
     }
     if ui.json() {
         let names: Vec<&String> = written.iter().map(|(name, _)| name).collect();
@@ -41,6 +49,28 @@ pub fn run(args: &ManArgs, ui: &Ui) -> CommandResult {
         ui.say(&format!("Wrote {}.", many(written.len(), "page")));
     }
     Ok(Exit::Done)
+}
+
+/// Whether something else is there than an empty file or a page of opsctl's, of whatever version: packages and
+/// other machines write pages too, so it is known by what it says. A link is somebody's own.
+fn is_in_the_way(file: &Path) -> bool {
+    /// More than what comes before the title.
+    const BEGINNING: u64 = 1 << 10;
+    let Ok(about) = file.symlink_metadata() else { return false };
+    let is_page = || {
+        let mut beginning = Vec::new();
+        File::open(file).and_then(|file| file.take(BEGINNING).read_to_end(&mut beginning)).ok()?;
+        let beginning = String::from_utf8_lossy(&beginning).into_owned();
+        Some(beginning.lines().any(|line| line.starts_with(".TH OPSCTL") && line.contains("\"opsctl ")))
+    };
+    !about.is_file() || (about.len() > 0 && is_page() != Some(true))
+}
+
+/// In the place of what is there; what a link leads to stays.
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    let output = Output::inside(file)?;
+    output.content().write_all(text.as_bytes())?;
+    output.finish()
 }
 
 /// The files, with their texts.
@@ -97,7 +127,7 @@ fn with_examples(page: &str) -> String {
     format!("{before}.SH {heading}\n.nf\n{lines}\n.fi\n.SH {after}")
 }
 
-fn unwritten(file: &Path, error: &std::io::Error) -> Failure {
+fn unwritten(file: &Path, error: &io::Error) -> Failure {
     let message = format!("{} cannot be written: {error}", file.display());
     Failure::new(codes::LOCAL_IO, Exit::Failed, message, "name another folder")
 }

@@ -29,7 +29,7 @@ pub struct PlanArgs {
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: PlanFormat,
     /// Save the plan for `deploy --plan`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = wrote::place())]
     pub out: Option<PathBuf>,
     #[command(flatten)]
     pub replace: Replace,

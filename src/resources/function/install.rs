@@ -3,11 +3,16 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::pin::pin;
+use std::process::{Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::task::spawn_blocking;
 
 use super::packages::Packages;
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::engine::{Event, OpCx};
+use crate::inputs::PartFolder;
 
 const WHAT: &str = "installing the function's packages";
 
@@ -18,11 +23,9 @@ pub async fn files(cx: &OpCx<'_>, packages: &Packages) -> OpResult<Vec<(String, 
         let line =
             format!("installing {} for {}, {}", packages.file, packages.runtime, packages.architecture);
         cx.tell(|step, target| Event::StepLog { step, target, line });
-        let (packages, kept) = (packages.clone(), kept.clone());
-        let installing = tokio::task::spawn_blocking(move || install(&packages, &kept));
-        installing.await.expect("installing does not panic").map_err(failed)?;
+        install(cx, packages, &kept).await?;
     }
-    let reading = tokio::task::spawn_blocking(move || read(&kept));
+    let reading = spawn_blocking(move || read(&kept));
     reading.await.expect("reading does not panic").map_err(|e| OpError::local(WHAT, e))
 }
 
@@ -31,21 +34,24 @@ fn failed(message: String) -> OpError {
 }
 
 /// Installs into a folder that gets its name when all is there.
-fn install(packages: &Packages, kept: &Path) -> Result<(), String> {
-    let local = |error: io::Error| format!("{}: {error}", kept.display());
+async fn install(cx: &OpCx<'_>, packages: &Packages, kept: &Path) -> OpResult<()> {
+    let local = |error: io::Error| failed(format!("{}: {error}", kept.display()));
     let cache = kept.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(cache).map_err(local)?;
-    let folder = tempfile::tempdir_in(cache).map_err(local)?;
-    let target = folder.path().join("packages");
-    let python = packages.runtime.trim_start_matches("python");
+    let folder = PartFolder::new(cache).map_err(local)?;
+    // The installer runs elsewhere.
+    let target = std::path::absolute(folder.path()).map_err(local)?.join("packages");
+    let python = packages.runtime.trim_start_matches("python").to_owned();
     let machine = if packages.architecture == "arm64" { "aarch64" } else { "x86_64" };
-    let mut command = installer(python, machine).ok_or("there is neither pip nor uv; install one of them")?;
+    let finding = spawn_blocking(move || installer(&python, machine));
+    let command = finding.await.expect("looking does not panic");
+    let mut command =
+        command.ok_or_else(|| failed("there is neither pip nor uv; install one of them".into()))?;
     command.args(["--only-binary", ":all:", "--no-compile", "--quiet", "--target"]).arg(&target);
     command.args(["-r", packages.file]).current_dir(&packages.root);
-    command.stdin(std::process::Stdio::null());
-    let Output { status, stderr, .. } = command.output().map_err(local)?;
+    let Output { status, stderr, .. } = run(cx, command, local).await?;
     if !status.success() {
-        return Err(said(&String::from_utf8_lossy(&stderr)));
+        return Err(failed(said(&String::from_utf8_lossy(&stderr))));
     }
     // Nothing but comments is a requirement too.
     std::fs::create_dir_all(&target).map_err(local)?;
@@ -53,6 +59,40 @@ fn install(packages: &Packages, kept: &Path) -> Result<(), String> {
         // Another run was faster.
         Err(_) if kept.is_dir() => Ok(()),
         renamed => renamed.map_err(local),
+    }
+}
+
+/// Runs a program to its end, or to that of the run: then it goes at once, with all that it has started.
+async fn run(cx: &OpCx<'_>, command: Command, local: impl Fn(io::Error) -> OpError) -> OpResult<Output> {
+    let mut command = tokio::process::Command::from(command);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.process_group(0).kill_on_drop(true).spawn().map_err(&local)?;
+    let leader = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let mut group = Group(leader);
+    let mut ended = pin!(child.wait_with_output());
+    tokio::select! {
+        output = &mut ended => {
+            group.0 = None;
+            output.map_err(local)
+        }
+        () = cx.cancel.drain.cancelled() => {
+            drop(group);
+            // Its output ends with the last of them, which then writes nothing any more.
+            let _ = ended.await;
+            Err(cx.cancel.stopped(WHAT))
+        }
+    }
+}
+
+/// The processes of a program, which do not outlive this.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            // An error means that nobody is left.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Downloads a data set, and verifies it.
 
-use std::collections::BTreeMap;
-use std::path::{Component, Path};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Component, Path, PathBuf};
 
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::task::spawn_blocking;
@@ -10,7 +11,7 @@ use super::{PullRefusal, is_there};
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::domain::{KindName, ResourceId, Stored};
 use crate::engine::OpCx;
-use crate::inputs::Output;
+use crate::inputs::{Output, remove_left};
 use crate::resources::data::{Data, Spec, sync};
 use crate::resources::manifest::Manifest;
 use crate::run::{Session, bucket_is_ours};
@@ -59,14 +60,22 @@ pub async fn pull(
     let cx = OpCx::new(&session.context, id.clone());
     bucket_is_ours(session).await?;
     let manifest = manifest(&cx, spec).await?;
-    if !may_replace {
-        let (wanted, folder) = (manifest.files.clone(), folder.to_owned());
-        let differ = spawn_blocking(move || differing(&wanted, &folder)).await;
-        let differ = differ.expect("looking does not panic");
+    let (wanted, place) = (manifest.files.clone(), folder.to_owned());
+    let looking = spawn_blocking(move || {
+        let folders = folders(&wanted, &place);
+        if let Some(link) = leads_out(&folders, &place) {
+            return Err(PullRefusal::LeadsOut(link));
+        }
+        let differ = if may_replace { Vec::new() } else { differing(&wanted, &place) };
         if !differ.is_empty() {
             return Err(PullRefusal::InTheWay(differ));
         }
-    }
+        folders.iter().for_each(|folder| remove_left(folder));
+        Ok(())
+    });
+    looking.await.expect("looking does not panic")?;
+    let folder = &make(folder)
+        .map_err(|error| OpError::local("making a folder", format!("{}: {error}", folder.display())))?;
     // It ends by itself, and keeps what it has.
     session.context.cancel.commit()?;
     let (files, bytes) = fetch(&cx, spec, &manifest, folder).await?;
@@ -130,6 +139,38 @@ fn inside(path: &str) -> OpResult<&Path> {
     }
     let message = format!("the manifest names {}, which leads out of the folder", path.display());
     Err(OpError::new("data pull", OpErrorKind::Invalid, message))
+}
+
+/// The folders that the files go to.
+fn folders(files: &BTreeMap<String, Stored>, folder: &Path) -> BTreeSet<PathBuf> {
+    let inside = files.keys().filter_map(|path| inside(path).ok()?.parent());
+    inside.map(|parent| folder.join(parent)).collect()
+}
+
+/// The first folder on the way to a file that is a link out of `folder`: what would be written there is somebody
+/// else's.
+fn leads_out(folders: &BTreeSet<PathBuf>, folder: &Path) -> Option<PathBuf> {
+    let Ok(home) = folder.canonicalize() else { return None };
+    let inside = folders.iter().flat_map(|inside| inside.ancestors().take_while(|above| *above != folder));
+    let mut links = inside.filter(|inside| inside.is_symlink());
+    let leads_out = |link: &&Path| !link.canonicalize().is_ok_and(|real| real.starts_with(&home));
+    links.find(leads_out).map(Path::to_owned)
+}
+
+/// Makes the folder that the user named; a link is followed, as every file's that they name.
+fn make(folder: &Path) -> io::Result<PathBuf> {
+    /// As many links one after the other as Linux follows.
+    const LINKS: usize = 40;
+    let mut place = folder.to_owned();
+    for _ in 0..LINKS {
+        // One that leads nowhere yet.
+        match place.read_link() {
+            Ok(target) if !place.exists() => place = place.parent().unwrap_or(Path::new("")).join(target),
+            _ => break,
+        }
+    }
+    std::fs::create_dir_all(&place)?;
+    Ok(place)
 }
 
 /// The files of a folder that are other than in the bucket.

@@ -6,7 +6,7 @@ pub mod model;
 
 use std::fs::{File, metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::aws::OpError;
 use crate::domain::{Crc64Hasher, Stored};
@@ -17,6 +17,8 @@ pub enum PullRefusal<T> {
     Op(OpError),
     /// These files are there, and differ from what is in the bucket.
     InTheWay(Vec<String>),
+    /// A folder on the way is a link that leads out of the folder which is filled.
+    LeadsOut(PathBuf),
     /// There is nothing to fetch.
     Nothing(T),
 }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::audit::Severity;
 use crate::audit::last_accessed::Detail;
 use crate::audit::report::{Format, GroupBy};
-use crate::cli::wrote::Replace;
+use crate::cli::wrote::{Replace, place};
 use crate::domain::Days;
 
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ pub struct AuditArgs {
     #[arg(long, value_name = "OLD")]
     pub against: Option<PathBuf>,
     /// Save what was read, as a dump for --input
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = place())]
     pub save: Option<PathBuf>,
     /// Service-last-accessed data: role ARN → [{ServiceNamespace, LastAuthenticated}]
     #[arg(long, value_name = "FILE")]
@@ -91,7 +91,7 @@ pub struct AuditArgs {
     #[arg(long, requires = "baseline")]
     pub update_baseline: bool,
     /// Write a smaller policy per role, as proposals to review, into this folder (needs usage data)
-    #[arg(long, value_name = "DIR", requires = "used")]
+    #[arg(long, value_name = "DIR", value_parser = place(), requires = "used")]
     pub write: Option<PathBuf>,
     #[command(subcommand)]
     pub command: Option<AuditCommand>,

@@ -37,6 +37,7 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     let fail_on = options::fail_on(args)?;
     let filter = options::filter(args)?;
     options::none_is_idle(args, global, format)?;
+    options::files_differ(args)?;
     let config = config(global)?;
     let clock = clock();
     let mut settings = options::settings(args, config.as_ref(), clock)?;

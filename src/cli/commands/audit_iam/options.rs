@@ -1,6 +1,6 @@
 //! What the options of `opsctl audit-iam` mean.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::AuditArgs;
 use crate::audit::filter::Filter;
@@ -106,6 +106,52 @@ pub fn none_is_idle(args: &AuditArgs, global: &Global, format: Format) -> Result
         return Err(usage(message, format!("with --against, --format is one of {}", known.join(", "))));
     }
     Ok(())
+}
+
+/// A file that is written is named by one option only: it would be read after it was replaced, or replaced by
+/// what comes after it.
+pub fn files_differ(args: &AuditArgs) -> Result<(), Failure> {
+    let given = [
+        ("--input", &args.input, false),
+        ("--policy", &args.policy, false),
+        ("--resources", &args.resources, false),
+        ("--against", &args.against, false),
+        ("--usage", &args.usage, false),
+        ("--baseline", &args.baseline, args.update_baseline),
+        ("--save", &args.save, true),
+    ];
+    let given = given.into_iter().filter_map(|(option, file, is_written)| {
+        Some((option, file.as_deref().filter(|file| *file != Path::new("-"))?, is_written))
+    });
+    let also = args.also.iter().map(|(_, file)| ("--also", file.as_path(), true));
+    if args.update_baseline && args.baseline.as_deref() == Some(Path::new("-")) {
+        let message = "--update-baseline writes a file, and --baseline is `-`".to_owned();
+        return Err(usage(message, "give the baseline a name".to_owned()));
+    }
+    let mut known: Vec<(&str, PathBuf, bool)> = Vec::new();
+    for (option, file, is_written) in given.chain(also) {
+        // Nothing is lost in a pipe or a terminal.
+        if file.metadata().is_ok_and(|about| !about.is_file()) {
+            continue;
+        }
+        let place = place(file);
+        let same = |(_, other, written): &&(&str, PathBuf, bool)| *other == place && (is_written || *written);
+        if let Some((other, ..)) = known.iter().find(same) {
+            let message = format!("{other} and {option} name the same file, {}", file.display());
+            return Err(usage(message, "give one of them the name of another file".to_owned()));
+        }
+        known.push((option, place, is_written));
+    }
+    Ok(())
+}
+
+/// A file without links on the way to it, whether it is there or not.
+fn place(file: &Path) -> PathBuf {
+    let of_folder = || {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(folder.canonicalize().ok()?.join(file.file_name()?))
+    };
+    file.canonicalize().ok().or_else(of_folder).unwrap_or_else(|| file.to_owned())
 }
 
 fn usage(message: String, help: String) -> Failure {
