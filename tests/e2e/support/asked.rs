@@ -409,6 +409,7 @@ impl Reader {
         }
         let call = match method {
             "GET" if asks("uploadId") => "ListMultipartUploadParts",
+            "GET" if asks("versionId") => "GetObjectVersion",
             "GET" | "HEAD" => {
                 // Without it, what is not there is denied.
                 self.ask("s3:ListBucket", of_bucket);
