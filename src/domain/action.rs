@@ -165,6 +165,7 @@ actions! {
         GetServiceLastAccessedDetails;
         ListAttachedRolePolicies;
         ListEntitiesForPolicy;
+        ListInstanceProfiles;
         ListInstanceProfilesForRole;
         ListOpenIDConnectProviders;
         ListRolePolicies;

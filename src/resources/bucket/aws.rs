@@ -37,7 +37,7 @@ impl Driver for Bucket {
             found.retain(|name| cx.may_be_ours(name));
             OpResult::Ok(found)
         };
-        let (mut found, tagged) = try_join!(named, tagged(cx, "s3"))?;
+        let (mut found, tagged) = try_join!(named, tagged(cx, &["s3"]))?;
         found.extend(tagged.iter().filter_map(|arn| Some(arn.split_once(":s3:::")?.1.to_owned())));
         Ok(found.iter().map(Found::new).collect())
     }

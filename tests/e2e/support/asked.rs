@@ -224,7 +224,9 @@ impl Reader {
             "ListRoles" | "GetAccountAuthorizationDetails" | "GetServiceLastAccessedDetails" => {
                 self.ask(&call, "*")
             }
-            "ListOpenIDConnectProviders" | "ListSAMLProviders" => self.ask(&call, "*"),
+            "ListInstanceProfiles" | "ListOpenIDConnectProviders" | "ListSAMLProviders" => {
+                self.ask(&call, "*");
+            }
             "ListEntitiesForPolicy" => self.ask(&call, form.text("PolicyArn")),
             "SimulatePrincipalPolicy" => self.ask(&call, form.text("PolicySourceArn")),
             "GenerateServiceLastAccessedDetails" => self.ask(&call, form.text("Arn")),
