@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::style::Styles;
 use crate::desired::AnyKind;
 use crate::domain::{Contents, FieldChange, HumanDuration, many, shown};
-use crate::plan::{Op, Plan, Step, Verb};
+use crate::plan::{Foreign, Op, Plan, Step, Verb};
 
 /// What will be done, in which `place`, and why; `why` also shows long reasons in full. In fewer than `width`
 /// columns what is said beside a resource is below it. `None`: there is no terminal, and lines may be long.
@@ -62,14 +62,24 @@ pub fn human(
             }
         }
     }
-    if !plan.foreign.is_empty() {
-        let _ = writeln!(text, "\nNot this project's by its tags, so it stays as it is:");
-        for foreign in &plan.foreign {
+    for (heading, foreign) in staying(plan) {
+        let _ = writeln!(text, "\n{heading}");
+        for foreign in foreign {
             let line = format!("{} `{}`: {}", foreign.target, foreign.physical, foreign.why(scope));
             let _ = writeln!(text, "  {}", shown::line(&line));
         }
     }
     text
+}
+
+/// What a destroy leaves, below what is said of it.
+fn staying(plan: &Plan) -> impl Iterator<Item = (&'static str, Vec<&Foreign>)> {
+    let (used, others): (Vec<_>, Vec<_>) = plan.foreign.iter().partition(|f| f.used_by.is_some());
+    let lists = [
+        ("Not this project's by its tags, so it stays as it is:", others),
+        ("This project's, and stays because what stays may use it:", used),
+    ];
+    lists.into_iter().filter(|(_, foreign)| !foreign.is_empty())
 }
 
 /// What is said of something that nobody wants any more, and that costs money.
