@@ -188,6 +188,9 @@ pub struct Leftover {
     /// AWS's word for one that runs, and so costs money, and that `opsctl stop` stops.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runs: Option<String>,
+    /// It is billed by the hour, or nobody knows whether it is.
+    #[serde(skip)]
+    pub bills: bool,
 }
 
 /// What AWS answered about one resource. "Access denied" is not "does not exist".

@@ -55,6 +55,7 @@ pub fn human(
             let id = leftover.id.to_string();
             let id = shown::line(&id);
             match &leftover.runs {
+                None if leftover.bills => drop(writeln!(text, "  {id}  {BILLS}")),
                 None => drop(writeln!(text, "  {}", styles.faint(&id))),
                 Some(word) => {
                     let _ = writeln!(text, "  {id}  {}: {}", shown::line(word), still_bills(&id));
@@ -86,6 +87,9 @@ fn staying(plan: &Plan) -> impl Iterator<Item = (&'static str, Vec<&Foreign>)> {
 pub fn still_bills(id: &str) -> String {
     format!("it still runs, and costs money on AWS; `opsctl stop {id}` stops it")
 }
+
+/// The same of what does nothing but stand there.
+const BILLS: &str = "it costs money on AWS until it is deleted";
 
 fn as_the_config_says(resources: usize) -> String {
     match resources {

@@ -26,6 +26,7 @@ mod following;
 mod hostile;
 mod init;
 mod install;
+mod kept;
 mod library;
 mod lost;
 mod many;
