@@ -80,8 +80,8 @@ fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
         Verified::AsWanted if intent.mode.destroys() && done.outcome.result() == RunResult::Ok => {
             let scope = &session.context.scope;
             let gone = match (done.plan.foreign.iter().any(|f| f.used_by.is_some()), done.plan.is_empty()) {
-                (true, true) => "All that there was stays, as it did before,",
-                (true, false) => "Only what stays is left",
+                (true, true) => "Nothing was deleted",
+                (true, false) => "Not all is gone",
                 (false, true) => "There was nothing",
                 (false, false) => "Nothing is left",
             };

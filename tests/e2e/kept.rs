@@ -163,7 +163,7 @@ fn what_had_a_name_of_its_own_is_found_by_it() {
     };
     beside.with("us-east-1", async |aws| tag(aws, false).await);
     let destroyed = world.run(["destroy", "--yes"]).ended(0).does_not_say("Nothing is left");
-    let destroyed = destroyed.does_not_say("deleted in").says("notebook/n `lab-exact` stays");
+    let destroyed = destroyed.says("notebook/n `lab-exact` stays");
     let _ =
         destroyed.says("role/notebook-n `small-dev-notebook-n-us-east-1` stays: notebook/n stays and may");
     beside.with("us-east-1", async |aws| tag(aws, true).await);
