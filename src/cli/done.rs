@@ -79,7 +79,12 @@ fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
         // Only what was verified is said.
         Verified::AsWanted if intent.mode.destroys() && done.outcome.result() == RunResult::Ok => {
             let scope = &session.context.scope;
-            let gone = if done.plan.is_empty() { "There was nothing" } else { "Nothing is left" };
+            let gone = match (done.plan.foreign.iter().any(|f| f.used_by.is_some()), done.plan.is_empty()) {
+                (true, true) => "Nothing was deleted",
+                (true, false) => "Not all is gone",
+                (false, true) => "There was nothing",
+                (false, false) => "Nothing is left",
+            };
             ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, session.place));
             for step in done.plan.steps.iter().filter(|step| step.op == Op::Release) {
                 ui.say(&format!("{} `{}` {}.", step.target, step.physical, step.why.join("; ")));

@@ -42,7 +42,7 @@ impl Cost {
                 (job.now, job.most) = (Rate::ZERO, Rate::ZERO);
             }
         }
-        after.0.extend(unread(want, have, |id| steps(plan, id).next().is_none()));
+        after.0.extend(unread(want, have, kinds, |id| steps(plan, id).next().is_none()));
         let runs: Vec<ResourceId> = want.nodes.iter().filter(runs).map(|node| node.id.clone()).collect();
         let is_job = |id: &ResourceId| after.of(id).is_some_and(|estimate| estimate.run.is_some());
         let runs = runs.into_iter().filter(is_job).collect();
@@ -89,15 +89,25 @@ pub fn live(want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>], prices:
     });
     let used: Vec<Used> = present.chain(leftovers(have, |_| true)).collect();
     let mut bill = bill(&used, have, kinds, prices);
-    bill.0.extend(unread(want, have, |_| true));
+    bill.0.extend(unread(want, have, kinds, |_| true));
     bill
 }
 
 /// What would be billed and could not be looked at: no sum is whole without it.
-fn unread(want: &Desired, have: &Observed, is_asked: impl Fn(&ResourceId) -> bool) -> Vec<Estimate> {
+fn unread(
+    want: &Desired,
+    have: &Observed,
+    kinds: &[Box<dyn AnyKind>],
+    is_asked: impl Fn(&ResourceId) -> bool,
+) -> Vec<Estimate> {
     let is_unreadable = |id| matches!(have.observations.get(id), Some(Observation::Unreadable(..)));
     let nodes = want.nodes.iter().filter(|node| is_unreadable(&node.id) && !node.spec.usage().is_free());
-    nodes.filter(|node| is_asked(&node.id)).map(|node| Estimate::unread(node.id.clone())).collect()
+    let nodes = nodes.filter(|node| is_asked(&node.id)).map(|node| &node.id);
+    // What is not in the config may be billed too, where its kind is.
+    let bills = |kind: &dyn AnyKind| kind.runs_code() || kind.stops() || kind.part_of().is_some();
+    let is_billed = |id: &ResourceId| kinds.iter().any(|kind| kind.name() == id.kind && bills(&**kind));
+    let left = have.unread.iter().map(|(id, ..)| id).filter(|id| is_billed(id));
+    nodes.chain(left).map(|id| Estimate::unread(id.clone())).collect()
 }
 
 struct Used {

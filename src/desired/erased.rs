@@ -22,6 +22,7 @@ pub trait AnyKind: Send + Sync {
     fn adoptable(&self) -> bool;
     fn ignores_capitals(&self) -> bool;
     fn whole_of<'n>(&self, physical: &'n str) -> Option<&'n str>;
+    fn part_on(&self, whole: &str) -> Option<String>;
     fn schema(&self, generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)>;
     fn sources(&self, config: &Config) -> Vec<Source>;
     fn remotes(&self, config: &Config) -> Vec<Remote>;
@@ -102,6 +103,9 @@ impl<K: Kind> AnyKind for K {
 
     fn whole_of<'n>(&self, physical: &'n str) -> Option<&'n str> {
         <K as Kind>::whole_of(physical)
+    }
+    fn part_on(&self, whole: &str) -> Option<String> {
+        <K as Kind>::part_on(whole)
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {

@@ -99,6 +99,11 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
 
+    /// For a part: its physical name on a whole of this one.
+    fn part_on(_whole: &str) -> Option<String> {
+        None
+    }
+
     /// The folders that the section names.
     fn sources(_section: &Self::Section) -> Vec<Source> {
         Vec::new()

@@ -165,6 +165,7 @@ actions! {
         GetServiceLastAccessedDetails;
         ListAttachedRolePolicies;
         ListEntitiesForPolicy;
+        ListInstanceProfiles;
         ListInstanceProfilesForRole;
         ListOpenIDConnectProviders;
         ListRolePolicies;
@@ -267,6 +268,8 @@ actions! {
         GetLifecycleConfiguration;
         // "If you don't have the s3:ListBucket permission, Amazon S3 returns an HTTP status code 403"
         GetObject + [s3::ListBucket];
+        // "To get a specific version of an object, you need the s3:GetObjectVersion permission."
+        GetObjectVersion;
         ListAllMyBuckets;
         ListBucket;
         ListBucketMultipartUploads;

@@ -92,6 +92,12 @@ impl Usage {
         }
     }
 
+    /// Whether it is billed by the hour for being there, as far as anybody knows.
+    pub fn runs_by_the_hour(&self) -> bool {
+        let instances = self.instances.as_ref().is_some_and(|instances| instances.count > 0);
+        instances || self.environments.is_some_and(|n| n > 0) || self.unknown.is_some()
+    }
+
     /// Whether nothing of it is billed.
     pub fn is_free(&self) -> bool {
         *self == Self { ends_after: self.ends_after, ..Self::default() }

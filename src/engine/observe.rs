@@ -94,7 +94,18 @@ async fn observe_listed(
     let (mut leftovers, mut seen_leftovers, mut unread) = (Vec::new(), BTreeMap::new(), Vec::new());
     for found in found {
         match found? {
-            Unwanted::Ours(leftover, seen) => {
+            Unwanted::Ours(mut leftover, seen) => {
+                let mut usage = seen.used();
+                for (id, part) in parts_on(&leftover, registry, context).await? {
+                    match part {
+                        Ok(part) => {
+                            usage = usage.and(part.used());
+                            seen_leftovers.insert(id, part);
+                        }
+                        Err((why, code)) => unread.push((id, why, code)),
+                    }
+                }
+                leftover.bills = usage.runs_by_the_hour();
                 seen_leftovers.insert(leftover.id.clone(), seen);
                 leftovers.push(leftover);
             }
@@ -172,7 +183,27 @@ async fn unwanted(
     let (adopted, status) = (*seen.owner() == Owner::Adopted, seen.status());
     let runs = status.phase == Phase::Busy || (driver.starts() && status.phase == Phase::Ready);
     let runs = (driver.stops() && runs).then(|| status.word.clone());
-    Ok(Unwanted::Ours(Leftover { id, physical: found.physical.clone(), adopted, runs }, seen))
+    Ok(Unwanted::Ours(Leftover { id, physical: found.physical.clone(), adopted, runs, bills: false }, seen))
+}
+
+/// The parts on what nobody wants: they go with it, and are billed with it.
+async fn parts_on(
+    leftover: &Leftover,
+    registry: &Registry,
+    context: &RunContext,
+) -> Result<Vec<(ResourceId, Result<AnySeen, (String, Code)>)>, OpError> {
+    let mut parts = Vec::new();
+    for driver in registry.0.iter().filter(|driver| driver.part_of() == Some(leftover.id.kind)) {
+        let Some(physical) = driver.part_on(&leftover.physical) else { continue };
+        let id = ResourceId::new(driver.name(), physical.clone());
+        match driver.observe(&OpCx::new(context, id.clone()), &physical).await {
+            Ok(seen) => parts.extend(seen.map(|seen| (id, Ok(seen)))),
+            Err(error) if fatal(&error) => return Err(error),
+            Err(error) if error.kind == OpErrorKind::NotOffered => {}
+            Err(error) => parts.push((id, Err((error.to_string(), error.code())))),
+        }
+    }
+    Ok(parts)
 }
 
 /// Whether what a part of this name stands on is of this project, or gone: a part has no tags of its own.

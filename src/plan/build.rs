@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::dependents::{Dependents, kind, whole};
+use super::kept::Kept;
 use super::scale::Scaled;
 use super::unread::unreadable;
 use super::{Foreign, Leftover, Mode, Observation, Observed, Op, Plan, Step, StepId, Verb, order, renamed};
@@ -52,7 +53,7 @@ pub fn build(
             planner.deploy(adopt);
             if prune {
                 let everything = planner.steps.list.iter().map(|s| s.id).collect();
-                planner.delete_leftovers("no longer in the config", &everything);
+                planner.delete_leftovers("no longer in the config", &everything, |_| false);
             }
         }
         Mode::Destroy { .. } => planner.destroy(),
@@ -423,12 +424,17 @@ impl<'a> Planner<'a> {
     }
 
     fn destroy(&mut self) {
+        let kept = Kept::of(self.want, self.have, self.kinds);
         // Later kinds use earlier ones, so the list runs backwards.
         for node in self.want.nodes.iter().rev() {
             match self.observed(&node.id) {
                 Observation::Absent | Observation::Taken(_) => {}
                 Observation::Unreadable(why, code) => self.unreadable(&node.id, why, *code),
-                Observation::Present(seen) if may_be_deleted(seen) && !self.stands_on_foreign(node) => {
+                Observation::Present(seen)
+                    if may_be_deleted(seen)
+                        && !self.stands_on_foreign(node)
+                        && kept.user(&node.id).is_none() =>
+                {
                     let adopted = *seen.owner() == Owner::Adopted;
                     let users = self.on.users.get(&node.id).into_iter().flatten();
                     let mut after: BTreeSet<StepId> =
@@ -445,11 +451,12 @@ impl<'a> Planner<'a> {
                     physical: node.physical.clone(),
                     owner: seen.owner().clone(),
                     is_untagged: self.kind(node.id.kind).owned_with().is_some(),
+                    used_by: kept.user(&node.id).filter(|_| seen.owner().is_managed()).cloned(),
                 }),
             }
         }
         self.foreign.reverse();
-        self.delete_leftovers("destroy", &BTreeSet::new());
+        self.delete_leftovers("destroy", &BTreeSet::new(), |leftover| kept.user_of(leftover).is_some());
     }
 
     /// How a resource of this project goes: what is not ours stays, unless it was agreed that it goes too.
@@ -467,7 +474,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Deletes leftovers, each after those of the kinds that may use it.
-    fn delete_leftovers(&mut self, why: &str, before: &BTreeSet<StepId>) {
+    fn delete_leftovers(&mut self, why: &str, before: &BTreeSet<StepId>, stays: impl Fn(&Leftover) -> bool) {
         for (id, error, code) in &self.have.unread {
             let text = format!("{id} could not be read, and may be of this project: {error}");
             let help = match *code {
@@ -477,7 +484,7 @@ impl<'a> Planner<'a> {
             self.problem(*code, id, text, help);
         }
         let mut leftovers: Vec<&Leftover> = self.have.leftovers.iter().collect();
-        leftovers.retain(|l| !self.steps.gone.contains_key(&l.id));
+        leftovers.retain(|l| !self.steps.gone.contains_key(&l.id) && !stays(l));
         leftovers.sort_by_key(|l| std::cmp::Reverse(l.id.kind));
         for leftover in leftovers {
             let mut after = before.clone();

@@ -150,8 +150,10 @@ impl Reasons<'_> {
                 _ => Some(format!("{id} is not there, and is not made")),
             },
             Observation::Present(seen) if self.mode.destroys() => {
-                let goes = seen.owner().is_managed() && !self.stands_on_foreign(node);
+                let needed = self.is_needed_by_lost(id);
+                let goes = seen.owner().is_managed() && !self.stands_on_foreign(node) && !needed;
                 match gone {
+                    Some(_) if needed => Some(format!("{id} is deleted, and what stays may use it")),
                     None => goes.then(|| format!("{id} is left")),
                     Some(gone) => {
                         let early = self.early(gone);
@@ -177,6 +179,32 @@ impl Reasons<'_> {
             }
             _ => false,
         })
+    }
+
+    /// Whether something uses it, itself or through others, that is there and may have lost its tags.
+    fn is_needed_by_lost(&self, id: &ResourceId) -> bool {
+        let users = self.users.get(id).into_iter().flatten();
+        users.into_iter().any(|user| {
+            let is_lost = match self.have.observations.get(*user) {
+                Some(Observation::Present(seen)) => match seen.owner() {
+                    Owner::Partly { .. } => true,
+                    Owner::Nobody => seen.status().phase != Phase::Leaving,
+                    _ => false,
+                },
+                _ => false,
+            };
+            (is_lost && self.kind(user.kind).owned_with().is_none()) || self.is_needed_by_lost(user)
+        })
+    }
+
+    /// Whether it is an earlier generation of what is needed so.
+    fn is_earlier_of_needed(&self, leftover: &Leftover) -> bool {
+        let of_kind = self.want.nodes.iter().filter(|node| node.id.kind == leftover.id.kind);
+        let is_earlier = |node: &&Node| {
+            let stem = format!("{}-", self.want.scope.physical(&node.id.name));
+            leftover.physical.strip_prefix(&stem).is_some_and(crate::domain::fingerprint::is_suffix)
+        };
+        of_kind.filter(is_earlier).any(|node| self.is_needed_by_lost(&node.id))
     }
 
     /// A new generation of what there was says in what it differs.
@@ -271,6 +299,10 @@ impl Reasons<'_> {
         let is_whole = |n: &&Node| whole == Some((n.id.kind, n.physical.as_str()));
         let in_the_way = self.want.nodes.iter().filter(is_whole).any(|n| self.detaches_parts(&n.id));
         match self.steps.get(id).map(|steps| steps.gone.as_slice()).unwrap_or_default() {
+            [] if self.mode.destroys() && self.is_earlier_of_needed(leftover) => None,
+            [_] if self.mode.destroys() && self.is_earlier_of_needed(leftover) => {
+                Some(format!("{id} is deleted, and what stays may use it"))
+            }
             [] if self.mode.deletes() => Some(format!("{id} is left")),
             [] if !kind.stays() && !matches!(self.mode, Mode::Scale(_)) => {
                 Some(format!("{id} is left, and would act"))

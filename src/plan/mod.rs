@@ -4,6 +4,7 @@ mod build;
 pub mod check;
 mod dependents;
 mod grounds;
+mod kept;
 mod mode;
 mod order;
 mod predecessors;
@@ -122,6 +123,9 @@ pub struct Foreign {
     /// It carries no tags: whose it is says what it is on, or what opsctl has written beside it.
     #[serde(skip)]
     pub is_untagged: bool,
+    /// It is this project's, and stays for this, which stays and may use it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_by: Option<ResourceId>,
 }
 
 impl Foreign {
@@ -130,6 +134,11 @@ impl Foreign {
         let tags = scope.tags(&self.target);
         let tags: Vec<String> = tags.iter().map(|(key, value)| format!("`{key}={value}`")).collect();
         let tags = tags.join(", ");
+        if let Some(user) = &self.used_by {
+            return format!(
+                "{user} stays and may use it; `opsctl destroy` deletes it when that has its tags again, or is gone"
+            );
+        }
         match &self.owner {
             Owner::Other(other) if self.is_untagged => format!("it belongs to {other}"),
             Owner::Nobody | Owner::Partly { .. } if self.is_untagged => {
@@ -179,6 +188,9 @@ pub struct Leftover {
     /// AWS's word for one that runs, and so costs money, and that `opsctl stop` stops.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runs: Option<String>,
+    /// It is billed by the hour, or nobody knows whether it is.
+    #[serde(skip)]
+    pub bills: bool,
 }
 
 /// What AWS answered about one resource. "Access denied" is not "does not exist".

@@ -44,12 +44,14 @@ fn overview() -> Overview {
     other.owner = Some(Owner::Nobody);
     let leftover = Leftover {
         runs: None,
+        bills: false,
         id: ResourceId::new(KindName::Model, "digits-dev-numbers-aaaaaaaaaa"),
         physical: "digits-dev-numbers-aaaaaaaaaa".to_owned(),
         adopted: false,
     };
     let replaced = Leftover {
         runs: None,
+        bills: false,
         id: ResourceId::new(KindName::Training, "digits-dev-numbers-bbbbbbbbbb"),
         physical: "digits-dev-numbers-bbbbbbbbbb".to_owned(),
         adopted: false,

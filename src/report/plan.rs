@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::style::Styles;
 use crate::desired::AnyKind;
 use crate::domain::{Contents, FieldChange, HumanDuration, many, shown};
-use crate::plan::{Op, Plan, Step, Verb};
+use crate::plan::{Foreign, Op, Plan, Step, Verb};
 
 /// What will be done, in which `place`, and why; `why` also shows long reasons in full. In fewer than `width`
 /// columns what is said beside a resource is below it. `None`: there is no terminal, and lines may be long.
@@ -55,6 +55,7 @@ pub fn human(
             let id = leftover.id.to_string();
             let id = shown::line(&id);
             match &leftover.runs {
+                None if leftover.bills => drop(writeln!(text, "  {id}  {BILLS}")),
                 None => drop(writeln!(text, "  {}", styles.faint(&id))),
                 Some(word) => {
                     let _ = writeln!(text, "  {id}  {}: {}", shown::line(word), still_bills(&id));
@@ -62,9 +63,9 @@ pub fn human(
             }
         }
     }
-    if !plan.foreign.is_empty() {
-        let _ = writeln!(text, "\nNot this project's by its tags, so it stays as it is:");
-        for foreign in &plan.foreign {
+    for (heading, foreign) in staying(plan) {
+        let _ = writeln!(text, "\n{heading}");
+        for foreign in foreign {
             let line = format!("{} `{}`: {}", foreign.target, foreign.physical, foreign.why(scope));
             let _ = writeln!(text, "  {}", shown::line(&line));
         }
@@ -72,10 +73,23 @@ pub fn human(
     text
 }
 
+/// What a destroy leaves, below what is said of it.
+fn staying(plan: &Plan) -> impl Iterator<Item = (&'static str, Vec<&Foreign>)> {
+    let (used, others): (Vec<_>, Vec<_>) = plan.foreign.iter().partition(|f| f.used_by.is_some());
+    let lists = [
+        ("Not this project's by its tags, so it stays as it is:", others),
+        ("This project's, and stays because what stays may use it:", used),
+    ];
+    lists.into_iter().filter(|(_, foreign)| !foreign.is_empty())
+}
+
 /// What is said of something that nobody wants any more, and that costs money.
 pub fn still_bills(id: &str) -> String {
     format!("it still runs, and costs money on AWS; `opsctl stop {id}` stops it")
 }
+
+/// The same of what does nothing but stand there.
+const BILLS: &str = "it costs money on AWS until it is deleted";
 
 fn as_the_config_says(resources: usize) -> String {
     match resources {

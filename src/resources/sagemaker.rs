@@ -146,11 +146,13 @@ fn arns(cx: &OpCx<'_>, resource: &str) -> Vec<String> {
 
 /// Names, in small letters, of what has this project's tags, is not called as its resources are, and may not
 /// be wanted: what had its name from the config ([`crate::desired::Draft::physical`]). ARNs do not tell its
-/// capitals, so [`is_left`] decides.
-pub async fn tagged(cx: &OpCx<'_>, kind: KindName, path: &str) -> OpResult<BTreeSet<String>> {
-    let arns = super::tagged::tagged(cx, &format!("sagemaker:{path}")).await?;
-    let start = format!(":{path}/");
-    let names = arns.iter().filter_map(|arn| arn.split_once(&start)).map(|(_, name)| name.to_lowercase());
+/// capitals, so [`is_left`] decides. `types`: how the ARNs of the kind, and of what is made with it, go on
+/// behind the account.
+pub async fn tagged(cx: &OpCx<'_>, kind: KindName, types: &[&str]) -> OpResult<BTreeSet<String>> {
+    let filters: Vec<String> = types.iter().map(|of| format!("sagemaker:{of}")).collect();
+    let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
+    let arns = super::tagged::tagged(cx, &filters).await?;
+    let names = arns.iter().filter_map(|arn| arn.split_once('/')).map(|(_, name)| name.to_lowercase());
     Ok(names.filter(|name| !cx.may_be_ours(name) && is_unwanted(cx, kind, name)).collect())
 }
 

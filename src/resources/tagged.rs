@@ -7,14 +7,14 @@ use crate::aws::{OpResult, SdkResultExt};
 use crate::domain::{Scope, action};
 use crate::engine::OpCx;
 
-/// The ARNs of our resources of a type, as the API writes types: `lambda:function`; `s3` are buckets.
-pub async fn tagged(cx: &OpCx<'_>, resource_type: &str) -> OpResult<Vec<String>> {
+/// The ARNs of our resources of these types, as the API writes types: `lambda:function`; `s3` are buckets.
+pub async fn tagged(cx: &OpCx<'_>, resource_types: &[&str]) -> OpResult<Vec<String>> {
     let filter = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
     let call = cx
         .aws
         .tagging
         .get_resources()
-        .resource_type_filters(resource_type)
+        .set_resource_type_filters(Some(resource_types.iter().map(|&of| of.to_owned()).collect()))
         .resources_per_page(100)
         .tag_filters(filter(Scope::PROJECT_TAG, &cx.scope.project))
         .tag_filters(filter(Scope::ENVIRONMENT_TAG, &cx.scope.environment));

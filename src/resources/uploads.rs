@@ -27,12 +27,23 @@ pub fn journal_of(cx: &OpCx<'_>, uri: &str) -> PathBuf {
     local_file(cx, "journal", uri)
 }
 
-/// The manifest as it is written there, whatever its format.
-async fn written(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<Option<Manifest>> {
-    let call = cx.aws.s3.get_object().bucket(bucket).key(Manifest::key(prefix));
+/// The manifest as it is written there, whatever its format; or a version of it.
+pub async fn written(
+    cx: &OpCx<'_>,
+    bucket: &str,
+    prefix: &str,
+    version: Option<String>,
+) -> OpResult<Option<Manifest>> {
+    let action = if version.is_some() { action::s3::GetObjectVersion } else { action::s3::GetObject };
+    let call = cx.aws.s3.get_object().bucket(bucket).key(Manifest::key(prefix)).set_version_id(version);
     let call = call.expected_bucket_owner(&cx.scope.account);
-    let found = whole(|| call.clone().send()).await.op(action::s3::GetObject).found()?;
+    let found = whole(|| call.clone().send()).await.op(action).found()?;
     Ok(found.map(|(_, body)| serde_json::from_slice(&body).unwrap_or_default()))
+}
+
+/// Whether a manifest is this project's, in a bucket of this owner.
+pub fn is_own(cx: &OpCx<'_>, manifest: &Manifest, bucket_owner: &Owner) -> bool {
+    manifest.owner == cx.scope.whose() || (*bucket_owner == Owner::Ours && manifest.owner.is_empty())
 }
 
 /// What of the objects below a prefix opsctl has uploaded.
@@ -40,6 +51,8 @@ async fn written(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<Option<M
 pub struct Uploaded {
     /// The manifest, where it is this project's.
     pub manifest: Option<Manifest>,
+    /// Whether there is one, and it is not.
+    pub is_others: bool,
     /// Paths below the prefix, also of what an upload that did not come to its end was about to send.
     pub paths: HashSet<String>,
 }
@@ -48,12 +61,11 @@ pub struct Uploaded {
 /// that was interrupted. `bucket_owner`: whose the bucket is.
 pub async fn uploaded(cx: &OpCx<'_>, uri: &str, bucket_owner: &Owner) -> OpResult<Uploaded> {
     let (bucket, prefix) = split(uri)?;
-    let is_made = *bucket_owner == Owner::Ours;
-    let manifest = written(cx, bucket, prefix).await?;
-    let own = manifest
-        .filter(|manifest| manifest.owner == cx.scope.whose() || (is_made && manifest.owner.is_empty()));
+    let found = written(cx, bucket, prefix, None).await?;
+    let is_others = found.as_ref().is_some_and(|manifest| !is_own(cx, manifest, bucket_owner));
+    let own = found.filter(|_| !is_others);
     let named = own.iter().flat_map(|manifest| manifest.files.keys().chain(&manifest.meant));
     let mut paths: HashSet<String> = named.cloned().collect();
     paths.extend(Journal::meant(&journal_of(cx, uri)));
-    Ok(Uploaded { manifest: own, paths })
+    Ok(Uploaded { manifest: own, is_others, paths })
 }

@@ -49,9 +49,9 @@ pub async fn resource(
         return Ok(Err(Unnamed::OtherKind { known }));
     }
     let of_kind = |id: &ResourceId| kind.is_none_or(|kind| session.kind(id.kind).is_called(kind));
-    // What left the config has no other name than that in AWS.
+    // What left the config has no other name than that in AWS, which may have been any.
     let is_name = kind.is_some() || !given.contains('/');
-    if is_name && name.starts_with(&session.context.scope.prefix()) {
+    if is_name {
         for driver in session.registry.0.iter().filter(|driver| kinds(driver.name())) {
             let id = ResourceId::new(driver.name(), name);
             if !of_kind(&id) {

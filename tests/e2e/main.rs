@@ -27,6 +27,7 @@ mod following;
 mod hostile;
 mod init;
 mod install;
+mod kept;
 mod least;
 mod library;
 mod lost;

@@ -1,7 +1,9 @@
 //! Data and code of others in the bucket of a project: beside its own, in a copy, in a bucket that is shared.
 
+use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
+use opsctl::config::Document;
 use opsctl::domain::KindName;
-use opsctl::plan::Op;
+use opsctl::plan::{Mode, Op};
 
 use crate::strangers::{ADOPT, OURS, THEIRS, in_their_bucket, keys, put};
 use crate::support::World;
@@ -101,4 +103,65 @@ fn a_project_in_two_regions_is_destroyed_in_each() {
         world.run(["status", "--region", region]).success();
         world.run(["destroy", "--yes", "--region", region]).success().says("Nothing is left");
     }
+}
+
+/// What an upload has deleted is there as old versions: it is this project's while there is a data set, when
+/// that has left the config, when it was pruned, and when the rest was deleted by hand. So it is in a bucket
+/// of others.
+#[tokio::test(flavor = "multi_thread")]
+async fn old_versions_are_whose_the_data_set_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let config = async |more: &str| {
+        let text = format!("[project]\nname = \"digits\"\nregion = \"us-east-1\"\n{more}");
+        let document = Document::parse(&folder.path().join("opsctl.toml"), text).expect("TOML");
+        Project::of(&sandbox, &document).await
+    };
+    const DATA: &str = "[data.d]\npath = \"d\"\ndelete = true\n";
+    std::fs::create_dir(folder.path().join("d")).expect("a folder");
+    let file = |name: &str| folder.path().join("d").join(name);
+    // Uploads two files, and then deletes one.
+    let upload = async |project: &str, mode: Mode| {
+        std::fs::write(file("a.csv"), "1").expect("written");
+        std::fs::write(file("b.csv"), "2").expect("written");
+        config(project).await.succeed(mode).await;
+        std::fs::remove_file(file("b.csv")).expect("it is there");
+        let project = config(project).await;
+        project.succeed(DEPLOY).await;
+        project
+    };
+    let prune = Mode::Deploy { prune: true, adopt: false };
+    for case in ["in the config", "not in the config", "pruned", "deleted by hand"] {
+        let project = upload(DATA, DEPLOY).await;
+        let aws = &project.world.aws;
+        assert!(keys(aws, OURS).await.contains(&"data/d/b.csv".to_owned()), "an old version");
+        let bare = if case == "in the config" { project } else { config("").await };
+        let aws = &bare.world.aws;
+        if case == "pruned" {
+            bare.succeed(prune).await;
+        }
+        if case == "deleted by hand" {
+            for key in ["data/d/a.csv", "data/d.opsctl-manifest.json"] {
+                aws.s3.delete_object().bucket(OURS).key(key).send().await.expect("deleted");
+            }
+        }
+        let plan = bare.plan(DESTROY).await.expect("planned");
+        assert_eq!(plan.steps.last().expect("a step").op, Op::Delete, "{case}: {plan:?}");
+        bare.succeed(DESTROY).await;
+        assert!(aws.s3.head_bucket().bucket(OURS).send().await.is_err(), "{case}: it is gone");
+    }
+
+    // Beside what a colleague has there, and has deleted there.
+    let theirs = format!("[bucket]\nname = \"{THEIRS}\"\n");
+    let aws = &config(&theirs).await.world.aws;
+    aws.s3.create_bucket().bucket(THEIRS).send().await.expect("made");
+    let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    let call = aws.s3.put_bucket_versioning().bucket(THEIRS).versioning_configuration(enabled);
+    call.send().await.expect("versioned");
+    let project = upload(&format!("{theirs}{DATA}"), ADOPT).await;
+    put(aws, THEIRS, "data/d/colleague.csv", "3").await;
+    aws.s3.delete_object().bucket(THEIRS).key("data/d/colleague.csv").send().await.expect("deleted");
+    project.succeed(DESTROY).await;
+    assert_eq!(keys(aws, THEIRS).await, ["data/d/colleague.csv"; 2]);
+    sandbox.stop().await;
 }

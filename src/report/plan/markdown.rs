@@ -175,10 +175,12 @@ fn tail(plan: &Plan, have: &Observed, warnings: &[Diagnostic]) -> String {
     list("Could not be read, and may be of this project:", unread.collect());
     let leftovers = plan.leftovers.iter().map(|leftover| markdown::code(&leftover.id.to_string()));
     list("This project's, but no longer in the config (`--prune` deletes them):", leftovers.collect());
-    let foreign = plan.foreign.iter().map(|foreign| {
-        let why = markdown::text(&markdown::cut(&foreign.why(&plan.scope), LONGEST));
-        format!("{}: {why}", markdown::code(&format!("{} {}", foreign.target, foreign.physical)))
-    });
-    list("Not this project's by its tags, so it stays as it is:", foreign.collect());
+    for (heading, foreign) in super::staying(plan) {
+        let foreign = foreign.into_iter().map(|foreign| {
+            let why = markdown::text(&markdown::cut(&foreign.why(&plan.scope), LONGEST));
+            format!("{}: {why}", markdown::code(&format!("{} {}", foreign.target, foreign.physical)))
+        });
+        list(heading, foreign.collect());
+    }
     out
 }

@@ -75,6 +75,10 @@ impl Kind for Autoscaling {
     type Spec = Spec;
     type State = State;
 
+    fn part_on(whole: &str) -> Option<String> {
+        Some(Self::resource_id(whole))
+    }
+
     fn whole_of(physical: &str) -> Option<&str> {
         physical.split('/').nth(1)
     }

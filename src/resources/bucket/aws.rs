@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_bucket_lifecycle_configuration::GetBucketLifecycleConfigurationOutput;
@@ -13,14 +13,13 @@ use futures_util::{future::try_join5, try_join};
 use serde_json::Value;
 
 use super::spec::OwnRule;
-use super::{Bucket, Keys, Spec, State, empty};
+use super::{Bucket, Keys, Spec, State, data_sets, empty};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
 use crate::domain::{Contents, FieldChange, KindName, Owner, Scope, Tags, action, many};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::manifest::Manifest;
 use crate::resources::tagged::tagged;
-use crate::resources::uploads;
 use opsctl_iam as iam;
 
 impl Driver for Bucket {
@@ -38,7 +37,7 @@ impl Driver for Bucket {
             found.retain(|name| cx.may_be_ours(name));
             OpResult::Ok(found)
         };
-        let (mut found, tagged) = try_join!(named, tagged(cx, "s3"))?;
+        let (mut found, tagged) = try_join!(named, tagged(cx, &["s3"]))?;
         found.extend(tagged.iter().filter_map(|arn| Some(arn.split_once(":s3:::")?.1.to_owned())));
         Ok(found.iter().map(Found::new).collect())
     }
@@ -251,48 +250,26 @@ async fn put_tags(cx: &OpCx<'_>, bucket: &str, tags: BTreeMap<String, String>) -
     .await
 }
 
-/// How our objects in this bucket are recognized: those of data sets by this project's manifests. In a bucket
-/// that opsctl made, what is not there any more (old versions) is ours below the config's data sets, too.
+/// How our objects in this bucket are recognized: those of data sets by this project's manifests, also of
+/// data sets that are not in the config any more.
 async fn keys(cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Keys> {
-    let wanted = cx.wanted(KindName::Data).filter_map(|uri| uri.trim_end_matches('/').rsplit('/').next());
     let is_made = *owner == Owner::Ours;
-    let data_sets: BTreeSet<String> = wanted.filter(|_| is_made).map(str::to_owned).collect();
-    let mut names = data_sets.clone();
-    let mut keys = Keys { prefix: cx.scope.prefix(), is_made, data_sets, ..Keys::default() };
-    let call = cx.aws.s3.list_objects_v2().bucket(bucket).prefix("data/").delimiter("/");
-    let mut pages = call.into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let Some(page) = page.op(action::s3::ListBucket).found()? else { break };
-        let found = page.contents().iter().filter_map(|object| Keys::data_set_of(object.key()?));
-        names.extend(found.map(str::to_owned));
-    }
+    let mut names = data_sets::names(cx, bucket).await?;
+    let wanted = cx.wanted(KindName::Data).filter_map(|uri| uri.trim_end_matches('/').rsplit('/').next());
+    names.extend(wanted.filter(|_| is_made).map(str::to_owned));
+    let mut keys = Keys { prefix: cx.scope.prefix(), is_made, ..Keys::default() };
     for name in names {
         let prefix = format!("data/{name}/");
-        let uploaded = uploads::uploaded(cx, &format!("s3://{bucket}/{prefix}"), owner).await?;
-        keys.uploaded.extend(uploaded.manifest.map(|_| Manifest::key(&prefix)));
-        let paths = uploaded.paths;
-        if keys.data_sets.contains(&name) {
-            keys.others.extend(others(cx, bucket, &prefix, &paths).await?);
+        let key = |path: String| format!("{prefix}{path}");
+        let below = data_sets::below(cx, bucket, &prefix, owner).await?;
+        keys.uploaded.extend(below.is_ours.then(|| Manifest::key(&prefix)));
+        keys.uploaded.extend(below.paths.into_iter().map(key));
+        if is_made && below.is_ours {
+            keys.others.extend(below.others.into_iter().map(key));
+            keys.data_sets.insert(name);
         }
-        keys.uploaded.extend(paths.into_iter().map(|path| format!("{prefix}{path}")));
     }
     Ok(keys)
-}
-
-/// The objects under a prefix that are not of these paths. The console's "folders" are nobody's work.
-async fn others(cx: &OpCx<'_>, bucket: &str, prefix: &str, paths: &HashSet<String>) -> OpResult<Vec<String>> {
-    let mut pages = cx.aws.s3.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
-    let mut others = Vec::new();
-    while let Some(page) = pages.next().await {
-        let Some(page) = page.op(action::s3::ListBucket).found()? else { break };
-        let keys = page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key);
-        let is_other = |key: &String| {
-            key.strip_prefix(prefix)
-                .is_some_and(|path| !path.ends_with('/') && !path.is_empty() && !paths.contains(path))
-        };
-        others.extend(keys.filter(is_other));
-    }
-    Ok(others)
 }
 
 /// Makes the bucket, with its tags and nothing else yet.

@@ -1,6 +1,8 @@
 //! Deletes versions of objects, and counts them before.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/delete-bucket.html>
 
+use std::collections::BTreeMap;
+
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
@@ -15,6 +17,7 @@ struct Version {
     bytes: u64,
     /// The one that a reader gets.
     current: bool,
+    is_marker: bool,
 }
 
 /// Every version under a prefix, a page at a time.
@@ -22,18 +25,21 @@ struct Pages<'a> {
     cx: &'a OpCx<'a>,
     bucket: &'a str,
     prefix: &'a str,
+    /// What ends a folder; keys with one behind the prefix are left out.
+    delimiter: Option<&'a str>,
     /// Where the next page begins; `None` after the last.
     next: Option<(Option<String>, Option<String>)>,
 }
 
 impl<'a> Pages<'a> {
     fn of(cx: &'a OpCx<'a>, bucket: &'a str, prefix: &'a str) -> Self {
-        Self { cx, bucket, prefix, next: Some((None, None)) }
+        Self { cx, bucket, prefix, delimiter: None, next: Some((None, None)) }
     }
 
     async fn next(&mut self) -> OpResult<Option<Vec<Version>>> {
         let Some((key, id)) = self.next.take() else { return Ok(None) };
         let call = self.cx.aws.s3.list_object_versions().bucket(self.bucket).prefix(self.prefix);
+        let call = call.set_delimiter(self.delimiter.map(str::to_owned));
         let call = call.set_key_marker(key).set_version_id_marker(id);
         let page = call.send().await.op(action::s3::ListBucketVersions).found()?;
         let Some(page) = page else { return Ok(None) };
@@ -41,14 +47,43 @@ impl<'a> Pages<'a> {
             self.next = Some((page.next_key_marker, page.next_version_id_marker));
         }
         let versions = page.versions.unwrap_or_default().into_iter().filter_map(|v| {
-            let bytes = v.size.unwrap_or_default().unsigned_abs();
-            Some(Version { key: v.key?, id: v.version_id, bytes, current: v.is_latest.unwrap_or(true) })
+            let (bytes, current) = (v.size.unwrap_or_default().unsigned_abs(), v.is_latest.unwrap_or(true));
+            Some(Version { key: v.key?, id: v.version_id, bytes, current, is_marker: false })
         });
         let markers = page.delete_markers.unwrap_or_default().into_iter();
-        let markers =
-            markers.filter_map(|m| Some(Version { key: m.key?, id: m.version_id, bytes: 0, current: false }));
+        let marker = |key, id| Version { key, id, bytes: 0, current: false, is_marker: true };
+        let markers = markers.filter_map(|m| Some(marker(m.key?, m.version_id)));
         Ok(Some(versions.chain(markers).collect()))
     }
+}
+
+/// The keys under a prefix, and whether the object is there: of those that are not, old versions or markers
+/// are. With a delimiter only those in the folder itself.
+pub async fn keys(
+    cx: &OpCx<'_>,
+    bucket: &str,
+    prefix: &str,
+    delimiter: Option<&str>,
+) -> OpResult<BTreeMap<String, bool>> {
+    let mut pages = Pages { delimiter, ..Pages::of(cx, bucket, prefix) };
+    let mut keys = BTreeMap::new();
+    while let Some(versions) = pages.next().await? {
+        for version in versions {
+            *keys.entry(version.key).or_default() |= version.current;
+        }
+    }
+    Ok(keys)
+}
+
+/// The old versions of one object, the newest first.
+pub async fn old_versions(cx: &OpCx<'_>, bucket: &str, key: &str) -> OpResult<Vec<String>> {
+    let mut pages = Pages::of(cx, bucket, key);
+    let mut old = Vec::new();
+    while let Some(versions) = pages.next().await? {
+        let versions = versions.into_iter().filter(|v| v.key == key && !v.current && !v.is_marker);
+        old.extend(versions.filter_map(|version| version.id));
+    }
+    Ok(old)
 }
 
 /// Deletes everything under a prefix.

@@ -22,8 +22,8 @@ pub struct Keys {
     pub prefix: String,
     /// Whether opsctl made the bucket.
     pub is_made: bool,
-    /// Data sets of the config in a bucket that opsctl made: all that was ever below them is opsctl's, such
-    /// as versions of what an upload has deleted, but for the objects of `others`.
+    /// Data sets in a bucket that opsctl made, of the config or with a manifest: all that was ever below them
+    /// is opsctl's, such as versions of what an upload has deleted, but for the objects of `others`.
     pub data_sets: BTreeSet<String>,
     /// Objects below these that opsctl did not upload.
     pub others: HashSet<String>,

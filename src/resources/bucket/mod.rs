@@ -9,6 +9,8 @@
 #[cfg(feature = "sdk")]
 mod aws;
 #[cfg(feature = "sdk")]
+pub mod data_sets;
+#[cfg(feature = "sdk")]
 pub mod empty;
 mod keys;
 mod spec;

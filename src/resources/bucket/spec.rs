@@ -296,6 +296,7 @@ impl Kind for Bucket {
             action::s3::ListBucket,
             action::s3::CreateBucket,
             action::s3::GetObject,
+            action::s3::GetObjectVersion,
             action::s3::PutObject, // the lease
             action::s3::GetBucketTagging,
             action::s3::PutBucketTagging,

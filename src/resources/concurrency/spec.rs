@@ -93,6 +93,10 @@ impl Kind for Concurrency {
     type Spec = Spec;
     type State = State;
 
+    fn part_on(whole: &str) -> Option<String> {
+        Some(Self::resource_id(whole))
+    }
+
     fn whole_of(physical: &str) -> Option<&str> {
         Some(Self::function(physical))
     }

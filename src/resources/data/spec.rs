@@ -316,6 +316,7 @@ impl Kind for Data {
     fn calls() -> &'static [Action] {
         &[
             action::s3::GetObject,
+            action::s3::GetObjectVersion,
             action::s3::PutObject,
             action::s3::ListBucket,
             action::s3::GetBucketTagging,

@@ -1,23 +1,21 @@
-//! Removes a data set from the bucket: what its manifest names, and nothing else. Others may have put files
-//! under the same prefix, and in an adopted bucket they probably have.
+//! Removes a data set from the bucket: what its manifests name, and what is left of it as old versions.
+//! Others may have put files under the same prefix, and in an adopted bucket they probably have.
 
 use crate::aws::{OpResult, SdkResultExt};
 use crate::domain::{Owner, action};
 use crate::engine::OpCx;
+use crate::resources::bucket::data_sets::below;
 use crate::resources::bucket::{empty, owner};
 use crate::resources::manifest::Manifest;
 use crate::resources::objects::split;
-use crate::resources::uploads::uploaded;
 
 /// Deletes the data set. First its manifest loses its format: from then on no upload believes it, and a run
 /// that is killed here still knows what to delete.
 pub async fn withdraw(cx: &OpCx<'_>, uri: &str) -> OpResult<()> {
     let (bucket, prefix) = split(uri)?;
     let bucket_owner = owner(cx, bucket).await?.unwrap_or(Owner::Nobody);
-    let mut there = uploaded(cx, uri, &bucket_owner).await?;
-    let manifest = there.manifest.take();
-    let is_own = manifest.is_some();
-    if let Some(manifest) = manifest {
+    let there = below(cx, bucket, prefix, &bucket_owner).await?;
+    if let Some(manifest) = there.manifest {
         let body = Manifest { format: 0, ..manifest }.to_json();
         let call = cx.aws.s3.put_object().bucket(bucket).key(Manifest::key(prefix)).body(body.into());
         call.expected_bucket_owner(&cx.scope.account).send().await.op(action::s3::PutObject)?;
@@ -26,5 +24,5 @@ pub async fn withdraw(cx: &OpCx<'_>, uri: &str) -> OpResult<()> {
     empty::remove(cx, bucket, prefix, ours).await?;
     // By its whole name: others' may begin so.
     let key = Manifest::key(prefix);
-    empty::remove(cx, bucket, &key, |found| is_own && found == key).await.map(drop)
+    empty::remove(cx, bucket, &key, |found| there.is_ours && found == key).await.map(drop)
 }

@@ -26,7 +26,7 @@ impl Driver for Endpoint {
             Ok(list_owned!(cx, list_endpoints, action::sagemaker::ListEndpoints, endpoints, endpoint_name))
         };
         let (mut found, tagged) =
-            futures_util::try_join!(named, sagemaker::tagged(cx, KindName::Endpoint, "endpoint"))?;
+            futures_util::try_join!(named, sagemaker::tagged(cx, KindName::Endpoint, &["endpoint"]))?;
         if !tagged.is_empty() {
             found.extend(list_of!(
                 cx,

@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 impl Driver for Function {
     /// Lambda lists no function by prefix, so the tags are asked: one call, whatever else the account has.
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        let arns = tagged(cx, "lambda:function").await?;
+        let arns = tagged(cx, &["lambda:function"]).await?;
         Ok(arns.iter().filter_map(|arn| arn.split(":function:").nth(1)).map(Found::new).collect())
     }
 

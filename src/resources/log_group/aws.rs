@@ -18,7 +18,7 @@ impl Driver for LogGroup {
         let (functions, endpoints, arns) = futures_util::try_join!(
             list(Self::FUNCTIONS),
             list(Self::ENDPOINTS),
-            tagged(cx, "logs:log-group")
+            tagged(cx, &["logs:log-group"])
         )?;
         let mut names: BTreeSet<String> =
             functions.into_iter().chain(endpoints).filter_map(|g| g.log_group_name).collect();

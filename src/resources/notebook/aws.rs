@@ -22,6 +22,8 @@ const EVERY: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_secs(1800);
 /// The log group of all notebooks; streams are `<notebook>/<hook>`.
 const LOG_GROUP: &str = "/aws/sagemaker/NotebookInstances";
+/// What has the tags of a notebook: both have its name.
+const OF_TAGS: [&str; 2] = ["notebook-instance", "notebook-instance-lifecycle-config"];
 /// The tag on a notebook that ran before an update stopped it, until it runs again.
 const RESTART: &str = "opsctl:restart";
 
@@ -36,7 +38,7 @@ impl Driver for Notebook {
                 notebook_instance_name
             ))
         };
-        // What a delete that was killed before its end has left.
+        // What a delete that was killed before its end has left, or one by hand.
         let scripts = async {
             Ok(list_owned!(
                 cx,
@@ -46,8 +48,8 @@ impl Driver for Notebook {
                 notebook_instance_lifecycle_config_name
             ))
         };
-        let tagged = sagemaker::tagged(cx, KindName::Notebook, "notebook-instance");
-        let (mut found, scripts, tagged) = futures_util::try_join!(notebooks, scripts, tagged)?;
+        let tagged = sagemaker::tagged(cx, KindName::Notebook, &OF_TAGS);
+        let (mut found, mut scripts, tagged) = futures_util::try_join!(notebooks, scripts, tagged)?;
         if !tagged.is_empty() {
             found.extend(list_of!(
                 cx,
@@ -55,6 +57,14 @@ impl Driver for Notebook {
                 action::sagemaker::ListNotebookInstances,
                 notebook_instances,
                 notebook_instance_name,
+                |name: &str| sagemaker::is_left(cx, KindName::Notebook, &tagged, name)
+            ));
+            scripts.extend(list_of!(
+                cx,
+                list_notebook_instance_lifecycle_configs,
+                action::sagemaker::ListNotebookInstanceLifecycleConfigs,
+                notebook_instance_lifecycle_configs,
+                notebook_instance_lifecycle_config_name,
                 |name: &str| sagemaker::is_left(cx, KindName::Notebook, &tagged, name)
             ));
         }

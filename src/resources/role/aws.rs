@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::types::{InstanceProfile, Tag};
 use percent_encoding::percent_decode_str;
@@ -13,16 +13,32 @@ use opsctl_iam as iam;
 
 impl Driver for Role {
     async fn owned(&self, cx: &OpCx<'_>) -> OpResult<Vec<Found>> {
-        let call = cx.aws.iam.list_roles().path_prefix(cx.scope.iam_path()).max_items(1000);
-        let mut pages = call.into_paginator().send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.op(action::iam::ListRoles)?;
-            found.extend(page.roles().iter().map(|role| Found::new(role.role_name())));
-        }
+        let (iam, path) = (&cx.aws.iam, cx.scope.iam_path());
+        let roles = async {
+            let mut pages = iam.list_roles().path_prefix(&path).max_items(1000).into_paginator().send();
+            let mut found = Vec::new();
+            while let Some(page) = pages.next().await {
+                let page = page.op(action::iam::ListRoles)?;
+                found.extend(page.roles().iter().map(|role| role.role_name().to_owned()));
+            }
+            OpResult::Ok(found)
+        };
+        // One is left where its role was deleted by hand.
+        let profiles = async {
+            let call = iam.list_instance_profiles().path_prefix(&path).max_items(1000);
+            let mut pages = call.into_paginator().send();
+            let mut found = Vec::new();
+            while let Some(page) = pages.next().await {
+                let page = page.op(action::iam::ListInstanceProfiles)?;
+                found.extend(page.instance_profiles().iter().map(|p| p.instance_profile_name().to_owned()));
+            }
+            OpResult::Ok(found)
+        };
+        let (roles, profiles) = futures_util::try_join!(roles, profiles)?;
+        let names: BTreeSet<String> = roles.into_iter().chain(profiles).collect();
         // The path is the environment's in every region; the name ends with its region.
         let region = format!("-{}", cx.scope.region);
-        Ok(found.into_iter().filter(|f| f.physical.ends_with(&region)).collect())
+        Ok(names.into_iter().filter(|name| name.ends_with(&region)).map(Found::new).collect())
     }
 
     async fn observe(&self, cx: &OpCx<'_>, role: &str) -> OpResult<Option<Seen<State>>> {

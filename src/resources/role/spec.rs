@@ -283,6 +283,7 @@ impl Kind for Role {
     fn calls() -> &'static [Action] {
         &[
             action::iam::ListRoles,
+            action::iam::ListInstanceProfiles,
             action::iam::GetRole,
             action::iam::GetRolePolicy,
             action::iam::ListAttachedRolePolicies,

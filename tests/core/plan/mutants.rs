@@ -273,7 +273,13 @@ fn mutants(plan: &Plan, want: &Desired, have: &Observed, places: &[Index]) -> Ve
             format!("{} is said to be others'", node.id),
             with(&|p| {
                 let (target, physical) = (node.id.clone(), node.physical.clone());
-                p.foreign.push(Foreign { target, physical, owner: Owner::Nobody, is_untagged: false });
+                p.foreign.push(Foreign {
+                    target,
+                    physical,
+                    owner: Owner::Nobody,
+                    is_untagged: false,
+                    used_by: None,
+                });
             }),
         );
     }

@@ -472,3 +472,37 @@ fn data_that_others_added_to_is_not_trained_on() {
         "{refused:?}"
     );
 }
+
+/// Tags get lost, and what has lost them may be at work: a destroy leaves what it uses, its earlier
+/// generations too, and says for whom.
+#[test]
+fn destroy_leaves_what_is_used_by_what_it_leaves() {
+    let mut files = Files::new();
+    let before = files.desired();
+    let mut account = Account::with(&before);
+    files.edit("epochs = 5", "epochs = 6");
+    let want = files.desired();
+    account.deploy(&want, DEPLOY);
+    account.seen(&want, "endpoint/numbers")["owner"] = json!("nobody");
+    let plan = account.deploy(&want, DESTROY);
+    for id in [
+        "endpoint-config/numbers",
+        "model/numbers",
+        "training/numbers",
+        "role/endpoint-numbers",
+        "bucket/main",
+    ] {
+        assert!(account.has(&want, id) && account.has(&before, id), "{id}: {:?}", steps(&plan));
+        let foreign = plan.foreign.iter().find(|foreign| foreign.target.to_string() == id).unwrap();
+        assert_eq!(foreign.used_by, Some("endpoint/numbers".parse().unwrap()), "{id}");
+    }
+    for id in ["notebook/lab", "role/notebook-lab", "function/classify"] {
+        assert!(!account.has(&want, id), "{id}: {:?}", steps(&plan));
+    }
+    expect_file!["plans/destroy_used.txt"].assert_eq(&shown(&plan));
+    // What another project has there is at work without ours.
+    let mut account = Account::with(&want);
+    account.seen(&want, "endpoint/numbers")["owner"] = json!({ "other": "shop/prod" });
+    let plan = account.plan(&want, DESTROY);
+    assert!(plan.foreign.iter().all(|foreign| foreign.used_by.is_none()), "{:?}", plan.foreign);
+}

@@ -170,6 +170,7 @@ impl Account {
                 .iter()
                 .map(|((kind, name), (_, seen))| Leftover {
                     runs: None,
+                    bills: false,
                     id: ResourceId::new(*kind, name.clone()),
                     physical: name.clone(),
                     adopted: seen["owner"] == "adopted",

@@ -224,7 +224,9 @@ impl Reader {
             "ListRoles" | "GetAccountAuthorizationDetails" | "GetServiceLastAccessedDetails" => {
                 self.ask(&call, "*")
             }
-            "ListOpenIDConnectProviders" | "ListSAMLProviders" => self.ask(&call, "*"),
+            "ListInstanceProfiles" | "ListOpenIDConnectProviders" | "ListSAMLProviders" => {
+                self.ask(&call, "*");
+            }
             "ListEntitiesForPolicy" => self.ask(&call, form.text("PolicyArn")),
             "SimulatePrincipalPolicy" => self.ask(&call, form.text("PolicySourceArn")),
             "GenerateServiceLastAccessedDetails" => self.ask(&call, form.text("Arn")),
@@ -409,6 +411,7 @@ impl Reader {
         }
         let call = match method {
             "GET" if asks("uploadId") => "ListMultipartUploadParts",
+            "GET" if asks("versionId") => "GetObjectVersion",
             "GET" | "HEAD" => {
                 // Without it, what is not there is denied.
                 self.ask("s3:ListBucket", of_bucket);

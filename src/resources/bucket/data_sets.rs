@@ -1,0 +1,90 @@
+//! What below the prefixes of data sets is opsctl's, as a bucket with versions keeps it: what is there, and
+//! what an upload has deleted since.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::{Keys, empty};
+use crate::aws::OpResult;
+use crate::domain::{KindName, Owner};
+use crate::engine::OpCx;
+use crate::resources::manifest::Manifest;
+use crate::resources::uploads;
+
+/// What is below the prefix of a data set.
+#[derive(Debug, Default)]
+pub struct Below {
+    /// The manifest, where it is this project's.
+    pub manifest: Option<Manifest>,
+    /// Whether all is this project's that is not there any more: a manifest of it is there, or was.
+    pub is_ours: bool,
+    /// Paths that opsctl has put there, those of old versions included.
+    pub paths: HashSet<String>,
+    /// Paths of objects that are there, and that opsctl has not put there. The console's "folders" are
+    /// nobody's work.
+    pub others: HashSet<String>,
+}
+
+/// The names of the data sets that are or were in a bucket, by their manifests.
+pub async fn names(cx: &OpCx<'_>, bucket: &str) -> OpResult<BTreeSet<String>> {
+    let keys = empty::keys(cx, bucket, "data/", Some("/")).await?;
+    Ok(keys.keys().filter_map(|key| Keys::data_set_of(key)).map(str::to_owned).collect())
+}
+
+/// What is below `prefix`, such as `data/dogs/`. In a bucket that opsctl made, what is not there any more is
+/// ours wherever a data set is, or was; in another's only what a manifest has named.
+pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Owner) -> OpResult<Below> {
+    let uri = format!("s3://{bucket}/{prefix}");
+    let uploaded = uploads::uploaded(cx, &uri, bucket_owner).await?;
+    let is_wanted = cx.wanted(KindName::Data).any(|wanted| wanted == uri);
+    let has_manifest = uploaded.manifest.is_some();
+    let mut below = Below {
+        manifest: uploaded.manifest,
+        is_ours: has_manifest || (is_wanted && *bucket_owner == Owner::Ours),
+        paths: uploaded.paths,
+        others: HashSet::new(),
+    };
+    let mut gone = HashSet::new();
+    for (key, is_there) in empty::keys(cx, bucket, prefix, None).await? {
+        let Some(path) = key.strip_prefix(prefix).filter(|path| !below.paths.contains(*path)) else {
+            continue;
+        };
+        match is_there {
+            true if path.is_empty() || path.ends_with('/') => {}
+            true => drop(below.others.insert(path.to_owned())),
+            false => drop(gone.insert(path.to_owned())),
+        }
+    }
+    if below.is_ours && *bucket_owner == Owner::Ours {
+        below.paths.extend(gone);
+    } else if !uploaded.is_others && (!gone.is_empty() || !has_manifest) {
+        claim(cx, bucket, prefix, bucket_owner, gone, &mut below).await?;
+    }
+    Ok(below)
+}
+
+/// Adds what earlier manifests of this project's name. A bucket with versions keeps them as long as what they
+/// name.
+async fn claim(
+    cx: &OpCx<'_>,
+    bucket: &str,
+    prefix: &str,
+    bucket_owner: &Owner,
+    mut gone: HashSet<String>,
+    below: &mut Below,
+) -> OpResult<()> {
+    for version in empty::old_versions(cx, bucket, &Manifest::key(prefix)).await? {
+        if below.is_ours && gone.is_empty() {
+            break;
+        }
+        let manifest = uploads::written(cx, bucket, prefix, Some(version)).await?;
+        let Some(manifest) = manifest.filter(|m| uploads::is_own(cx, m, bucket_owner)) else { continue };
+        below.is_ours = true;
+        if *bucket_owner == Owner::Ours {
+            below.paths.extend(gone);
+            break;
+        }
+        let named = manifest.files.keys().chain(&manifest.meant);
+        below.paths.extend(named.filter_map(|path| gone.take(path)));
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! What a destroy finds without its whole, and what it leaves to whom it leaves.
+
+use std::time::Duration;
+
+use opsctl::aws::SdkResultExt;
+use opsctl::config::Document;
+use opsctl::cost::{self, Prices};
+use opsctl::domain::{Money, action};
+use opsctl::engine::{OpCx, Probe};
+
+use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox};
+use crate::support::{Beside, World};
+
+const TAGS: [&str; 3] = ["opsctl:project", "opsctl:environment", "opsctl:resource"];
+
+/// The shipped project's name, and nothing else.
+async fn bare(sandbox: &opsctl_sandbox::Sandbox, folder: &std::path::Path) -> Project {
+    let text = "[project]\nname = \"digits\"\nregion = \"us-east-1\"\n".to_owned();
+    let document = Document::parse(&folder.join("opsctl.toml"), text).expect("TOML");
+    Project::of(sandbox, &document).await
+}
+
+/// Also what is made with a notebook or a role, when that was deleted by hand and has left the config.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_of_what_is_gone_goes_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let exact = |text: String| text.replace("[notebook.lab]", "[notebook.lab]\nname = \"Lab\"");
+    let project = Project::edited(&sandbox, exact).await;
+    project.succeed(DEPLOY).await;
+    let (sagemaker, iam) = (&project.world.aws.sagemaker, &project.world.aws.iam);
+    sagemaker.stop_notebook_instance().notebook_instance_name("Lab").send().await.expect("stopped");
+    let cx = OpCx::new(&project.world, project.desired.nodes[0].id.clone());
+    cx.wait("gone", Duration::from_secs(1), Duration::from_secs(60), || async {
+        let deleted = sagemaker.delete_notebook_instance().notebook_instance_name("Lab").send().await;
+        let _ = deleted.op(action::sagemaker::DeleteNotebookInstance);
+        let found = sagemaker.describe_notebook_instance().notebook_instance_name("Lab").send().await;
+        Ok(if found.is_err() { Probe::Ready(()) } else { Probe::Pending("there".into()) })
+    })
+    .await
+    .expect("gone");
+    let role = "digits-dev-instance-numbers-on-ec2-us-east-1";
+    let call = iam.remove_role_from_instance_profile().instance_profile_name(role).role_name(role);
+    call.send().await.expect("taken out");
+    iam.delete_role_policy().role_name(role).policy_name("opsctl").send().await.expect("deleted");
+    iam.delete_role().role_name(role).send().await.expect("deleted");
+
+    let bare = bare(&sandbox, folder.path()).await;
+    let plan = bare.plan(DESTROY).await.expect("planned");
+    let goes = |name: &str| plan.steps.iter().any(|step| step.physical == name);
+    assert!(goes("Lab") && goes(role), "{plan:?}");
+    bare.succeed(DESTROY).await;
+    let scripts = sagemaker.list_notebook_instance_lifecycle_configs().send().await.expect("a list");
+    assert_eq!(scripts.notebook_instance_lifecycle_configs(), []);
+    let profiles = iam.list_instance_profiles().send().await.expect("a list");
+    assert_eq!(profiles.instance_profiles(), []);
+    sandbox.stop().await;
+}
+
+/// Tags get lost: an endpoint that has none is at work all the same, and what it uses stays under it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_keeps_what_it_uses() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let (sagemaker, s3) = (&project.world.aws.sagemaker, &project.world.aws.s3);
+    let arn = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/digits-dev-numbers";
+    let keys = TAGS.map(str::to_owned).to_vec();
+    sagemaker.delete_tags().resource_arn(arn).set_tag_keys(Some(keys)).send().await.expect("untagged");
+    project.succeed(DESTROY).await;
+    let endpoint = sagemaker.describe_endpoint().endpoint_name("digits-dev-numbers").send().await;
+    let config = endpoint.expect("it stays").endpoint_config_name.expect("it has one");
+    let config = sagemaker.describe_endpoint_config().endpoint_config_name(config).send().await;
+    let model = config.expect("it stays").production_variants()[0].model_name.clone().expect("a model");
+    sagemaker.describe_model().model_name(model).send().await.expect("it stays");
+    let role = "digits-dev-endpoint-numbers-us-east-1";
+    project.world.aws.iam.get_role().role_name(role).send().await.expect("it stays");
+    s3.head_bucket().bucket(crate::strangers::OURS).send().await.expect("it stays");
+    let lab = sagemaker.describe_notebook_instance().notebook_instance_name("digits-dev-lab").send().await;
+    assert!(lab.is_err(), "nobody uses that");
+    let plan = project.plan(DESTROY).await.expect("planned");
+    assert!(plan.is_empty(), "{plan:?}");
+    let user = plan.foreign.iter().find(|foreign| foreign.target.to_string() == "bucket/main");
+    let user = user.and_then(|bucket| bucket.used_by.as_ref()).expect("it is said for whom");
+    assert_eq!(user.to_string(), "endpoint/numbers");
+
+    // With its tags all of it goes.
+    let tag =
+        |(key, value): (&str, &str)| aws_sdk_sagemaker::types::Tag::builder().key(key).value(value).build();
+    let tags = TAGS.into_iter().zip(["digits", "dev", "endpoint/numbers"]).map(tag).collect();
+    sagemaker.add_tags().resource_arn(arn).set_tags(Some(tags)).send().await.expect("tagged");
+    project.succeed(DESTROY).await;
+    assert!(project.plan(DESTROY).await.expect("planned").foreign.is_empty());
+    assert!(s3.head_bucket().bucket(crate::strangers::OURS).send().await.is_err());
+    sandbox.stop().await;
+}
+
+/// What left the config is billed as before, with what is on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_left_the_config_costs_what_it_did() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let dollar = |item| (item, Money::dollars(1));
+    let items = [
+        "hosting/ml.m5.large",
+        "hosting/ml.c5.large",
+        "notebook/ml.t3.xlarge",
+        "lambda/provisioned-x86_64",
+        "lambda/provisioned-arm64",
+        "storage/ml",
+        "storage/s3",
+    ];
+    let prices = Prices::given("us-east-1", "2026-10-05", items.map(dollar));
+    let bill = async |project: &Project| {
+        let have = project.observe().await.expect("readable");
+        cost::live(&project.desired, &have, &project.kinds, &prices)
+    };
+    let (before, bare) = (bill(&project).await, bare(&sandbox, folder.path()).await);
+    let after = bill(&bare).await;
+    assert!(before.most().per_hour() > before.now().per_hour());
+    assert_eq!((after.now(), after.idle(), after.most()), (before.now(), before.idle(), before.most()));
+    assert_eq!(after.unknown(), Vec::<&str>::new());
+    // A plan says which of it that is.
+    let plan = bare.plan(DEPLOY).await.expect("planned");
+    let bills = plan.leftovers.iter().filter(|left| left.bills).map(|left| left.id.to_string());
+    let expected = ["endpoint/digits-dev-numbers", "function/digits-dev-classify", "notebook/digits-dev-lab"];
+    let mut bills: Vec<String> = bills.collect();
+    bills.sort();
+    assert_eq!(bills, expected);
+    // What cannot be read of it is in no sum.
+    let rule = "fail=AccessDeniedException@lambda:GetProvisionedConcurrencyConfig#1x0";
+    sandbox.state().faults.extend(vec![rule.parse().expect("a rule")]);
+    let denied = bill(&bare).await;
+    assert!(!denied.unknown().is_empty(), "{denied:?}");
+    sandbox.stop().await;
+}
+
+const LAB: &str = "[project]\nname = \"small\"\nregion = \"us-east-1\"\n[notebook.n]\nname = \"lab-exact\"\n";
+
+/// The commands that are named for it do what they say.
+#[test]
+fn what_had_a_name_of_its_own_is_found_by_it() {
+    let world = World::with_config(LAB).sandbox();
+    let beside = Beside::start(&world, &[]);
+    world.run(["deploy", "--yes"]).success();
+    // Without its tags it keeps its role, and a destroy does not say that nothing is left.
+    let tag = async |aws: opsctl::aws::Clients, on: bool| {
+        let arn = "arn:aws:sagemaker:us-east-1:123456789012:notebook-instance/lab-exact";
+        if !on {
+            let keys = TAGS.map(str::to_owned).to_vec();
+            let call = aws.sagemaker.delete_tags().resource_arn(arn).set_tag_keys(Some(keys));
+            call.send().await.expect("untagged");
+            return;
+        }
+        let tag = |(key, value): (&str, &str)| {
+            aws_sdk_sagemaker::types::Tag::builder().key(key).value(value).build()
+        };
+        let tags = TAGS.into_iter().zip(["small", "dev", "notebook/n"]).map(tag).collect();
+        aws.sagemaker.add_tags().resource_arn(arn).set_tags(Some(tags)).send().await.expect("tagged");
+    };
+    beside.with("us-east-1", async |aws| tag(aws, false).await);
+    let destroyed = world.run(["destroy", "--yes"]).ended(0).does_not_say("Nothing is left");
+    let destroyed = destroyed.says("notebook/n `lab-exact` stays");
+    let _ =
+        destroyed.says("role/notebook-n `small-dev-notebook-n-us-east-1` stays: notebook/n stays and may");
+    beside.with("us-east-1", async |aws| tag(aws, true).await);
+
+    world.write("opsctl.toml", LAB.split_once("[notebook").expect("it is there").0);
+    let stop = "stop notebook/lab-exact`";
+    world.run(["plan"]).ended(0).says(stop);
+    world.run(["stop", "notebook/lab-exact"]).success();
+    world.run(["plan"]).ended(0).does_not_say(stop);
+    world.run(["stop", "notebook/lab-exakt"]).ended(64).says("U303");
+    world.run(["destroy", "--yes"]).success().says("Nothing is left");
+}
