@@ -386,7 +386,8 @@ fn a_file_is_named_by_one_option() {
     }
     world.run(["--sandbox", "audit-iam", "--save", "new", "--also", "json=new"]).ended(64);
     // Two readers, two folders, and what keeps nothing.
-    run("dump.json", &["--resources", "dump.json", "--also", "csv=new", "--also", "csv=sub/new"]).ended(10);
+    assert_ne!(run("dump.json", &["--against", "dump.json"]).code, Some(64));
+    run("dump.json", &["--also", "csv=new", "--also", "csv=sub/new"]).ended(10);
     run("dump.json", &["--also", "csv=/dev/null", "--also", "html=/dev/null"]).ended(10);
 }
 
