@@ -310,7 +310,7 @@ fn what_installs_packages_does_not_outlive_the_command() {
     let (mut seen, mut parts) = (0, 0);
     let left = || {
         let kept = std::fs::read_dir(world.path(".opsctl/cache")).into_iter().flatten().flatten();
-        kept.filter(|entry| entry.path().is_dir()).count()
+        kept.filter(|entry| entry.file_name().to_string_lossy().ends_with(".part")).count()
     };
     let ran = world.signal_when(["deploy", "--yes"], Signal::TERM, |_| {
         held.extend(listener.accept().ok());
