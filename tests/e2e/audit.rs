@@ -358,38 +358,6 @@ fn nothing_passes_that_was_not_done() {
     }
 }
 
-/// One file named twice would be lost: what is read is replaced, and of two reports one is left.
-#[test]
-fn a_file_is_named_by_one_option() {
-    let world = World::empty();
-    dump(&world);
-    std::os::unix::fs::symlink("dump.json", world.path("link.json")).unwrap();
-    std::fs::create_dir(world.path("sub")).unwrap();
-    let dump = world.read("dump.json");
-    let run = |input: &str, more: &[&str]| {
-        world.run(["audit-iam", "--input", input, "--now", NOW].into_iter().chain(more.iter().copied()))
-    };
-    for (input, more, options) in [
-        ("dump.json", &["--also", "html=./dump.json", "--force"][..], "--input and --also"),
-        ("link.json", &["--also", "html=dump.json", "--force"], "--input and --also"),
-        ("dump.json", &["--also", "csv=new", "--also", "html=sub/../new"], "--also and --also"),
-        (
-            "dump.json",
-            &["--baseline", "new", "--update-baseline", "--also", "csv=new"],
-            "--baseline and --also",
-        ),
-        ("dump.json", &["--baseline", "dump.json", "--update-baseline"], "--input and --baseline"),
-        ("dump.json", &["--usage", "dump.json", "--also", "csv=dump.json"], "--input and --also"),
-    ] {
-        run(input, more).ended(64).says(&format!("error[U302]: {options} name the same file"));
-        assert!(world.read("dump.json") == dump && !world.path("new").exists(), "{more:?}");
-    }
-    world.run(["--sandbox", "audit-iam", "--save", "new", "--also", "json=new"]).ended(64);
-    // Two readers, two folders, and what keeps nothing.
-    run("dump.json", &["--resources", "dump.json", "--also", "csv=new", "--also", "csv=sub/new"]).ended(10);
-    run("dump.json", &["--also", "csv=/dev/null", "--also", "html=/dev/null"]).ended(10);
-}
-
 /// Proposals stay in their folder, whatever a role is called and whatever lies there.
 #[test]
 fn proposals_stay_in_their_folder() {

@@ -148,6 +148,39 @@ fn no_file_of_the_users_is_replaced_unasked() {
     }
 }
 
+/// One file named twice would be lost: what is read is replaced, and of two reports one is left.
+#[test]
+fn a_file_is_named_by_one_option() {
+    let world = World::empty();
+    world.write("dump.json", r#"{"RoleDetailList": []}"#);
+    std::os::unix::fs::symlink("dump.json", world.path("link.json")).unwrap();
+    fs::create_dir(world.path("sub")).unwrap();
+    let dump = world.read("dump.json");
+    let run = |input: &str, more: &[&str]| {
+        world.run(["audit-iam", "--input", input].into_iter().chain(more.iter().copied()))
+    };
+    for (input, more, options) in [
+        ("dump.json", &["--also", "html=./dump.json", "--force"][..], "--input and --also"),
+        ("link.json", &["--also", "html=dump.json", "--force"], "--input and --also"),
+        ("dump.json", &["--also", "csv=new", "--also", "html=sub/../new"], "--also and --also"),
+        (
+            "dump.json",
+            &["--baseline", "new", "--update-baseline", "--also", "csv=new"],
+            "--baseline and --also",
+        ),
+        ("dump.json", &["--baseline", "dump.json", "--update-baseline"], "--input and --baseline"),
+        ("dump.json", &["--usage", "dump.json", "--also", "csv=dump.json"], "--input and --also"),
+    ] {
+        run(input, more).ended(64).says(&format!("error[U302]: {options} name the same file"));
+        assert!(world.read("dump.json") == dump && !world.path("new").exists(), "{more:?}");
+    }
+    world.run(["--sandbox", "audit-iam", "--save", "new", "--also", "json=new"]).ended(64);
+    // Two readers, two folders, and what keeps nothing.
+    assert_ne!(run("dump.json", &["--against", "dump.json"]).code, Some(64));
+    run("dump.json", &["--also", "csv=new", "--also", "csv=sub/new"]).ended(10);
+    run("dump.json", &["--also", "csv=/dev/null", "--also", "html=/dev/null"]).ended(10);
+}
+
 /// `.opsctl` may come with a repository: a link to what has no end, and a pipe that nobody writes to.
 #[test]
 fn what_lies_in_dot_opsctl_and_is_no_file_is_not_read() {

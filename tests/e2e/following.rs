@@ -130,29 +130,29 @@ fn a_failed_training_is_run_again_and_fails_again() {
 /// What the user's own code prints is text of others: in a CI log it is no command, and in a terminal no code.
 #[test]
 fn what_a_log_says_commands_nobody() {
-    let config = "[project]\nname = \"follow\"\nregion = \"us-east-1\"\n[function.f]\nsource = \"f\"\nhandler = \"app.handler\"\n";
+    let config = "[project]\nname = \"follow\"\nregion = \"us-east-1\"\n[notebook.lab]\n";
     let world = World::with_config(config).sandbox();
-    world.write("f/app.py", "");
     let beside = Beside::start(&world, &[]);
     world.run(["deploy", "--yes"]).success();
     let lines = ["::error::x", "a ##[group]b", "\u{1b}]0;t\u{7}", "äöü 🚀\ttab"];
     beside.with("us-east-1", async |aws| {
-        let groups = aws.logs.describe_log_groups().send().await.expect("listed");
-        let group = groups.log_groups()[0].log_group_name().expect("it has a name");
-        let stream = aws.logs.create_log_stream().log_group_name(group).log_stream_name("s");
-        stream.send().await.expect("made");
+        let (group, stream) = ("/aws/sagemaker/NotebookInstances", "follow-dev-lab/jupyter.log");
+        // Its start may have made it.
+        let _ = aws.logs.create_log_group().log_group_name(group).send().await;
+        let made = aws.logs.create_log_stream().log_group_name(group).log_stream_name(stream);
+        made.send().await.expect("made");
         let now =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("now").as_millis();
         let events = lines.map(|line| {
             let event = InputLogEvent::builder().timestamp(now.try_into().expect("small")).message(line);
             event.build().expect("complete")
         });
-        let put = aws.logs.put_log_events().log_group_name(group).log_stream_name("s");
+        let put = aws.logs.put_log_events().log_group_name(group).log_stream_name(stream);
         put.set_log_events(Some(events.into())).send().await.expect("put");
     });
-    let log = world.run(["logs", "function/f"]).success();
+    let log = world.run(["logs", "notebook/lab"]).success();
     let shown = ["\\u{3a}:error::x", "a \\u{23}#[group]b", "\\u{1b}]0;t\\u{7}", "äöü 🚀\ttab"];
     assert_eq!(log.stdout.lines().collect::<Vec<_>>(), shown, "{log}");
-    let exact = world.run(["logs", "function/f", "-o", "json"]).success();
+    let exact = world.run(["logs", "notebook/lab", "-o", "json"]).success();
     assert_eq!(exact.stdout.lines().collect::<Vec<_>>(), lines, "{exact}");
 }

@@ -292,16 +292,15 @@ async fn a_call_without_an_answer_is_known_by_its_name() {
 /// The installer of a function's packages ends with the command, and leaves nothing.
 #[test]
 fn what_installs_packages_does_not_outlive_the_command() {
-    let config = "[project]\nname = \"stops\"\nregion = \"us-east-1\"\n[function.f]\nsource = \"f\"\nhandler = \"app.handler\"\n";
     let (listener, url) = silent();
     let index = format!("{url}/simple");
-    let world = World::with_config(config).sandbox().env("PIP_INDEX_URL", &index).env("UV_INDEX_URL", index);
-    world.write("f/app.py", "");
-    world.write("f/requirements.txt", "requests==2.32.0\n");
+    let world = World::shipped().sandbox().env("PIP_INDEX_URL", &index).env("UV_INDEX_URL", index);
+    world.edit("config/opsctl.toml", "# source                = \"function\"", "source = \"function\" #");
+    world.write("config/function/handler.py", "");
+    world.write("config/function/requirements.txt", "requests==2.32.0\n");
     let _beside = Beside::start(&world, &[]);
     // The installer is told the folder that it fills.
-    let folder = world.path(".opsctl/cache").canonicalize().unwrap_or_else(|_| world.path(".opsctl/cache"));
-    let folder = folder.to_string_lossy().into_owned();
+    let folder = world.path("").to_string_lossy().into_owned();
     let installers = || {
         let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         let commands = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
@@ -311,10 +310,9 @@ fn what_installs_packages_does_not_outlive_the_command() {
     let (mut seen, mut parts) = (0, 0);
     let left = || {
         let kept = std::fs::read_dir(world.path(".opsctl/cache")).into_iter().flatten().flatten();
-        kept.filter(|entry| entry.path().is_dir()).count()
+        kept.filter(|entry| entry.file_name().to_string_lossy().ends_with(".part")).count()
     };
-    // As a path that is relative to this folder, and not to the installer's.
-    let ran = world.signal_when(["deploy", "--yes", "-c", "opsctl.toml"], Signal::TERM, |_| {
+    let ran = world.signal_when(["deploy", "--yes"], Signal::TERM, |_| {
         held.extend(listener.accept().ok());
         (seen, parts) = (installers(), left());
         !held.is_empty()

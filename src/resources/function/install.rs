@@ -39,8 +39,7 @@ async fn install(cx: &OpCx<'_>, packages: &Packages, kept: &Path) -> OpResult<()
     let cache = kept.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(cache).map_err(local)?;
     let folder = PartFolder::new(cache).map_err(local)?;
-    // The installer runs elsewhere.
-    let target = std::path::absolute(folder.path()).map_err(local)?.join("packages");
+    let target = folder.path().join("packages");
     let python = packages.runtime.trim_start_matches("python").to_owned();
     let machine = if packages.architecture == "arm64" { "aarch64" } else { "x86_64" };
     let finding = spawn_blocking(move || installer(&python, machine));
