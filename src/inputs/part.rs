@@ -1,5 +1,5 @@
-//! What opsctl is still writing has a name of its own: a run that was killed leaves it behind. No source and no
-//! data set has it, and the next run that writes there removes it.
+//! What opsctl is still writing has a name of its own: a run that was killed leaves it behind. No source and
+//! no data set has it, and the next run that writes there removes it.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;

@@ -127,7 +127,8 @@ fn a_failed_training_is_run_again_and_fails_again() {
     }
 }
 
-/// What the user's own code prints is text of others: in a CI log it is no command, and in a terminal no code.
+/// What the user's own code prints is text of others: in a CI log it is no command, and in a terminal no
+/// code.
 #[test]
 fn what_a_log_says_commands_nobody() {
     let config = "[project]\nname = \"follow\"\nregion = \"us-east-1\"\n[notebook.lab]\n";

@@ -206,7 +206,8 @@ fn a_killed_upload_goes_on_where_it_was() {
     same_in_the_bucket(&world);
 }
 
-/// A file may be called anything: a terminal and a pipeline obey nothing of it, and a program gets it exactly.
+/// A file may be called anything: a terminal and a pipeline obey nothing of it, and a program gets it
+/// exactly.
 #[test]
 fn the_name_of_a_file_commands_nobody() {
     let world = world(&[("a", "1"), ("gone\n::stop-commands::x", "1")]);

@@ -51,8 +51,8 @@ pub fn run(args: &ManArgs, ui: &Ui) -> CommandResult {
     Ok(Exit::Done)
 }
 
-/// Whether something else is there than an empty file or a page of opsctl's, of whatever version: packages and
-/// other machines write pages too, so it is known by what it says. A link is somebody's own.
+/// Whether something else is there than an empty file or a page of opsctl's, of whatever version: packages
+/// and other machines write pages too, so it is known by what it says. A link is somebody's own.
 fn is_in_the_way(file: &Path) -> bool {
     /// More than what comes before the title.
     const BEGINNING: u64 = 1 << 10;

@@ -1,13 +1,16 @@
 //! What is wrong with a training on EC2, as far as its section and AWS's data say.
 
 use super::paths;
-use super::spec::{IMAGE, INSTANCE_TYPE};
 use crate::desired::Draft;
 use crate::domain::{HumanDuration, KeyPath, codes};
 use crate::limits::{self, ArnOf, Processor};
 use crate::resources::training::job::Item;
 use crate::resources::training::lint as job_lint;
 
+/// Amazon Linux 2023: it has the AWS CLI, and Python comes from its packages (docs/aws/ec2.md#images).
+pub(super) const IMAGE: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+/// 4 vCPU and 16 GiB at a low price, if the work is short enough for its CPU credits.
+pub(super) const INSTANCE_TYPE: &str = "t2.xlarge";
 /// What begins the names of Amazon Linux's own images, which have no drivers.
 const PLAIN: &str = "/aws/service/ami-amazon-linux-latest/";
 const IMAGE_ARM: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64";

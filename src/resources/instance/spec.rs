@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::lint::lint;
+use super::lint::{IMAGE, INSTANCE_TYPE, lint};
 use super::{Spec, paths, user_data};
 use crate::config::Network;
 use crate::desired::{Draft, Kind, Log, Mixed, Seen};
@@ -20,11 +20,6 @@ use crate::resources::training::job::{self, Channel, Item, Platform};
 
 /// The kind.
 pub struct Instance;
-
-/// Amazon Linux 2023: it has the AWS CLI, and Python comes from its packages (docs/aws/ec2.md#images).
-pub(super) const IMAGE: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
-/// 4 vCPU and 16 GiB at a low price, if the work is short enough for its CPU credits.
-pub(super) const INSTANCE_TYPE: &str = "t2.xlarge";
 
 /// What `user_data.sh` says of a script that left no model.
 const NOTHING: &str = "ended well, but wrote nothing to SM_MODEL_DIR";

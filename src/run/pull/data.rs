@@ -147,8 +147,8 @@ fn folders(files: &BTreeMap<String, Stored>, folder: &Path) -> BTreeSet<PathBuf>
     inside.map(|parent| folder.join(parent)).collect()
 }
 
-/// The first folder on the way to a file that is a link out of `folder`: what would be written there is somebody
-/// else's.
+/// The first folder on the way to a file that is a link out of `folder`: what would be written there is
+/// somebody else's.
 fn leads_out(folders: &BTreeSet<PathBuf>, folder: &Path) -> Option<PathBuf> {
     let Ok(home) = folder.canonicalize() else { return None };
     let inside = folders.iter().flat_map(|inside| inside.ancestors().take_while(|above| *above != folder));
