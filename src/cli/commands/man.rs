@@ -37,7 +37,7 @@ pub fn run(args: &ManArgs, ui: &Ui) -> CommandResult {
     };
     let written = pages(whole)?;
     let files: Vec<PathBuf> = written.iter().map(|(name, _)| folder.join(name)).collect();
-    args.replace.allows_but(files.iter().map(|file| (file.as_path(), "opsctl man DIR")), is_in_the_way)?;
+    args.replace.allows_but(files.iter().map(|file| (file.as_path(), "man DIR")), is_in_the_way)?;
     fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))?;
     for (file, (_, text)) in files.iter().zip(&written) {
         write(file, text).map_err(|error| unwritten(file, &error))?;
