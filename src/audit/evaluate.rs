@@ -19,6 +19,9 @@ use super::account::{
     Account, Attachment, Boundary, Group, InlinePolicy, ManagedPolicy, Role, Tag, User, account_of,
 };
 
+/// Statements, and what they grant.
+type Inline = (Vec<Arc<Statement>>, Rc<[Grant]>);
+
 /// The policies of one account, each managed one compiled once.
 pub struct Engine<'a> {
     pub account: &'a Account,
@@ -31,7 +34,7 @@ pub struct Engine<'a> {
     compiled: RefCell<HashMap<String, Option<Rc<[Grant]>>>>,
     /// Those written into principals, by their statements, which equal documents share. They are kept, so
     /// that no others come to stand in their places.
-    inline: RefCell<HashMap<Places, (Vec<Arc<Statement>>, Rc<[Grant]>)>>,
+    inline: RefCell<HashMap<Places, Inline>>,
     /// What roles may do that hold the same, where it does not depend on the role.
     shared: RefCell<HashMap<Vec<Held>, Option<Rc<Effective>>>>,
     admin_policies: OnceCell<Vec<String>>,

@@ -405,22 +405,13 @@ fn proposals_stay_in_their_folder() {
     #[cfg(unix)]
     std::os::unix::fs::symlink(world.path("precious"), world.path("w/proposals/linked.json"))
         .expect("a link");
-    let input = [
-        "audit-iam",
-        "--input",
-        "dump.json",
-        "--usage",
-        "usage.json",
-        "--now",
-        NOW,
-        "--write",
-        "w/proposals",
-    ];
+    let line = format!("audit-iam --input dump.json --usage usage.json --now {NOW} --write w/proposals");
+    let input = || line.split(' ');
     // Not one of them is written where something of somebody else's is in the place of one.
-    let refused = world.run(input).ended(1).says("error[U315]").says("linked.json is there");
+    let refused = world.run(input()).ended(1).says("error[U315]").says("linked.json is there");
     refused.says("`--write DIR` writes elsewhere");
     assert_eq!(std::fs::read_dir(world.path("w/proposals")).expect("a folder").count(), 1);
-    let told = world.run(input.into_iter().chain(["--force"])).success();
+    let told = world.run(input().chain(["--force"])).success();
     for part in ["etl: removes", "Wrote 9 proposals", "1 role used nothing"] {
         assert!(told.stderr.contains(part), "{part}: {told}");
     }
@@ -442,12 +433,12 @@ fn proposals_stay_in_their_folder() {
         "{files:?}"
     );
     // Its own, it replaces unasked, until somebody edits one.
-    world.run(input).success();
+    world.run(input()).success();
     world.write("w/proposals/etl.diff", "a note");
-    world.run(input).ended(1).says("etl.diff is there");
+    world.run(input()).ended(1).says("etl.diff is there");
     // Usage of roles that are not in the account is no usage.
     world.write("usage.json", &json!({"etl": used}).to_string());
-    let told = world.run(input).ended(10);
+    let told = world.run(input()).ended(10);
     assert!(told.stdout.contains("its keys are whole role ARNs"), "{told}");
 }
 

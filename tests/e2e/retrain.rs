@@ -53,6 +53,8 @@ data           = ["numbers"]
 max_runtime    = "1h"
 hyperparameters = { rate = 1 }
 environment     = { WORD = "one" }
+inputs          = { numbers = "here" }
+outputs         = ["kept"]
 "#;
 
 /// Its weights tell all that it saw, and all that those before it saw whose state it found in any place that
@@ -109,7 +111,12 @@ fn another(leaf: &str) -> (Value, Vec<(&'static str, Value)>, Effect) {
             (json!("ec2"), along.to_vec(), SameWeights) // as `plain`
         }
         ("plain", "on") => {
-            let along = [("image", Value::Null), ("instance_type", json!("ml.m5.large"))];
+            let along = [
+                ("image", Value::Null),
+                ("instance_type", json!("ml.m5.large")),
+                ("inputs", Value::Null),
+                ("outputs", Value::Null),
+            ];
             (json!("sagemaker"), along.to_vec(), SameWeights) // as `cloud`
         }
         (_, "source") => alone(json!("code2"), OtherWeights),
@@ -120,7 +127,11 @@ fn another(leaf: &str) -> (Value, Vec<(&'static str, Value)>, Effect) {
         ("plain", "instance_type") => alone(json!("m5.xlarge"), SameWeights),
         (_, "instance_count") => alone(json!(2), SameWeights),
         (_, "volume_gb") => alone(json!(31), SameWeights),
+        // What appears in the script's folder must be data of the job.
+        ("plain", "data") => (json!([]), vec![("inputs", Value::Null)], OtherWeights),
         (_, "data") => alone(json!([]), OtherWeights),
+        (_, "inputs.numbers") => alone(json!("there"), SameWeights),
+        (_, "outputs") => alone(json!(["left"]), SameWeights),
         (_, "max_runtime") => alone(json!("2h"), SameWeights),
         (_, "max_wait") => alone(json!("3h"), SameWeights),
         (_, "spot") => (json!(false), vec![("max_wait", Value::Null)], SameWeights),

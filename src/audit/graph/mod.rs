@@ -114,6 +114,9 @@ pub enum Target {
     Role(usize),
 }
 
+/// What a principal holds, the call, and the way.
+type Question = (u32, ActionId, Via);
+
 /// The graph of an account's roles and users.
 pub struct Graph {
     /// Roles, then users.
@@ -132,7 +135,7 @@ pub struct Graph {
     federated: HashMap<String, Vec<usize>>,
     patterns: HashMap<(Via, String), usize>,
     /// See [`Graph::targets`].
-    reached: RefCell<HashMap<(u32, ActionId, Via), Rc<[Target]>>>,
+    reached: RefCell<HashMap<Question, Rc<[Target]>>>,
     /// Edges by node; the first nodes are the principals, the others patterns.
     edges: Vec<Vec<(usize, Via)>>,
     /// Steps to an administrator, and the next node on the way.

@@ -116,7 +116,7 @@ fn only_services_assume(view: &RoleView<'_>) -> bool {
             let runs = |known: &&str| {
                 name.strip_prefix(*known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             };
-            !RUN_CODE.iter().any(|known| runs(known))
+            !RUN_CODE.iter().any(runs)
         }
         _ => false,
     };

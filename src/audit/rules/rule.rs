@@ -96,6 +96,9 @@ impl Hit {
 /// The resources by rule, reason, and whether the data was optional.
 type Unknowns = BTreeMap<(&'static str, String, bool), BTreeSet<String>>;
 
+/// A rule, what a role holds, and whether only services may assume it.
+type Seen = (&'static str, u32, bool);
+
 /// Everything a rule may look at besides the role.
 pub struct Context<'a> {
     pub account: &'a Account,
@@ -105,8 +108,8 @@ pub struct Context<'a> {
     pub usage: &'a Usage,
     pub settings: &'a Settings,
     unknowns: RefCell<Unknowns>,
-    /// What rules saw at roles that hold the same, by rule, what they hold, and who may assume them.
-    seen: RefCell<HashMap<(&'static str, u32, bool), Option<Hit>>>,
+    /// What rules saw at roles that hold the same.
+    seen: RefCell<HashMap<Seen, Option<Hit>>>,
     /// What misspelled actions probably mean; the same slip tends to be everywhere.
     pub(in crate::audit) suggestions: RefCell<HashMap<String, String>>,
 }

@@ -143,8 +143,10 @@ impl World {
         signal: Signal,
         mut enough: impl FnMut(u32) -> bool,
     ) -> Ran {
-        let (name, mut command) = self.command(args);
-        let command = command.as_std_mut().stdout(Stdio::piped()).stderr(Stdio::piped());
+        let args: Vec<&str> = args.into_iter().collect();
+        let (name, _) = self.command(args.iter().copied());
+        let mut command = self.through(heard(signal), args);
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut running = command.spawn().expect("the binary starts");
         while !enough(running.id()) {
             let ended = running.try_wait().expect("our own child can be asked");
@@ -213,4 +215,14 @@ pub fn copy(from: &Path, to: &Path) {
         Ok(())
     };
     copied().unwrap_or_else(|e| panic!("{} cannot be copied: {e}", from.display()));
+}
+
+/// A program that becomes another one, which hears the signal also where these tests run with `nohup`, as in
+/// many pipelines.
+fn heard(signal: Signal) -> std::process::Command {
+    let mut env = std::process::Command::new("/usr/bin/env");
+    if signal == Signal::HUP && cfg!(target_os = "linux") {
+        env.arg("--default-signal=HUP");
+    }
+    env
 }
