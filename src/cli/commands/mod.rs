@@ -155,21 +155,34 @@ impl Command {
             Self::Logs(_) => None,
             Self::Status(args) if args.watch => None,
             Self::Report(args) if args.invoke.is_some() => Some("The test invocation may still run."),
-            // These read, or call `cancel.commit()` before they write.
+            // These send a request that AWS carries out, whoever waits for the answer.
+            Self::Notebook(_) | Self::Invoke(_) | Self::Stop(_) | Self::Start(_) => {
+                Some("AWS keeps working on what it was asked to do.")
+            }
+            // These read, write here alone, or call `cancel.commit()` before they write.
             Self::Init(_)
             | Self::Check
             | Self::Plan(_)
             | Self::Deploy(_)
             | Self::Destroy(_)
-            | Self::Scale(_) => Some("Nothing was changed."),
-            Self::Bucket(_) | Self::Upload(_) | Self::Data(_) | Self::Model(_) | Self::Train(_) => {
-                Some("Nothing was changed.")
-            }
-            Self::Report(_) | Self::Policy(_) | Self::Doctor => Some("Nothing was changed."),
-            Self::Status(_) | Self::Open(_) | Self::Lease(_) | Self::AuditIam(_) | Self::Sandbox(_) => {
-                Some("Nothing was changed.")
-            }
-            _ => Some("AWS keeps working on what it was asked to do."),
+            | Self::Scale(_)
+            | Self::Bucket(_)
+            | Self::Upload(_)
+            | Self::Data(_)
+            | Self::Model(_)
+            | Self::Train(_)
+            | Self::Report(_)
+            | Self::Policy(_)
+            | Self::Doctor
+            | Self::Status(_)
+            | Self::Open(_)
+            | Self::Lease(_)
+            | Self::AuditIam(_)
+            | Self::Sandbox(_)
+            | Self::Schema(_)
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::Explain(_) => Some("Nothing was changed."),
         }
     }
 }
