@@ -144,7 +144,7 @@ fn a_deny_that_spares_what_is_meant_is_none() {
     for (operator, key, value) in [
         ("StringEquals", "aws:ResourceAccount", json!(ACCOUNT)),
         ("BoolIfExists", "aws:MultiFactorAuthPresent", json!("false")),
-        ("StringNotLike", "aws:userId", json!(["AROAother:*", ACCOUNT])),
+        ("StringNotLike", "aws:userId", json!(["AROAELSE:*", ACCOUNT])),
     ] {
         check(key, denied(operator, key, value), &[], &["IAM208"]);
     }
@@ -177,7 +177,7 @@ fn ids_and_accounts_are_decided() {
         check(value, all_if(operator, key, value), &["IAM103"], &["IAM104"]);
     }
     for (operator, key, value) in [
-        ("StringLike", "aws:userId", "AROAother:*"),
+        ("StringLike", "aws:userId", "AROAELSE:*"),
         ("StringNotEquals", "aws:ResourceAccount", ACCOUNT),
         ("StringLike", "aws:ResourceAccount", "4444*"),
         ("Bool", "aws:PrincipalIsAWSService", "true"),
