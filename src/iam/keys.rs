@@ -156,7 +156,7 @@ const FORM: [(&str, &str); 8] = [
     ),
 ];
 
-/// Whether a key is about what a call asks for; see [`FORM`].
+/// Whether a key is about what a call asks for.
 pub fn is_form(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     let Some((service, name)) = key.split_once(':') else { return false };

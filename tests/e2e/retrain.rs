@@ -114,8 +114,8 @@ fn another(leaf: &str) -> (Value, Vec<(&'static str, Value)>, Effect) {
             let along = [
                 ("image", Value::Null),
                 ("instance_type", json!("ml.m5.large")),
-                ("inputs", Value::Null),
-                ("outputs", Value::Null),
+                ("inputs", json!({})),
+                ("outputs", json!([])),
             ];
             (json!("sagemaker"), along.to_vec(), SameWeights) // as `cloud`
         }
@@ -128,7 +128,7 @@ fn another(leaf: &str) -> (Value, Vec<(&'static str, Value)>, Effect) {
         (_, "instance_count") => alone(json!(2), SameWeights),
         (_, "volume_gb") => alone(json!(31), SameWeights),
         // What appears in the script's folder must be data of the job.
-        ("plain", "data") => (json!([]), vec![("inputs", Value::Null)], OtherWeights),
+        ("plain", "data") => (json!([]), vec![("inputs", json!({}))], OtherWeights),
         (_, "data") => alone(json!([]), OtherWeights),
         (_, "inputs.numbers") => alone(json!("there"), SameWeights),
         (_, "outputs") => alone(json!(["left"]), SameWeights),

@@ -57,7 +57,7 @@ pub struct Spec {
 pub struct State {
     /// All four switches of Block Public Access.
     pub public_access_blocked: bool,
-    /// The default encryption, as [`Bucket::encryption`] says it.
+    /// The default encryption, as `Bucket::encryption` says it.
     pub encryption: Option<String>,
     pub versioning: bool,
     pub policy: Option<Value>,
