@@ -1,11 +1,13 @@
-//! Other people's clients: boto3 and the AWS CLI take `opsctl sandbox serve` for AWS.
+//! Other people's clients: boto3, the AWS CLI and Amazon's SageMaker SDK take `opsctl sandbox serve` for AWS.
 
 use serde_json::{Value, json};
 
-use crate::support::Served;
+use crate::support::{Served, python};
 
 const WORKFLOW: &str = include_str!("support/clients/workflow.py");
 const CLI: &str = include_str!("support/clients/workflow.sh");
+const SDK: &str = include_str!("support/clients/sagemaker_sdk.py");
+const SDK_REQUIREMENTS: &str = include_str!("support/clients/sagemaker_sdk.txt");
 
 /// From a bucket to a function in front of a scaled endpoint, and nothing left of it. The data say y = 3x +
 /// 2.
@@ -40,5 +42,15 @@ fn the_aws_cli_works_as_it_is() {
     let report = served.client("bash", &["-c", CLI]);
     let expected = json!({"Functions": ["cli"], "Answer": {"x": 100}, "Provisioned": "READY", "Log": "REPORT",
         "Left": []});
+    assert_eq!(report, expected, "{}", served.log());
+}
+
+/// It trains, deploys, predicts and deletes with its own names, archives, waits and logs.
+#[test]
+fn the_sagemaker_sdk_works_as_it_is() {
+    let served = Served::start(&["--speed", "60"]);
+    let report = served.client_of(&python::environment(SDK_REQUIREMENTS), "python", &["-c", SDK]);
+    let expected = json!({"sdk": "2.257.7", "job": "Completed", "metrics": {"slope": 3.0}, "answer": {"y": 32.0},
+        "left": []});
     assert_eq!(report, expected, "{}", served.log());
 }

@@ -16,8 +16,8 @@ const EXTREME: &str = include_str!("../bench/models/extreme.py");
 const REQUIREMENTS: &str = "botocore==1.44.8\njmespath==1.1.0\npython-dateutil==2.9.0.post0\n\
                             regex==2026.11.15\nsix==1.17.0\nurllib3==2.8.0\n";
 
-/// What AWS's models say of all this.
-fn held(requests: &[Sent]) -> Value {
+/// What AWS's models say of all this: a list of `violations`.
+pub fn held(requests: &[Sent]) -> Value {
     let lines = requests
         .iter()
         .map(|(head, body)| format!("{}\n", json!({ "head": head, "body": STANDARD.encode(body) })));

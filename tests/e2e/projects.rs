@@ -5,7 +5,9 @@ use std::path::Path;
 use opsctl::aws::{self, Clients, TargetOptions};
 use serde_json::{Value, json};
 
+use crate::models::held;
 use crate::support::inside::sandbox;
+use crate::support::tap::Tap;
 use crate::support::{Served, World, copy};
 
 /// A copy of one of them.
@@ -60,8 +62,9 @@ fn they_deploy_as_they_are() {
     let sandbox = runtime.block_on(sandbox(folder.path()));
     let endpoint = sandbox.endpoint_url().to_owned();
     runtime.block_on(others_role(&endpoint));
+    let tap = Tap::on(&endpoint);
     for name in ["builtin", "company", "huggingface", "own-container", "sklearn", "xgboost"] {
-        let world = project(name, World::empty().credentials().env("AWS_ENDPOINT_URL", &endpoint));
+        let world = project(name, World::empty().credentials().env("AWS_ENDPOINT_URL", &tap.url));
         world.run(["check"]).success();
         world.run(["deploy", "--yes"]).success();
         world.run(["plan", "--detailed-exitcode"]).ended(0);
@@ -75,6 +78,7 @@ fn they_deploy_as_they_are() {
         }
         world.run(["destroy", "--yes"]).success();
     }
+    assert_eq!(held(&tap.sent())["violations"], json!([]));
     runtime.block_on(sandbox.stop());
 }
 
@@ -84,8 +88,9 @@ fn they_train_serve_and_answer_as_they_are() {
     let served = Served::start(&["--speed", "60"]);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     runtime.block_on(others_data(served.endpoint()));
+    let tap = Tap::on(served.endpoint());
     let deployed = |name: &str| {
-        let world = project(name, World::empty().sandbox().env("OPSCTL_SANDBOX", served.state().display()));
+        let world = project(name, World::empty().credentials().env("AWS_ENDPOINT_URL", &tap.url));
         world.run(["deploy", "--yes"]).success();
         world.run(["plan", "--detailed-exitcode"]).ended(0);
         world
@@ -148,6 +153,7 @@ fn they_train_serve_and_answer_as_they_are() {
     );
     let role = ["reads-s3-dev-function-table-us-east-1", "s3:GetObject", "arn:aws:s3:::others-data/rows.csv"];
     table.run([["audit-iam", "explain"].as_slice(), &role].concat()).success().says("no statement allows it");
+    assert_eq!(held(&tap.sent())["violations"], json!([]));
 }
 
 /// The answer of an address, head and body.

@@ -17,7 +17,8 @@ for project in "$@"; do
     cd "$work"
     "$opsctl" --sandbox deploy --yes
     case $project in
-        sklearn) "$opsctl" --sandbox invoke --payload '5.1,3.5,1.4,0.2' --content-type text/csv ;;
+        # Two rows: of one, AWS's container makes a vector, which scikit-learn refuses.
+        sklearn) "$opsctl" --sandbox invoke --payload $'5.1,3.5,1.4,0.2\n6.7,3.1,4.7,1.5' --content-type text/csv ;;
         xgboost) "$opsctl" --sandbox invoke --file data/abalone.libsvm ;;
     esac
     "$opsctl" --sandbox destroy --yes

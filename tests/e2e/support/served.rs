@@ -1,5 +1,6 @@
 //! `opsctl sandbox serve` as its own process, for the clients of others.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -33,8 +34,13 @@ impl Served {
     /// Runs a client that takes the sandbox for AWS, and that writes one JSON document. `python` and `aws`
     /// are those of the virtual environment.
     pub fn client(&self, program: &str, arguments: &[&str]) -> Value {
+        self.client_of(python::bin(), program, arguments)
+    }
+
+    /// The same with the programs of another virtual environment, by its `bin` folder.
+    pub fn client_of(&self, bin: &Path, program: &str, arguments: &[&str]) -> Value {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::iter::once(python::bin().to_owned()).chain(std::env::split_paths(&path));
+        let path = std::iter::once(bin.to_owned()).chain(std::env::split_paths(&path));
         let mut command = Command::new(program);
         command
             .args(arguments)
