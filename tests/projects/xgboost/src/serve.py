@@ -10,7 +10,7 @@ def model_fn(model_dir):
 
 
 def input_fn(body, content_type):
-    rows = [[float(cell.split(":")[-1]) for cell in line.split()[1:]] for line in body.splitlines()]
+    rows = [[float(cell.split(":")[-1]) for cell in line.split()[1:]] for line in body.decode().splitlines()]
     return xgb.DMatrix(rows)
 
 
