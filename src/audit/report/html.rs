@@ -12,13 +12,14 @@ use crate::audit::finding::{Finding, Severity};
 use crate::audit::rules;
 use crate::domain::many;
 
-/// How many paths are drawn, and how many resources of a group are named.
+/// How many paths are drawn, and how many resources of a group are named before it is opened.
 const DRAWN: usize = 12;
 const NAMED: usize = 30;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--line:#8886;--soft:#8882}\
-body{font:15px/1.45 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}\
+body{font:15px/1.45 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;\
+background:Canvas;color:CanvasText}\
 h1{font-size:1.4rem}h2{font-size:1.15rem;margin-top:2rem}\
 code,.ev{font-family:ui-monospace,monospace;font-size:.85rem;overflow-wrap:anywhere}\
 nav{position:sticky;top:0;background:Canvas;padding:.5rem 0;border-bottom:1px solid var(--line)}\
@@ -34,7 +35,7 @@ summary{cursor:pointer}ul{margin:.3rem 0;padding-left:1.2rem}\
 .path li{border:1px solid var(--line);border-radius:6px;padding:.2rem .5rem;background:var(--soft)}\
 .path li+li::before{content:'\\2192';margin:0 .5rem 0 -.2rem}\
 .path li:last-child{border-color:#8b0a1a;border-width:2px}\
-.std{color:GrayText;font-size:.85rem}.no{color:#8b0a1a}\
+.std{color:GrayText;font-size:.85rem}.no{color:light-dark(#8b0a1a,#ff9e95)}\
 body:has(#s-critical:checked) details:not(.critical),\
 body:has(#s-high:checked) details:is(.medium,.low,.info),\
 body:has(#s-medium:checked) details:is(.low,.info){display:none}\
@@ -184,15 +185,16 @@ fn block(rule: &str, groups: &[Group<'_>]) -> Markup {
 
 fn cause(group: &Group<'_>) -> Markup {
     let first = group.first();
-    let names =
-        group.findings.iter().take(NAMED).map(|f| name_of(&f.resource)).collect::<Vec<_>>().join(", ");
-    let more = group.findings.len().saturating_sub(NAMED);
+    let names: Vec<_> = group.findings.iter().map(|f| name_of(&f.resource)).collect();
+    let (named, others) = names.split_at(names.len().min(NAMED));
     html! {
         details class=(first.severity.word()) {
             summary {
                 span.sev { (first.severity.word()) }
-                (names) @if more > 0 { " and " (more) " more" } ": " (first.title)
+                (named.join(", ")) @if !others.is_empty() { " and " (others.len()) " more" } ": " (first.title)
             }
+            // A browser's search opens what it finds here.
+            @if !others.is_empty() { p { "And " (others.join(", ")) "." } }
             ul { @for line in &first.evidence { li.ev { (line) } } }
             @if rules::find(first.rule).is_none_or(|rule| rule.fix != first.fix) { p.ev { (first.fix) } }
         }

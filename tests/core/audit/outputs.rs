@@ -79,6 +79,15 @@ fn the_other_forms_hold_what_matters() {
     assert!(render(&audit, Format::Markdown, options()).contains("| high | IAM101 |"));
 }
 
+/// Who looks for a role in the page finds it, however many share its finding.
+#[test]
+fn a_page_names_every_role() {
+    let names: Vec<String> = (0..50).map(|n| format!("etl-{n:03}")).collect();
+    let audit = World::of(names.iter().map(|name| role(name).aws("AmazonS3FullAccess"))).audit();
+    let page = render(&audit, Format::Html, options());
+    assert!(names.iter().all(|name| page.contains(name)), "{page}");
+}
+
 #[test]
 fn hostile_names_break_nothing_out() {
     let name = "x\"><script>|`\u{1}%0A";
