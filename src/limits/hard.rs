@@ -14,6 +14,11 @@ const fn limit(member: &'static str, min: Option<i64>, max: Option<i64>) -> Limi
     Limit { member, min, max }
 }
 
+const COOLDOWN_IN: &str =
+    "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.ScaleInCooldown";
+const COOLDOWN_OUT: &str =
+    "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.ScaleOutCooldown";
+
 pub const LIMITS: &[Limit] = &[
     // The models allow 5,400 s and 32,768 MB, which are for functions on managed instances
     // (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
@@ -35,6 +40,9 @@ pub const LIMITS: &[Limit] = &[
     // (https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html).
     limit("application-autoscaling:RegisterScalableTarget.MinCapacity", Some(1), None),
     limit("application-autoscaling:RegisterScalableTarget.MaxCapacity", Some(1), None),
+    // AWS names no longest cooldown; it is sent in 32 bits.
+    limit(COOLDOWN_IN, None, Some(i32::MAX as i64)),
+    limit(COOLDOWN_OUT, None, Some(i32::MAX as i64)),
 ];
 
 /// Names that Lambda keeps for itself: CreateFunction refuses them

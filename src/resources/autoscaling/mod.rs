@@ -36,7 +36,6 @@ impl Autoscaling {
     /// Of a policy whose config says nothing else.
     pub const COOLDOWN_S: i32 = 30;
     /// AWS's own default for endpoint variants (docs/aws/autoscaling.md#target-tracking).
-    #[cfg(feature = "sdk")]
     const AWS_COOLDOWN_S: i32 = 300;
 
     /// Who scales, by its service-linked role.

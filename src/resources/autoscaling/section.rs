@@ -23,10 +23,10 @@ pub struct Section {
     /// The invocations per instance per MINUTE that scaling aims at, on average: 10 is one every six seconds.
     #[serde(default = "ten")]
     target_invocations_per_instance: f64,
-    /// How long after a scale-in the next one may begin. At most one hour.
+    /// How long after a scale-in the next one may begin.
     #[serde(default = "cooldown")]
     scale_in_cooldown: HumanDuration,
-    /// How long after a scale-out the next one may begin. At most one hour.
+    /// How long after a scale-out the next one may begin.
     #[serde(default = "cooldown")]
     scale_out_cooldown: HumanDuration,
 }
@@ -103,12 +103,11 @@ impl Section {
                 let text = format!(
                     "{cooldown} is shorter than the alarm can react: it needs {points} one-minute points"
                 );
-                let help = "it does no harm, but it does not make scaling faster; AWS's default is 300s";
+                let default = HumanDuration::seconds(Autoscaling::AWS_COOLDOWN_S as u64);
+                let help = format!(
+                    "it does no harm, but it does not make scaling faster; AWS's default is {default}"
+                );
                 draft.warn(codes::SHORT_COOLDOWN, at.join(name), text, help);
-            }
-            if cooldown > HumanDuration::hours(1) {
-                let help = "write \"300s\"";
-                draft.error(codes::BAD_VALUE, at.join(name), "a cooldown is at most one hour", help);
             }
         }
     }

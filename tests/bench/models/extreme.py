@@ -64,8 +64,8 @@ instance_count = 10
 min = 1
 max = 2147483647
 target_invocations_per_instance = 2.34e108
-scale_in_cooldown = "1h"
-scale_out_cooldown = "1h"
+scale_in_cooldown = "2147483647s"
+scale_out_cooldown = "2147483647s"
 [endpoint.{name}.environment]
 """
 # 32 KB in all, with what opsctl adds.
