@@ -69,6 +69,15 @@ pub struct MetricTime {
     pub period: i64,
 }
 
+impl MetricTime {
+    /// From a time until what is newest now, both in whole periods where they are given so. A sandbox's clock
+    /// may run ahead of this machine's, by more than a year.
+    pub fn up_to(now: i64, from: i64, period: i64, is_aws: bool) -> Self {
+        const AHEAD: i64 = 400 * 86_400;
+        Self { from, to: now + if is_aws { period } else { AHEAD }, period }
+    }
+}
+
 /// Points in the order of time: seconds since 1970, and the value.
 pub type MetricSeries = Vec<(i64, f64)>;
 

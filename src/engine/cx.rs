@@ -128,6 +128,15 @@ impl RunContext {
         self.poll(what, every, limit, probe, |_, _| ()).await
     }
 
+    /// [`Self::wait`] for what ends when somebody ends it: without a limit, but for that of `--timeout`.
+    pub async fn watch<T, F, Fut>(&self, what: &'static str, every: Duration, probe: F) -> OpResult<T>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = OpResult<Probe<T>>>,
+    {
+        self.wait(what, every, Duration::MAX, probe).await
+    }
+
     /// [`Self::wait`]; `pending` hears the status of each look, and for how long it is waited.
     async fn poll<T, F, Fut>(
         &self,

@@ -13,6 +13,11 @@ pub use crate::limits::images::Purpose;
 /// What a script runs in when nothing is said.
 pub const DEFAULT: &str = "pytorch-2.6";
 
+/// The variable by which AWS's containers are told which script to run.
+pub const PROGRAM: &str = "SAGEMAKER_PROGRAM";
+/// The variable by which they are told where it is.
+pub const SUBMIT_DIRECTORY: &str = "SAGEMAKER_SUBMIT_DIRECTORY";
+
 /// Stands in where the region is not known either, which has been reported then.
 const COMMON_ACCOUNT: &str = "763104351884";
 

@@ -3,14 +3,11 @@
 use std::sync::LazyLock;
 
 use super::on_all::{by_choice, holding};
-use super::rule::{Check, Context, Hit, Rule};
+use super::rule::{Check, Context, Hit, LEAST_PRIVILEGE, Rule};
 use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::catalogue::{Catalogue, KnownActions, Level};
-
-const LEAST_PRIVILEGE: &str =
-    "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege";
 
 /// The rules of this part of the family.
 pub const RULES: &[Rule] = &[

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::on_all::{by_choice, first_of, holding, is_for_service};
 use super::permissions::held_as_a_whole;
-use super::rule::{Check, Context, Hit, Rule};
+use super::rule::{Check, Context, Hit, LEAST_PRIVILEGE, Rule};
 use super::trust::foreign;
 use crate::audit::account::is_aws_owned;
 use crate::audit::finding::Severity;
@@ -16,8 +16,6 @@ use opsctl_iam::pattern;
 use opsctl_iam::policy::Selector;
 use opsctl_iam::restriction::Restriction;
 
-const LEAST_PRIVILEGE: &str =
-    "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege";
 const NOT_ACTION: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notaction.html";
 const NOT_RESOURCE: &str =

@@ -4,7 +4,7 @@ use crate::audit::role_view::{RoleKind, RoleView};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::rule::{Check, Context, Hit, Rule};
+use super::rule::{BOUNDARIES, Check, Context, Hit, Rule};
 use super::trust::foreign;
 use crate::audit::account::{ManagedPolicy, PolicyVersion, is_aws_owned};
 use crate::audit::finding::Severity;
@@ -16,7 +16,6 @@ use opsctl_iam::policy::Document;
 
 const POLICIES: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs-inline.html";
-const BOUNDARIES: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html";
 const VERSIONS: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html";
 const LIMITS: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html";

@@ -1,6 +1,6 @@
 //! 1xx: what a role may do.
 
-use super::rule::{Check, Context, Hit, Rule};
+use super::rule::{BOUNDARIES, Check, Context, Hit, LEAST_PRIVILEGE, Rule};
 use crate::audit::account::is_aws_owned;
 use crate::audit::finding::Severity;
 use crate::audit::role_view::{Admin, RoleView};
@@ -11,11 +11,8 @@ use opsctl_iam::grant::{Grant, Sourced, shorten};
 use opsctl_iam::pattern;
 use opsctl_iam::policy::Selector;
 
-const LEAST_PRIVILEGE: &str =
-    "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege";
 const JOB_FUNCTIONS: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html";
-const BOUNDARIES: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html";
 
 /// The rules of the family.
 pub const RULES: &[Rule] = &[

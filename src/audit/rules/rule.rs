@@ -13,6 +13,12 @@ use crate::audit::usage::Usage;
 use opsctl_iam::catalogue::{Catalogue, KnownActions};
 use opsctl_iam::policy::Policy;
 
+// Pages of AWS that rules of several families name.
+pub(super) const LEAST_PRIVILEGE: &str =
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege";
+pub(super) const BOUNDARIES: &str =
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html";
+
 /// One rule. The texts are what `opsctl explain IAM101` prints.
 pub struct Rule {
     /// `IAM101`

@@ -33,7 +33,6 @@ pub struct LogsArgs {
 
 /// How often new lines are looked for.
 const EVERY: Duration = Duration::from_secs(2);
-const FOREVER: Duration = Duration::from_secs(30 * 86_400);
 
 /// Prints the log of the newest job that has one; with `--follow`, until the job ends.
 pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
@@ -90,7 +89,7 @@ async fn follow(
     is_running: impl AsyncFn() -> OpResult<bool>,
 ) -> OpResult<()> {
     let reader = Mutex::new(reader);
-    let ended = cx.wait("new lines", EVERY, FOREVER, || async {
+    let ended = cx.watch("new lines", EVERY, || async {
         // In this order: what was written before the end is read after it.
         let is_running = is_running().await?;
         let more = reader.lock().await.more(cx, session.bucket()).await?;

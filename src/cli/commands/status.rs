@@ -30,7 +30,6 @@ pub struct StatusArgs {
 
 /// How often it is looked again.
 const EVERY: Duration = Duration::from_secs(5);
-const FOREVER: Duration = Duration::from_secs(30 * 86_400);
 
 /// Prints every resource with its state; with `--watch`, again and again.
 pub async fn run(args: &StatusArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
@@ -58,7 +57,7 @@ async fn once(session: &Session, ui: &Ui) -> CommandResult {
 /// Shows what there is until somebody has seen enough.
 async fn watch(session: &Session, ui: &Ui) -> CommandResult {
     let last = Mutex::new(Value::Null);
-    let watched = session.context.wait("changes", EVERY, FOREVER, || async {
+    let watched = session.context.watch("changes", EVERY, || async {
         let (overview, _) = look_quietly(session).await?;
         let now = ageless(document(session, &overview));
         let changed = std::mem::replace(&mut *last.lock().await, now.clone()) != now;

@@ -8,6 +8,7 @@ use crate::config::Name;
 use crate::desired::{Draft, Kind as _, Node};
 use crate::domain::{KeyPath, KindName, ResourceId, Scope, codes};
 use crate::inputs::bucket_and_key;
+use crate::resources::image::{PROGRAM, SUBMIT_DIRECTORY};
 use crate::resources::instance::Instance;
 use crate::resources::model::{Artifact, Given, Model};
 use crate::resources::role::policy;
@@ -24,8 +25,7 @@ impl Made {
     pub(super) fn by(model: &Name, with_code: bool, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Self> {
         if let Some(artifact) = draft.kept::<Artifact>(&Model::id(model)) {
             let artifact = artifact.clone();
-            let twice =
-                |name: &&String| ["SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"].contains(&name.as_str());
+            let twice = |name: &&String| [PROGRAM, SUBMIT_DIRECTORY].contains(&name.as_str());
             for name in artifact.environment.keys().filter(twice).filter(|_| with_code) {
                 let text = format!("opsctl itself sets {name}, as the endpoint has code of its own");
                 let key = artifact.at.join("environment").join(name);

@@ -15,7 +15,7 @@ use crate::limits::{self, Bound};
 use crate::resources::autoscaling;
 use crate::resources::bucket::Bucket;
 use crate::resources::endpoint_config::{EndpointConfig, Spec as ConfigSpec};
-use crate::resources::image::{self, Purpose};
+use crate::resources::image::{self, PROGRAM, Purpose, SUBMIT_DIRECTORY};
 use crate::resources::log_group::LogGroup;
 use crate::resources::model::{Given, Model, Serving, Spec as ModelSpec};
 use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
@@ -114,8 +114,9 @@ pub(super) const BOUND: &[Bound] = &[
 ];
 
 /// Variables that the container's toolkit reads, and that opsctl sets.
-const TOOLKIT: [&str; 4] =
-    ["SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY", "SAGEMAKER_REGION", "SAGEMAKER_CONTAINER_LOG_LEVEL"];
+const TOOLKIT: [&str; 4] = [PROGRAM, SUBMIT_DIRECTORY, REGION, LOG_LEVEL];
+const REGION: &str = "SAGEMAKER_REGION";
+const LOG_LEVEL: &str = "SAGEMAKER_CONTAINER_LOG_LEVEL";
 
 /// Adds all that one endpoint consists of.
 pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
@@ -165,11 +166,11 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let mut environment = made.environment();
     environment.extend(item.environment.clone());
     if code.is_some() || item.entry.is_some() {
-        environment.insert("SAGEMAKER_PROGRAM".into(), entry.into());
-        environment.insert("SAGEMAKER_SUBMIT_DIRECTORY".into(), "/opt/ml/model/code".into());
+        environment.insert(PROGRAM.into(), entry.into());
+        environment.insert(SUBMIT_DIRECTORY.into(), "/opt/ml/model/code".into());
     }
-    environment.insert("SAGEMAKER_REGION".into(), draft.scope.region.clone());
-    environment.insert("SAGEMAKER_CONTAINER_LOG_LEVEL".into(), "20".into());
+    environment.insert(REGION.into(), draft.scope.region.clone());
+    environment.insert(LOG_LEVEL.into(), "20".into());
     measure(&environment, &at.join("environment"), draft);
     let model = ModelSpec {
         role_arn: role.arn,
@@ -305,7 +306,7 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             draft.error(codes::BAD_VALUE, at.join(key), text, "add `code`, or remove it");
         }
     }
-    let needs_code = |name: &str| TOOLKIT[..2].contains(&name);
+    let needs_code = |name: &str| [PROGRAM, SUBMIT_DIRECTORY].contains(&name);
     for name in item.environment.keys().filter(|name| TOOLKIT.contains(&name.as_str())) {
         if needs_code(name) && item.code.is_none() && item.entry.is_none() {
             continue; // an archive with code of its own says itself what to run

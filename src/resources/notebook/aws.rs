@@ -20,8 +20,6 @@ use crate::resources::sagemaker::{self, list_of, list_owned};
 /// AWS's own waiter looks every 30 s for half an hour (docs/aws/errors-and-retries.md#waiters).
 const EVERY: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_secs(1800);
-/// The log group of all notebooks; streams are `<notebook>/<hook>`.
-const LOG_GROUP: &str = "/aws/sagemaker/NotebookInstances";
 /// What has the tags of a notebook: both have its name.
 const OF_TAGS: [&str; 2] = ["notebook-instance", "notebook-instance-lifecycle-config"];
 /// The tag on a notebook that ran before an update stopped it, until it runs again.
@@ -193,7 +191,7 @@ impl Driver for Notebook {
             })
         })
         .await?;
-        sagemaker::delete_streams(cx, LOG_GROUP, &format!("{notebook}/")).await?;
+        sagemaker::delete_streams(cx, Self::LOG_GROUP, &format!("{notebook}/")).await?;
         // Without tags, its words say whose it is.
         if script(cx, notebook).await?.and_then(Self::left_over).is_none() {
             return Ok(());

@@ -148,6 +148,9 @@ pub struct State {
 }
 
 impl Notebook {
+    /// The log group of all notebooks; streams are `<notebook>/<hook>`.
+    pub(super) const LOG_GROUP: &'static str = "/aws/sagemaker/NotebookInstances";
+
     /// What is left when the notebook is gone: its lifecycle configuration, if its script says that it is
     /// ours.
     pub fn left_over(script: String) -> Option<Seen<State>> {
@@ -191,7 +194,7 @@ impl Kind for Notebook {
             let scope = draft.scope;
             let mut statements = policy::read_objects(scope, &bucket, &[String::new()]);
             statements.push(policy::write_objects(scope, &bucket, &["notebooks/".into()]));
-            statements.push(policy::write_logs(scope, "/aws/sagemaker/NotebookInstances"));
+            statements.push(policy::write_logs(scope, Self::LOG_GROUP));
             let itself = scope.cased("sagemaker", &format!("notebook-instance/{physical}"));
             // For the idle stop, which runs on the notebook.
             statements.push(policy::each(
@@ -320,8 +323,7 @@ impl Kind for Notebook {
     }
 
     fn log(physical: &str) -> Option<Log> {
-        let group = "/aws/sagemaker/NotebookInstances".into();
-        Some(Log::Streams { group, prefix: Some(format!("{physical}/")) })
+        Some(Log::Streams { group: Self::LOG_GROUP.into(), prefix: Some(format!("{physical}/")) })
     }
 
     fn facts(seen: &State) -> Facts {

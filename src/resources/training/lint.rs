@@ -6,6 +6,7 @@ use super::hyperparameter::{PROGRAM, SUBMIT_DIRECTORY, TOOLKIT};
 use super::job::{Item, Platform};
 use crate::desired::Draft;
 use crate::domain::{KeyPath, codes};
+use crate::resources::image;
 
 /// The problems that both places have in common.
 pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
@@ -91,8 +92,8 @@ pub fn warn_of_spaces(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
 /// Variables that the container sets, whatever the job says
 /// (https://github.com/aws/sagemaker-training-toolkit/blob/master/ENVIRONMENT_VARIABLES.md).
 const CONTAINER: &[&str] = &[
-    "SAGEMAKER_PROGRAM",
-    "SAGEMAKER_SUBMIT_DIRECTORY",
+    image::PROGRAM,
+    image::SUBMIT_DIRECTORY,
     "SM_CHANNELS",
     "SM_CURRENT_HOST",
     "SM_CURRENT_INSTANCE_TYPE",
@@ -175,8 +176,8 @@ fn refuse_variables(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     for name in item.environment.keys() {
         if theirs.contains(&name.as_str()) || of_channel(name) || of_value(name) {
             let help = match name.as_str() {
-                "SAGEMAKER_PROGRAM" => "name the script by `entry`",
-                "SAGEMAKER_SUBMIT_DIRECTORY" => "name the folder by `source`",
+                image::PROGRAM => "name the script by `entry`",
+                image::SUBMIT_DIRECTORY => "name the folder by `source`",
                 _ => "remove it, or give your own variable another name",
             };
             let text = format!("{whose} itself sets {name}");

@@ -348,8 +348,6 @@ async fn in_use(session: &Session, known: &Quotas) -> OpResult<BTreeMap<Counted,
     /// SageMaker publishes every five minutes; what is not there yet, others have published.
     const PERIOD: i64 = 300;
     const PERIODS: i64 = 6;
-    /// A sandbox's clock may run ahead of this machine's by that much.
-    const AHEAD: i64 = 400 * 86_400;
     let measured = known.iter().filter_map(|(counted, quota)| Some((counted, quota.usage.clone()?)));
     let (counted, metrics): (Vec<_>, Vec<_>) = measured.unzip();
     if metrics.is_empty() {
@@ -357,8 +355,7 @@ async fn in_use(session: &Session, known: &Quotas) -> OpResult<BTreeMap<Counted,
     }
     let now = DateTime::from(SystemTime::now()).secs();
     let now = now - now % PERIOD;
-    let to = now + if session.is_aws() { PERIOD } else { AHEAD };
-    let time = MetricTime { from: now - PERIODS * PERIOD, to, period: PERIOD };
+    let time = MetricTime::up_to(now, now - PERIODS * PERIOD, PERIOD, session.is_aws());
     let read = session.context.aws.cloudwatch.read(&MetricQuery { metrics, time, page: None }).await?;
     let last = read.series.into_iter().map(|series| series.last().map_or(0.0, |(_, value)| *value));
     Ok(counted.into_iter().cloned().zip(last).collect())

@@ -16,8 +16,6 @@ use crate::run::overview::{Overview, Row};
 
 /// Activities that are read of an endpoint: AWS keeps six weeks of them.
 const MOST_ACTIVITIES: usize = 200;
-/// A sandbox's clock may run ahead of this machine's by that much.
-const AHEAD: i64 = 400 * 86_400;
 
 /// Of the endpoints and functions that are there and ours.
 pub async fn all(
@@ -99,7 +97,7 @@ fn time(since: HumanDuration, now: Time, is_aws: bool) -> MetricTime {
         _ => 3_600,
     };
     let from = (now.0 - since).max(0);
-    MetricTime { from: from - from % period, to: now.0 + if is_aws { period } else { AHEAD }, period }
+    MetricTime::up_to(now.0, from - from % period, period, is_aws)
 }
 
 /// What CloudWatch has, and is not read.
