@@ -231,7 +231,7 @@ codes! {
     DENIED "E202" "AWS denied the call"
         "The identity lacks a permission, or a service control policy or boundary forbids it. The message names the action. Creating roles and passing them needs iam:CreateRole, iam:PutRolePolicy and iam:PassRole.";
     FOREIGN "E203" "A resource of that name exists and is not this project's"
-        "By its tags it is not of this project and environment, so opsctl does not touch it. Rename yours. What has no tags of opsctl's, or has lost some, can be used with --adopt: a bucket, role or log group is then adopted, which means that ours is put beside what is there, and that `destroy` takes only ours out again. Any other resource is taken over only if it is already as the config says; nothing of others is overwritten, and what another project or environment of opsctl has is never taken.";
+        "By its tags it is not of this project and environment, so opsctl does not touch it. Rename yours. What has no tags of opsctl's, or has lost some, can be used with --adopt: a bucket, role or log group is then adopted, which means that what opsctl needs is put beside what is there, and that `destroy` takes only that out again. Any other resource is taken over only if it is already as the config says; nothing of others is overwritten, and what another project or environment of opsctl has is never taken.";
     FAILED "E204" "AWS failed to create the resource"
         "The resource reached a failed state; the message has AWS's reason. `opsctl logs KIND/NAME` shows its log.";
     TIMED_OUT "E205" "Timed out; AWS keeps working"
@@ -293,7 +293,7 @@ codes! {
     REGION_OFF "E251" "The region is not enabled for the account"
         "Regions that AWS opened after March 2019 are off until somebody enables them for the account; until then they do not know its keys. Enable it in the console (Account, AWS Regions), which takes some minutes, or name another region. https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html";
     NOT_ALLOWED "E252" "The credentials may not make what the plan needs"
-        "Before the first write opsctl asks IAM's simulator whether the caller may make what the plan makes, each with its own name. It may not, so the deploy would have failed half-way; nothing was changed. `opsctl policy deployer` prints what is needed. A denial that depends on what the simulator is not told, such as MFA, and a caller that may not ask it, stop nothing.";
+        "Before the first write opsctl queries IAM's simulator: whether the caller may make what the plan makes, each with its own name. It may not, so the deploy would have failed half-way; nothing was changed. `opsctl policy deployer` prints what is needed. A denial that depends on what the simulator is not told, such as MFA, and a caller that may not ask it, stop nothing.";
     ROLE_LACKS "E253" "A role that the config names lacks what is needed"
         "`role` names a role that somebody else made. Before the first write opsctl looks whether it is there, trusts the service that is to run with it, and may do what opsctl would have allowed a role of its own, by IAM's simulator. It does not, so the job would have failed after it was started; nothing was changed, and the role never is. What a policy of a bucket, key or registry may allow, and what cannot be asked, stops nothing.";
     REMOTE_ABSENT "E257" "Nothing is there to read"

@@ -139,7 +139,9 @@ impl Reasons<'_> {
         let (made, gone) = (self.made(id), self.gone(id));
         match self.have.observations.get(id).unwrap_or(&Observation::Absent) {
             Observation::Unreadable(..) => Some(format!("{id} could not be read")),
-            Observation::Taken(_) if made.is_some() => Some(format!("{id} is made over what is not ours")),
+            Observation::Taken(_) if made.is_some() => {
+                Some(format!("{id} is made over what is not this project's"))
+            }
             Observation::Absent | Observation::Taken(_) if gone.is_some() => {
                 Some(format!("{id} is not there to be deleted"))
             }

@@ -19,7 +19,7 @@ pub const RULES: &[Rule] = &[
         slug: "resource-public",
         severity: Severity::High,
         title: "A resource is open to everybody",
-        what: "The policy of a bucket, key, queue, function or secret allows every principal, under no condition that tells whose.",
+        what: "The policy of a bucket, key, queue, function or secret allows every principal, under no condition that says whose.",
         why: "Anybody with an AWS account, and often without one, can use it.",
         fix: "Name the principals, or add a condition on aws:PrincipalOrgID or aws:SourceAccount.",
         page: RESOURCES,
