@@ -11,7 +11,6 @@ use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
 use crate::rules::AwsRule;
 use crate::services::quotas;
-use crate::state::SandboxState;
 
 /// What an account has after some use; new ones have less (10 was seen, docs/aws/lambda.md#limits).
 const USUAL_LIMIT: u64 = 1_000;
@@ -21,16 +20,6 @@ const LEAST_UNRESERVED: u64 = 100;
 
 /// What Service Quotas calls that.
 const QUOTA: &str = "L-B99A9384";
-
-const ACCOUNT: &str = "lambda.account";
-
-/// Sets the region's concurrency limit, to see what a small account refuses.
-///
-/// # Errors
-/// The sandbox's own trouble with its files.
-pub fn set_concurrency_limit(shared: &SandboxState, region: &str, limit: u64) -> Result<(), Fault> {
-    shared.table(ACCOUNT, region).put("limit", json!({"ConcurrentExecutions": limit}))
-}
 
 /// The numbers that decide what may still be taken.
 struct Budget {
@@ -44,11 +33,8 @@ struct Budget {
 impl Budget {
     /// Without what `except` takes.
     fn of(lambda: &LambdaRegion, except: Claimant<'_>) -> Self {
-        let limit = lambda.shared.table(ACCOUNT, &lambda.region).get("limit");
-        // What was set for the region, else what Service Quotas says of the account.
-        let quota =
-            || quotas::applied(&lambda.shared, "lambda", QUOTA).map_or(USUAL_LIMIT, |quota| quota as u64);
-        let limit = limit.and_then(|limit| limit["ConcurrentExecutions"].as_u64()).unwrap_or_else(quota);
+        let limit =
+            quotas::applied(&lambda.shared, "lambda", QUOTA).map_or(USUAL_LIMIT, |quota| quota as u64);
         let mut budget = Self { limit, reserved: 0, provisioned: 0 };
         for (name, document) in lambda.functions().list("") {
             match document["Reserved"].as_u64() {

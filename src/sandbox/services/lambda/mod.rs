@@ -24,7 +24,6 @@ mod versions;
 use std::sync::Arc;
 
 pub use backend::{Backend, FunctionVersion, Invocation, Invoked};
-pub use concurrency::set_concurrency_limit;
 pub use permissions::policy_of;
 pub use provisioned::{provision, provisioned};
 

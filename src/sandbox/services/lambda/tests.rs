@@ -19,10 +19,11 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
-use super::{Backend, FunctionVersion, Invocation, Invoked, set_concurrency_limit};
+use super::{Backend, FunctionVersion, Invocation, Invoked};
 use crate::extensions::Plug;
 use crate::fault::Fault;
 use crate::services::cloudwatch::{self, MetricId};
+use crate::services::quotas;
 use crate::state::SandboxState;
 use crate::{Sandbox, SandboxOptions, StatePace};
 
@@ -444,7 +445,7 @@ async fn provisioned_concurrency_is_refused_allocated_and_moved_as_on_aws() {
 
     // A small account has nothing left over; another keeps 100.
     for (limit, count, least) in [(10, 1, 10), (50, 1, 50), (1_000, 901, 100)] {
-        set_concurrency_limit(bench.shared(), REGION, limit).unwrap();
+        quotas::post(bench.shared(), json!({"L-B99A9384": limit})).unwrap();
         let message = format!(
             "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \
              below its minimum value of [{least}]."
