@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use opsctl::domain::{KindName, codes};
 use regex_lite::Regex;
-use uses::Arrow;
+use uses::{Arrow, Named};
 
 /// Each area may name those before it.
 const ORDER: [&str; 18] = [
@@ -213,8 +213,8 @@ impl File {
     }
 }
 
-/// The arrows of each package below `src/`, by its root.
-static ARROWS: LazyLock<BTreeMap<PathBuf, BTreeSet<Arrow>>> = LazyLock::new(|| {
+/// What the code of each package below `src/` names, by its root.
+static NAMED: LazyLock<BTreeMap<PathBuf, Vec<Named>>> = LazyLock::new(|| {
     let files = sources();
     let is_member = |file: &File| MEMBERS.contains(&file.area.as_str());
     let roots =
@@ -223,11 +223,15 @@ static ARROWS: LazyLock<BTreeMap<PathBuf, BTreeSet<Arrow>>> = LazyLock::new(|| {
         let is_of =
             |file: &&File| file.path.starts_with(&root) && (root.ends_with(&file.area) || !is_member(file));
         let files: Vec<&File> = files.iter().filter(is_of).collect();
-        let arrows = uses::arrows(&root, &files);
-        (root, arrows)
+        let named = uses::named(&root, &files);
+        (root, named)
     };
     roots.map(of).collect()
 });
+
+/// The arrows of each package, by its root.
+static ARROWS: LazyLock<BTreeMap<&Path, BTreeSet<Arrow>>> =
+    LazyLock::new(|| NAMED.iter().map(|(root, named)| (root.as_path(), uses::arrows(named))).collect());
 
 /// The arrows between the modules of `folder` that point to something that stands after them in `order`.
 fn against(order: &[&str], package: &str, folder: &[&str]) -> Vec<String> {
@@ -374,29 +378,36 @@ const NAMES_KINDS: [&str; 34] = [
 #[test]
 fn what_names_kinds_is_known() {
     let folders: Vec<String> = KindName::ALL.iter().map(|kind| kind.as_str().replace('-', "_")).collect();
-    let kind = format!(r"\bKindName::(?:[A-Z][a-z]+)+\b|\bresources::(?:{})\b", folders.join("|"));
-    let kind = Regex::new(&kind).unwrap();
-    let is_kinds = |file: &File| {
-        file.area == "resources" || file.path.ends_with("domain/kind.rs") || MEMBERS.contains(&&*file.area)
+    let is_of_kind = |module: &[String]| match module {
+        [area, folder, ..] => area == "resources" && folders.contains(folder),
+        _ => false,
     };
+    let by_path = NAMED[Path::new("src")].iter().filter(|named| is_of_kind(&named.module));
+    let word = Regex::new(r"\bKindName::(?:[A-Z][a-z]+)+\b").unwrap();
     let files = sources();
-    let naming: BTreeSet<&str> = files
-        .iter()
-        .filter(|file| !is_kinds(file) && file.code().iter().any(|(_, line)| kind.is_match(line)))
-        .map(|file| file.path.to_str().unwrap())
-        .collect();
+    let by_word = files.iter().filter(|file| file.code().iter().any(|(_, line)| word.is_match(line)));
+    let by_word = by_word.map(|file| file.path.to_str().unwrap());
+    let is_kinds = |file: &str| file.starts_with("src/resources/") || file == "src/domain/kind.rs";
+    let naming: BTreeSet<&str> =
+        by_path.map(|named| &*named.file).chain(by_word).filter(|file| !is_kinds(file)).collect();
     let known = BTreeSet::from(NAMES_KINDS);
     let new: Vec<_> = naming.difference(&known).collect();
     let gone: Vec<_> = known.difference(&naming).collect();
     assert_eq!((new, gone), (vec![], vec![]), "these name kinds and are not in the list; or no longer do");
 }
 
-/// Where the word of a kind is a word, and no kind: what a person types or reads, or a word of Terraform's.
-const KIND_WORDS: [(&str, &[&str]); 7] = [
+/// Where the word of a kind is a word, and no kind: what a person types or reads, or a word of Terraform's or
+/// of IAM's ARNs.
+const KIND_WORDS: [(&str, &[&str]); 12] = [
     ("src/cli/commands/audit_iam/baseline.rs", &["role"]),
     ("src/cli/commands/audit_iam/input.rs", &["role"]),
     ("src/cli/commands/model.rs", &["model"]),
     ("src/cli/complete.rs", &["data", "endpoint", "model", "notebook"]),
+    ("src/cost/bill.rs", &["instance"]),
+    ("src/policy/mod.rs", &["role"]),
+    ("src/report/page/content/hosting.rs", &["instance"]),
+    ("src/report/page/content/mod.rs", &["role"]),
+    ("src/report/page/content/roles.rs", &["role"]),
     ("src/run/audit/account.rs", &["role"]),
     ("src/run/audit/input.rs", &["data"]),
     ("src/run/doctor/roles.rs", &["role"]),
@@ -409,7 +420,8 @@ fn no_kind_is_named_by_text() {
     let all: Vec<&str> = KindName::ALL.iter().map(|kind| kind.as_str()).collect();
     let word = Regex::new(&format!(r#""({})"(\s*:)?"#, all.join("|"))).unwrap();
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for file in sources().iter().filter(|file| ["cli", "engine", "plan", "run"].contains(&&*file.area)) {
+    let areas = ["plan", "cost", "evidence", "engine", "policy", "run", "report", "cli"];
+    for file in sources().iter().filter(|file| areas.contains(&&*file.area)) {
         let words = file.code().into_iter().flat_map(|(_, line)| word.captures_iter(line));
         for found_in in words.filter(|found| found.get(2).is_none()) {
             found.entry(file.path.display().to_string()).or_default().insert(found_in[1].to_owned());

@@ -26,21 +26,42 @@ impl fmt::Display for Arrow {
     }
 }
 
-/// All arrows of the package whose root is `root`, but for those of its tests.
-pub fn arrows(root: &Path, files: &[&File]) -> BTreeSet<Arrow> {
+/// A module that a line of code names, by itself or by what it defines.
+pub struct Named {
+    /// Where the line is.
+    here: Module,
+    pub module: Module,
+    /// The file, and the line in it.
+    pub file: String,
+    line: usize,
+}
+
+/// All that the code of the package whose root is `root` names, but for its tests.
+pub fn named(root: &Path, files: &[&File]) -> Vec<Named> {
     let package = Package::read(root, files);
-    let mut arrows = BTreeSet::new();
+    let mut all = Vec::new();
     for (source, file) in package.sources.iter().zip(files) {
         for (line, path) in &source.paths {
-            for named in package.modules_of(&source.module, path) {
-                let here = &source.module;
-                let same = here.iter().zip(&named).take_while(|(a, b)| a == b).count();
-                if let (Some(from), Some(to)) = (here.get(same), named.get(same)) {
-                    let folder = here[..same].to_vec();
-                    let at = format!("{}:{line}", file.path.display());
-                    arrows.insert(Arrow { folder, from: from.clone(), to: to.clone(), at });
-                }
-            }
+            let modules = package.modules_of(&source.module, path).into_iter();
+            all.extend(modules.map(|module| Named {
+                here: source.module.clone(),
+                module,
+                file: file.path.display().to_string(),
+                line: *line,
+            }));
+        }
+    }
+    all
+}
+
+/// What of that is an arrow between two modules of one folder.
+pub fn arrows(named: &[Named]) -> BTreeSet<Arrow> {
+    let mut arrows = BTreeSet::new();
+    for Named { here, module, file, line } in named {
+        let same = here.iter().zip(module).take_while(|(a, b)| a == b).count();
+        if let (Some(from), Some(to)) = (here.get(same), module.get(same)) {
+            let at = format!("{file}:{line}");
+            arrows.insert(Arrow { folder: here[..same].to_vec(), from: from.clone(), to: to.clone(), at });
         }
     }
     arrows
@@ -237,7 +258,7 @@ fn a_name_that_is_handed_on_leads_to_where_it_is_defined() {
         file("src/a/spec.rs", "pub struct Spec;\n\nfn all() {\n    super::section::all();\n}\n"),
         file("src/b.rs", "use crate::a::{self, Spec};\n\nuse serde::Serialize;\n"),
     ];
-    let arrows = arrows(Path::new("src"), &files.iter().collect::<Vec<_>>());
+    let arrows = arrows(&named(Path::new("src"), &files.iter().collect::<Vec<_>>()));
     let all: Vec<_> = arrows.iter().map(Arrow::to_string).collect();
     let circle = ["src/a/section.rs:1: section names spec", "src/a/spec.rs:4: spec names section"];
     assert_eq!(all, ["src/b.rs:1: b names a", circle[0], circle[1]]);

@@ -19,7 +19,7 @@ pub fn endpoints(evidence: &Evidence) -> Option<Section> {
         }
     }
     let title = "Endpoint and scaling".to_owned();
-    (!blocks.is_empty()).then_some(Section { anchor: "endpoint", title, blocks })
+    (!blocks.is_empty()).then_some(Section { anchor: KindName::Endpoint.as_str(), title, blocks })
 }
 
 fn scaling(traffic: &Traffic) -> Vec<Block> {
@@ -152,7 +152,7 @@ pub fn functions(evidence: &Evidence, suggest: Suggest<'_>) -> Option<Section> {
         blocks.extend(test(evidence.invocation.as_ref(), suggest));
     }
     let title = "Function and test".to_owned();
-    (!blocks.is_empty()).then_some(Section { anchor: "function", title, blocks })
+    (!blocks.is_empty()).then_some(Section { anchor: KindName::Function.as_str(), title, blocks })
 }
 
 fn calls(traffic: &FunctionTraffic) -> Vec<Block> {

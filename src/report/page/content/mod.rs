@@ -238,7 +238,7 @@ fn bucket(evidence: &Evidence) -> Option<Section> {
         blocks.push(Block::Table(Table::new("Model artifacts", &head, artifacts, MOST).numbers(&[1])));
     }
     (!blocks.is_empty()).then(|| Section {
-        anchor: "bucket",
+        anchor: KindName::Bucket.as_str(),
         title: "Bucket: data and models".into(),
         blocks,
     })
@@ -250,7 +250,11 @@ fn notebooks(evidence: &Evidence) -> Option<Section> {
         blocks.push(Block::Heading(notebook.id.name.clone()));
         blocks.push(facts(notebook));
     }
-    (!blocks.is_empty()).then(|| Section { anchor: "notebook", title: "Notebook".into(), blocks })
+    (!blocks.is_empty()).then(|| Section {
+        anchor: KindName::Notebook.as_str(),
+        title: "Notebook".into(),
+        blocks,
+    })
 }
 
 fn instance_types(evidence: &Evidence) -> Option<Section> {

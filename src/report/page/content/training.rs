@@ -7,7 +7,7 @@ use crate::report::page::blocks::{Block, Figure, Form, Line, Section, Text};
 
 /// Jobs of SageMaker with what they measured. `None`: there is none.
 pub fn on_sagemaker(evidence: &Evidence) -> Option<Section> {
-    section(evidence, KindName::Training, "training", "Training on SageMaker")
+    section(evidence, KindName::Training, KindName::Training.as_str(), "Training on SageMaker")
 }
 
 /// The instance ends itself, so what proves it is the record that it left, its log and the saved model.
