@@ -22,11 +22,13 @@ use crate::config::project::DEFAULT_ENVIRONMENT;
 use crate::desired::Desired;
 use crate::domain::{Contents, Diagnostic, Diagnostics, KeyPath, KindName, Money, Tally, codes, shown};
 use crate::engine::{Cancel, Event, Events};
-use crate::plan::{Mode, Observation, Observed, Op, Plan, Step, Verb};
+use crate::plan::{Mode, Observation, Observed, Op, Plan, Verb};
 use crate::report::live::{self, Look, Ndjson, Terminal};
 use crate::report::plan as render;
 use crate::run::doctor::Check;
-use crate::run::{self, Folders, Intent, Refusal, Session, UnknownName, few};
+use crate::run::{
+    self, Ending, Folders, Intent, Operator, Refusal, Session, Stopped, Terms, UnknownName, few,
+};
 
 /// `deploy` of what ends in these kinds, with all that it needs.
 pub async fn deploy_subset(
@@ -142,69 +144,75 @@ pub async fn run_plan(
     ui: &Ui,
 ) -> CommandResult {
     let Allowed { saved, monthly } = allowed;
-    let events = session.events.take();
     let asks = !global.yes && saved.is_none();
-    let run = session.run(intent).within(monthly);
+    let terms = Terms { dry_run: preview.dry_run, asks, exact: saved.is_some(), monthly };
+    let events = session.events.take();
+    let mut by = AtTerminal { session, intent, preview, saved, events, display: None, ui };
+    let ended = session.operate(intent, terms, &mut by).await;
+    if let Some(display) = by.display {
+        finish_display(session, display).await;
+    }
     let refuse = |refusal| refused(session, intent, refusal);
-    let (plan, have) = run.plan().await.map_err(refuse)?;
-    if let Some(saved) = &saved {
-        saved.holds(&plan)?;
-    }
-    run::prices::load(session, &have).await;
-    // Where nobody has to answer, what is shown is what is done: under the lease, when it can no longer
-    // change.
-    let shown = preview.dry_run || asks || saved.is_some() || plan.is_empty();
-    if shown {
-        show(session, intent, &plan, &have, preview, ui);
-    }
-    if preview.dry_run {
-        run.afford(&plan, &have).await.map_err(refuse)?;
-        return Ok(if ui.is_broken() { Exit::Failed } else { Exit::Done });
-    }
-    let gated = run.gate(plan, have).await.map_err(refuse)?;
-    // Nobody has seen it, so nobody wanted it.
-    if ui.is_broken() {
-        return Ok(Exit::Failed);
-    }
-    if asks && !gated.plan.is_empty() && !consents(session, intent.mode, &gated.plan, ui).await? {
-        return Ok(Exit::Done);
-    }
-    if session.is_sandbox() {
-        sandbox::can_run(session, &gated.plan).await?;
-    }
-    // It also says whom a run waits for that has no lease yet.
-    let display = start_display(events, session, ui);
-    let leased = match run.begin(gated, &session.who, shown).await {
-        Ok(leased) => leased,
-        Err(refusal) => {
-            let cancel = &session.context.cancel;
-            let failure = match refusal {
-                Refusal::Op(error) => Failure::not_begun(error, cancel, Failure::Unread),
-                Refusal::Lease(error) => Failure::not_begun(error, cancel, Failure::Op),
-                refusal => refuse(refusal),
-            };
-            finish_display(session, display).await;
-            return Err(failure);
-        }
-    };
-    if !shown {
-        show(session, intent, &leased.plan, &leased.have, DryRun::default(), ui);
-        if ui.is_broken() {
-            let made = |step: &Step| step.target.kind == KindName::Bucket && step.op.verb() == Verb::Create;
-            if let Some(bucket) = leased.plan.steps.iter().find(|step| made(step)) {
-                let name = &bucket.physical;
+    match ended {
+        Ok(Ending::Done(done)) => Ok(done::report(&done, session, intent, ui).await),
+        Ok(Ending::Shown | Ending::Declined) => Ok(Exit::Done),
+        Ok(Ending::Unseen { created }) => {
+            if let Some(name) = created {
                 ui.err(&format!(
                     "Only one thing was done: the empty bucket `{name}` was created, because the lease is in \
                      it. The next deploy uses it, `opsctl destroy` deletes it."
                 ));
             }
-            leased.release().await;
-            return Ok(Exit::Failed);
+            Ok(Exit::Failed)
+        }
+        Err(Stopped::Before(refusal)) => Err(refuse(refusal)),
+        Err(Stopped::Operator(failure)) => Err(failure),
+        Err(Stopped::Beginning(refusal)) => {
+            let cancel = &session.context.cancel;
+            Err(match refusal {
+                Refusal::Op(error) => Failure::not_begun(error, cancel, Failure::Unread),
+                Refusal::Lease(error) => Failure::not_begun(error, cancel, Failure::Op),
+                refusal => refuse(refusal),
+            })
         }
     }
-    let done = leased.carry_out().await;
-    finish_display(session, display).await;
-    Ok(done::report(&done, session, intent, ui).await)
+}
+
+/// Whoever typed the command.
+struct AtTerminal<'a> {
+    session: &'a Session,
+    intent: &'a Intent,
+    preview: DryRun,
+    saved: Option<Saved>,
+    events: Option<UnboundedReceiver<Event>>,
+    display: Option<JoinHandle<()>>,
+    ui: &'a Ui,
+}
+
+impl Operator for AtTerminal<'_> {
+    type Refused = Failure;
+
+    fn accept(&mut self, plan: &Plan) -> Result<(), Failure> {
+        self.saved.as_ref().map_or(Ok(()), |saved| saved.holds(plan))
+    }
+
+    fn show(&mut self, plan: &Plan, have: &Observed) -> bool {
+        show(self.session, self.intent, plan, have, self.preview, self.ui);
+        !self.ui.is_broken()
+    }
+
+    async fn consent(&mut self, plan: &Plan) -> Result<bool, Failure> {
+        consents(self.session, self.intent.mode, plan, self.ui).await
+    }
+
+    async fn begin(&mut self, plan: &Plan) -> Result<(), Failure> {
+        if self.session.is_sandbox() {
+            sandbox::can_run(self.session, plan).await?;
+        }
+        // It also says whom a run waits for that has no lease yet.
+        self.display = Some(start_display(self.events.take(), self.session, self.ui));
+        Ok(())
+    }
 }
 
 /// All that is in the way, so that one question to whoever runs the account is enough.

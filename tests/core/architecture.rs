@@ -348,11 +348,11 @@ const NAMES_KINDS: [&str; 34] = [
     "src/run/pull/data.rs",
     "src/run/upload.rs",
     // The project's bucket: the lease is in it, and it has its name before all others.
-    "src/cli/act.rs",
     "src/engine/lease/wait.rs",
     "src/plan/build.rs",
     "src/plan/check.rs",
     "src/run/flow.rs",
+    "src/run/operator.rs",
     "src/run/session.rs",
     "src/run/whose.rs",
     // What a permission, a quota, a network, a role or a log of one kind is about.
