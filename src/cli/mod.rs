@@ -21,6 +21,8 @@ mod payload;
 #[cfg_attr(not(feature = "sandbox"), path = "no_sandbox.rs")]
 mod sandbox;
 mod saved;
+#[cfg(feature = "sandbox")]
+mod served;
 mod session;
 mod signals;
 mod stopped;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::AuditArgs;
-use super::input;
+use super::{files, input, policies};
 use crate::audit::planned::Kind;
 use crate::audit::report::change::{self, Change};
 use crate::audit::report::{Format, Look, Options};
@@ -25,10 +25,10 @@ pub fn before(args: &AuditArgs, old: &Path, now: Instant) -> Result<Account, Fai
         };
     };
     match (policy.is_dir(), old.is_dir()) {
-        (true, true) => input::policies(old, now),
+        (true, true) => policies::policies(old, now),
         // Two files are two versions of one policy, whatever they are called.
-        (false, false) => run::audit::policies(&[(input::name(policy), super::files::read(old)?)], now)
-            .map_err(|why| input::refused(old, &why)),
+        (false, false) => run::audit::policies(&[(policies::name(policy), files::read(old)?)], now)
+            .map_err(|why| files::refused(old, &why)),
         _ => Err(unlike(old, "not to be compared: --policy and --against are two files or two folders")),
     }
 }

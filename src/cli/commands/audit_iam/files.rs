@@ -35,3 +35,16 @@ pub fn bad(file: &Path, what: &str, error: &dyn std::fmt::Display) -> Failure {
     let message = format!("{} is not {what}: {error}", file.display());
     Failure::new(codes::LOCAL_IO, Exit::Failed, message, "see `opsctl audit-iam --help`")
 }
+
+/// Options that are wrong, or wrong together.
+pub fn usage(message: String, help: String) -> Failure {
+    Failure::new(codes::USAGE, Exit::Usage, message, help)
+}
+
+/// A file that is nothing of what is read.
+pub fn refused(file: &Path, why: &str) -> Failure {
+    const HELP: &str = "it takes what `aws iam get-account-authorization-details`, --save or `terraform show \
+                        -json PLAN` writes, a CloudFormation template, or with --policy a policy document";
+    let message = format!("{} cannot be audited: {why}", file.display());
+    Failure::new(codes::NOT_AUDITABLE, Exit::Failed, message, HELP)
+}

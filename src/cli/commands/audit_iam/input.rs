@@ -1,10 +1,10 @@
 //! What is audited: an account in AWS, a file, or policies alone.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::args::AuditArgs;
 use super::files;
+use super::policies::{name, policies};
 use crate::audit::account::plain_text;
 use crate::audit::planned::Kind;
 use crate::audit::{Account, Instant, Settings, Usage};
@@ -23,7 +23,7 @@ use crate::run::{self, audit::Input};
 /// The account to audit, and what its roles used.
 pub async fn read(
     args: &AuditArgs,
-    (global, env, config): (&Global, &Environment, Option<&Config>),
+    places: (&Global, &Environment, Option<&Config>),
     (settings, clock): (&mut Settings, Instant),
     (record, ui): (&Record, &Ui),
 ) -> Result<(Account, Usage), Failure> {
@@ -37,27 +37,8 @@ pub async fn read(
         (Some(path), _) => (policies(path, settings.now)?, usage),
         (None, Some(file)) => (whole(file, settings.now)?, usage),
         (None, None) => {
-            let read = session::with_clients(global, env, config, async |aws, pace| {
-                let live = run::audit::LiveAccount::read(&aws).await?;
-                if let Some(file) = &args.save {
-                    wrote::write(record, file, live.to_dump())?;
-                }
-                if let (None, Some(now)) = (&args.now, live.now) {
-                    settings.now = now;
-                }
-                let mut account = live.account();
-                let Some(detail) = args.usage_from_aws else { return Ok((account, usage)) };
-                let cache = cache(global, config, env, &account.id);
-                let about = (detail.into(), clock);
-                let whose = (&account, &*settings);
-                let used = run::audit::used(&aws, pace, whose, about, cache.as_deref()).await;
-                say_used(&used, ui);
-                for problem in &used.fetched.problems {
-                    account.not_evaluated_because("IAM404", problem);
-                }
-                Ok((account, used.fetched.usage))
-            });
-            read.await?
+            let (account, used) = live(args, places, (settings, clock), (record, ui)).await?;
+            (account, used.unwrap_or(usage))
         }
     };
     if let Some(file) = &args.usage {
@@ -67,6 +48,36 @@ pub async fn read(
         account.surround(surroundings);
     }
     Ok((account, usage))
+}
+
+/// The account in AWS; and what its roles used, where AWS is to say that.
+async fn live(
+    args: &AuditArgs,
+    (global, env, config): (&Global, &Environment, Option<&Config>),
+    (settings, clock): (&mut Settings, Instant),
+    (record, ui): (&Record, &Ui),
+) -> Result<(Account, Option<Usage>), Failure> {
+    let read = session::with_clients(global, env, config, async |aws, pace| {
+        let live = run::audit::LiveAccount::read(&aws).await?;
+        if let Some(file) = &args.save {
+            wrote::write(record, file, live.to_dump())?;
+        }
+        if let (None, Some(now)) = (&args.now, live.now) {
+            settings.now = now;
+        }
+        let mut account = live.account();
+        let Some(detail) = args.usage_from_aws else { return Ok((account, None)) };
+        let cache = cache(global, config, env, &account.id);
+        let about = (detail.into(), clock);
+        let whose = (&account, &*settings);
+        let used = run::audit::used(&aws, pace, whose, about, cache.as_deref()).await;
+        say_used(&used, ui);
+        for problem in &used.fetched.problems {
+            account.not_evaluated_because("IAM404", problem);
+        }
+        Ok((account, Some(used.fetched.usage)))
+    });
+    read.await
 }
 
 /// A dump, a plan or a template. A policy alone has an option of its own.
@@ -84,62 +95,7 @@ fn whole(file: &Path, now: Instant) -> Result<Account, Failure> {
 
 /// Whatever can be audited, by what the file holds.
 pub fn taken(file: &Path, now: Instant) -> Result<Input, Failure> {
-    run::audit::input(&name(file), &files::read(file)?, now).map_err(|why| refused(file, &why))
-}
-
-/// A file that is nothing of what is read.
-pub fn refused(file: &Path, why: &str) -> Failure {
-    const HELP: &str = "it takes what `aws iam get-account-authorization-details`, --save or `terraform show \
-                        -json PLAN` writes, a CloudFormation template, or with --policy a policy document";
-    let message = format!("{} cannot be audited: {why}", file.display());
-    Failure::new(codes::NOT_AUDITABLE, Exit::Failed, message, HELP)
-}
-
-/// One document, or all of a folder.
-pub fn policies(path: &Path, now: Instant) -> Result<Account, Failure> {
-    let mut texts = Vec::new();
-    if path.is_dir() {
-        let mut found = Vec::new();
-        json_below(path, &mut found)?;
-        found.sort();
-        for file in found {
-            let below = file.strip_prefix(path).unwrap_or(&file).with_extension("");
-            // A name with a slash would be a path to IAM.
-            let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
-            texts.push((parts.join("-"), files::read(&file)?));
-        }
-    } else {
-        texts.push((name(path), files::read(path)?));
-    }
-    run::audit::policies(&texts, now).map_err(|why| refused(path, &why))
-}
-
-/// The files of a folder that end in `.json`. Links to folders are not followed, and what is hidden is
-/// nobody's policy.
-fn json_below(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let unreadable = |error| files::unreadable(folder, &error);
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        let path = entry.path();
-        let kind = entry.file_type().map_err(unreadable)?;
-        if kind.is_dir() {
-            json_below(&path, found)?;
-        } else if path.extension().is_some_and(|it| it.eq_ignore_ascii_case("json")) && path.is_file() {
-            found.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// What a document is called that has no name: as its file, without the ending.
-pub fn name(file: &Path) -> String {
-    match file.file_stem() {
-        Some(stem) if file != Path::new("-") => stem.to_string_lossy().into_owned(),
-        _ => "policy".to_owned(),
-    }
+    run::audit::input(&name(file), &files::read(file)?, now).map_err(|why| files::refused(file, &why))
 }
 
 fn surroundings(file: &Path) -> Result<crate::audit::surroundings::Surroundings, Failure> {

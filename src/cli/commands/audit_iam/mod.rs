@@ -7,6 +7,8 @@ mod explain;
 mod files;
 mod input;
 mod options;
+mod policies;
+mod together;
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -36,8 +38,8 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     let format = options::format(args, ui)?;
     let fail_on = options::fail_on(args)?;
     let filter = options::filter(args)?;
-    options::none_is_idle(args, global, format)?;
-    options::files_differ(args)?;
+    together::none_is_idle(args, global, format)?;
+    together::files_differ(args)?;
     let config = config(global)?;
     let clock = clock();
     let mut settings = options::settings(args, config.as_ref(), clock)?;
