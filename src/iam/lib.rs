@@ -40,3 +40,8 @@ pub use statements::{has, is_taken, with, without};
 
 #[cfg(test)]
 mod tests;
+
+/// Its example is run.
+#[cfg(doctest)]
+#[doc = include_str!("README.md")]
+struct Readme;

@@ -62,6 +62,11 @@ pub use served::{inherit_nothing, leave_terminal};
 pub use state::SandboxState;
 pub use users::User;
 
+/// Its example is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("README.md")]
+struct Readme;
+
 /// How a sandbox is to be: where it keeps its state, and how its time passes.
 #[derive(Clone, Debug)]
 pub struct SandboxOptions {

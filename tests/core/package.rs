@@ -68,6 +68,9 @@ fn what_is_built_in_is_in_its_package() {
     for member in PACKAGES.iter().filter(|folder| !folder.is_empty()) {
         let text = std::fs::read_to_string(format!("{member}/Cargo.toml")).unwrap();
         let manifest: toml::Table = text.parse().unwrap();
+        // It is the package's page on crates.io.
+        let readme = manifest["package"]["readme"].as_str().expect("there is one");
+        assert!(Path::new(member).join(readme).exists(), "{member} has no {readme}");
         assert!(!manifest["package"].as_table().unwrap().contains_key("include"), "{member} has a list now");
     }
 }
