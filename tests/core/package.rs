@@ -1,5 +1,6 @@
 //! What the packages of crates.io have in them: `cargo build` of one finds all that it builds in.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use regex_lite::Regex;
@@ -73,4 +74,53 @@ fn what_is_built_in_is_in_its_package() {
         assert!(Path::new(member).join(readme).exists(), "{member} has no {readme}");
         assert!(!manifest["package"].as_table().unwrap().contains_key("include"), "{member} has a list now");
     }
+}
+
+/// Folders of the repository that have a file of this name, as `/folder`.
+fn folders_with(name: &str) -> Vec<String> {
+    fn walk(folder: &Path, name: &str, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let last = path.file_name().unwrap().to_str().unwrap_or_default();
+            if path.is_dir() && !["target", ".git", "node_modules", ".opsctl"].contains(&last) {
+                walk(&path, name, found);
+            } else if last == name {
+                let folder = folder.strip_prefix(".").unwrap();
+                found.push(format!("/{}", folder.display()));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(Path::new("."), name, &mut found);
+    found.sort();
+    found
+}
+
+/// Whatever has dependencies of its own is watched for newer ones.
+#[test]
+fn dependabot_watches_all_that_has_dependencies() {
+    let config = std::fs::read_to_string(".github/dependabot.yml").unwrap();
+    let entry = Regex::new(r"package-ecosystem: ([a-z-]+)\n +director(?:y|ies): \[?([^\]\n]+)").unwrap();
+    let watched: Vec<(&str, Vec<&str>)> = entry
+        .captures_iter(&config)
+        .map(|found| (found.get(1).unwrap().as_str(), found.get(2).unwrap().as_str().split(", ").collect()))
+        .collect();
+    for (ecosystem, file) in [("cargo", "Cargo.lock"), ("npm", "package.json"), ("docker", "Dockerfile")] {
+        let folders = watched.iter().find(|(known, _)| *known == ecosystem).map(|(_, folders)| folders);
+        let folders: BTreeSet<String> =
+            folders.into_iter().flatten().map(|folder| (*folder).to_owned()).collect();
+        assert_eq!(folders, BTreeSet::from_iter(folders_with(file)), "{ecosystem}");
+    }
+}
+
+/// Cargo looks after the packages of one workspace; those that stand alone are named one by one.
+#[test]
+fn every_workspace_is_formatted_and_linted() {
+    let run = std::fs::read_to_string(".ci/run").unwrap();
+    let named = run.lines().find_map(|line| line.strip_prefix("for package in ")?.strip_suffix("; do"));
+    let named: Vec<String> =
+        named.expect("there is a loop").split(' ').map(|folder| format!("/{folder}")).collect();
+    let mut locked = folders_with("Cargo.lock");
+    locked.retain(|folder| folder != "/");
+    assert_eq!(BTreeSet::from_iter(named), BTreeSet::from_iter(locked));
 }
