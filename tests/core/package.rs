@@ -124,3 +124,20 @@ fn every_workspace_is_formatted_and_linted() {
     locked.retain(|folder| folder != "/");
     assert_eq!(BTreeSet::from_iter(named), BTreeSet::from_iter(locked));
 }
+
+/// Workflows read versions out of `Cargo.toml` with `sed`: what comes out is the very version.
+#[test]
+fn workflows_read_the_versions_of_the_manifest() {
+    let manifest: toml::Table = std::fs::read_to_string("Cargo.toml").unwrap().parse().unwrap();
+    let package = manifest["workspace"]["package"].as_table().unwrap();
+    let reads = Regex::new(r#"\$\((sed -n '[^']+' Cargo\.toml)\)"#).unwrap();
+    for (workflow, key) in [("ci", "rust-version"), ("release", "version")] {
+        let text = std::fs::read_to_string(format!(".github/workflows/{workflow}.yml")).unwrap();
+        let commands: Vec<&str> =
+            reads.captures_iter(&text).map(|found| found.get(1).unwrap().as_str()).collect();
+        let [command] = commands[..] else { panic!("{workflow}: {commands:?}") };
+        let ran = std::process::Command::new("sh").args(["-c", command]).output().unwrap();
+        let read = String::from_utf8(ran.stdout).unwrap();
+        assert_eq!(Some(read.trim_end()), package[key].as_str(), "{workflow}: {command}");
+    }
+}
