@@ -8,11 +8,12 @@ use opsctl::domain::{KindName, Media, Money, Scale, codes};
 use opsctl::engine::Event;
 use opsctl::engine::invoke::Request;
 use opsctl::engine::lease::{self, LeaseHolder};
-use opsctl::plan::Observation;
+use opsctl::plan::{Observation, Observed, Plan};
 use opsctl::run::invoke::{self, InvokeError};
 use opsctl::run::upload::{self, NotMeant, Upload, UploadRefusal};
 use opsctl::run::{
-    Connection, Done, Folders, Intent, Month, OpenError, OverBudget, Project, Refusal, Session, named,
+    Connection, Done, Ending, Folders, Intent, Month, OpenError, Operator, OverBudget, Project, Refusal,
+    Session, Stopped, Terms, named,
 };
 use opsctl_sandbox::Sandbox;
 
@@ -106,6 +107,100 @@ async fn a_program_deploys_scales_and_destroys_without_a_terminal() {
         have.observations.iter().any(|(id, l)| id.kind == kind && !matches!(l, Observation::Absent))
     };
     assert!(!present(KindName::Bucket) && !present(KindName::Endpoint) && !present(KindName::Function));
+    sandbox.stop().await;
+}
+
+/// Says what a test wants of it, and notes what it was asked.
+struct Scripted {
+    accepts: bool,
+    sees: bool,
+    consents: bool,
+    asked: Vec<&'static str>,
+}
+
+impl Scripted {
+    fn new() -> Self {
+        Self { accepts: true, sees: true, consents: true, asked: Vec::new() }
+    }
+}
+
+impl Operator for Scripted {
+    type Refused = &'static str;
+
+    fn accept(&mut self, _: &Plan) -> Result<(), &'static str> {
+        self.asked.push("accept");
+        if self.accepts { Ok(()) } else { Err("another plan") }
+    }
+
+    fn show(&mut self, _: &Plan, _: &Observed) -> bool {
+        self.asked.push("show");
+        self.sees
+    }
+
+    async fn consent(&mut self, _: &Plan) -> Result<bool, &'static str> {
+        self.asked.push("consent");
+        Ok(self.consents)
+    }
+
+    async fn begin(&mut self, _: &Plan) -> Result<(), &'static str> {
+        self.asked.push("begin");
+        Ok(())
+    }
+}
+
+/// Nothing is done that its operator did not see, or did not want, and no lease is left; what nobody has to
+/// answer to is shown when it can no longer change.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_shown_and_asked_for_before_it_begins() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("opsctl.toml");
+    std::fs::write(&file, "[project]\nname = \"shop\"\nregion = \"us-east-1\"\n").expect("written");
+    let sandbox = sandbox(&folder.path().join("sandbox")).await;
+    let session = open(&sandbox, &file, |text| text).await;
+    let deploy = Intent::deploy(&session, false, false);
+    let asks = Terms { asks: true, ..Terms::default() };
+    let calls = |call: &str| sandbox.state().calls.of(call);
+
+    let mut other = Scripted { accepts: false, ..Scripted::new() };
+    let exact = Terms { exact: true, ..Terms::default() };
+    let refused = session.operate(&deploy, exact, &mut other).await;
+    assert!(matches!(refused, Err(Stopped::Operator("another plan"))), "{refused:?}");
+    assert_eq!(other.asked, ["accept"]);
+
+    let mut dry = Scripted::new();
+    let terms = Terms { dry_run: true, ..Terms::default() };
+    let ended = session.operate(&deploy, terms, &mut dry).await;
+    assert!(matches!(ended, Ok(Ending::Shown)), "{ended:?}");
+    assert_eq!(dry.asked, ["accept", "show"]);
+
+    let mut unwilling = Scripted { consents: false, ..Scripted::new() };
+    let ended = session.operate(&deploy, asks, &mut unwilling).await;
+    assert!(matches!(ended, Ok(Ending::Declined)), "{ended:?}");
+    assert_eq!(unwilling.asked, ["accept", "show", "consent"]);
+
+    let mut blind = Scripted { sees: false, ..Scripted::new() };
+    let ended = session.operate(&deploy, asks, &mut blind).await;
+    assert!(matches!(ended, Ok(Ending::Unseen { created: None })), "{ended:?}");
+    assert_eq!(blind.asked, ["accept", "show"]);
+    assert_eq!(calls("s3:CreateBucket"), 0, "nothing was done so far");
+
+    let mut blind = Scripted { sees: false, ..Scripted::new() };
+    let ended = session.operate(&deploy, Terms::default(), &mut blind).await;
+    let Ok(Ending::Unseen { created: Some(bucket) }) = ended else { panic!("it has a lease: {ended:?}") };
+    assert_eq!(blind.asked, ["accept", "begin", "show"]);
+    assert_eq!(bucket, session.bucket());
+    let held = lease::read(&session.context.aws, &bucket).await.expect("it can be read");
+    assert!(held.is_none(), "the lease was given back");
+
+    let mut willing = Scripted::new();
+    let ended = session.operate(&deploy, asks, &mut willing).await;
+    assert!(matches!(&ended, Ok(Ending::Done(done)) if done.is_ok()), "{ended:?}");
+    assert_eq!(willing.asked, ["accept", "show", "consent", "begin"]);
+    // Nothing is to do, so nobody is asked.
+    let mut willing = Scripted::new();
+    let ended = session.operate(&deploy, asks, &mut willing).await;
+    assert!(matches!(&ended, Ok(Ending::Done(done)) if done.plan.is_empty()), "{ended:?}");
+    assert_eq!(willing.asked, ["accept", "show", "begin"]);
     sandbox.stop().await;
 }
 
