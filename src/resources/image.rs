@@ -31,9 +31,6 @@ pub struct Refused {
 
 /// The registry URI of a short name (`pytorch-2.6`), or the URI itself, if SageMaker could run it there.
 pub fn uri(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) -> Result<String, Refused> {
-    let gpu = limits::has_gpu(instance_type);
-    let own = limits::processor(instance_type);
-    let (has, words) = described(own);
     if !image.contains('/') {
         return by_name(image, purpose, instance_type, scope);
     }
@@ -44,70 +41,85 @@ pub fn uri(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) ->
         return Err(Refused { code: codes::UNKNOWN_IMAGE, message, help });
     };
     if parts.region != scope.region {
-        let message = format!(
-            "the image is in the registry of {}, and this project is in {}",
-            parts.region, scope.region
-        );
-        // AWS's own images are in most regions, in a registry of each.
-        let theirs = images::is_publisher(parts.account, parts.region);
-        let repository = parts.rest.split(':').next().unwrap_or_default();
-        let here = images::account_of(repository, &scope.region).or_else(|| limits::registry(&scope.region));
-        let help = match here.filter(|_| theirs) {
-            Some(account) => {
-                format!("write \"{account}.dkr.ecr.{}.{}/{}\"", scope.region, scope.dns_suffix(), parts.rest)
-            }
-            None => format!("copy it to {example}"),
-        };
-        return Err(Refused { code: codes::IMAGE_PLACE, message, help });
+        return Err(elsewhere(&parts, scope, &example));
     }
-    let of_aws = images::is_publisher(parts.account, &scope.region);
-    if of_aws && purpose == Purpose::Training && parts.rest.contains("-inference") {
+    // Whoever made another one may have other reasons for its name.
+    if !images::is_publisher(parts.account, &scope.region) {
+        return Ok(image.to_owned());
+    }
+    if purpose == Purpose::Training && parts.rest.contains("-inference") {
         let message = "an inference image serves models and runs no training script, so the job would fail";
         let help = "name the training image of the same version";
         return Err(Refused { code: codes::IMAGE_MISMATCH, message: message.into(), help: help.into() });
     }
-    let made_for = |word: &str| parts.rest.split(['-', ':']).any(|part| part == word);
-    let named = |processor: &Processor| described(*processor).1.iter().any(|word| made_for(word));
+    let wrong = of_processor(&parts, instance_type).or_else(|| of_device(&parts, instance_type));
+    wrong.map_or_else(|| Ok(image.to_owned()), Err)
+}
+
+/// SageMaker pulls from the registry of its own region.
+fn elsewhere(parts: &Uri<'_>, scope: &Scope, example: &str) -> Refused {
+    let message =
+        format!("the image is in the registry of {}, and this project is in {}", parts.region, scope.region);
+    // AWS's own images are in most regions, in a registry of each.
+    let theirs = images::is_publisher(parts.account, parts.region);
+    let repository = parts.rest.split(':').next().unwrap_or_default();
+    let here = images::account_of(repository, &scope.region).or_else(|| limits::registry(&scope.region));
+    let help = match here.filter(|_| theirs) {
+        Some(account) => {
+            format!("write \"{account}.dkr.ecr.{}.{}/{}\"", scope.region, scope.dns_suffix(), parts.rest)
+        }
+        None => format!("copy it to {example}"),
+    };
+    Refused { code: codes::IMAGE_PLACE, message, help }
+}
+
+/// What keeps an image of AWS's from running on the processor of the instance.
+fn of_processor(parts: &Uri<'_>, instance_type: &str) -> Option<Refused> {
+    let own = limits::processor(instance_type);
+    let (has, words) = described(own);
+    let named = |processor: &Processor| described(*processor).1.iter().any(|word| parts.is_made_for(word));
     let made = [Processor::Graviton, Processor::Neuron].into_iter().find(named).unwrap_or(Processor::X86);
-    if of_aws && made != own {
-        let message = format!("the image is made for {}, and {instance_type} has {has}", described(made).0);
+    if made != own {
+        let (made, made_words) = described(made);
+        let message = format!("the image is made for {made}, and {instance_type} has {has}");
         let help = match words {
-            [] => format!(
-                "take one without {} in its name, or another instance type",
-                described(made).1.join(" or ")
-            ),
-            _ => format!(
-                "take one that has {} in its name or tag, or another instance type",
-                words.join(" or ")
-            ),
+            [] => {
+                format!("take one without {} in its name, or another instance type", made_words.join(" or "))
+            }
+            _ => {
+                let words = words.join(" or ");
+                format!("take one that has {words} in its name or tag, or another instance type")
+            }
         };
-        return Err(Refused { code: codes::IMAGE_DEVICE, message, help });
+        return Some(Refused { code: codes::IMAGE_DEVICE, message, help });
     }
     // Neuron for the first Inferentia, NeuronX for all after it
     // (https://github.com/aws/deep-learning-containers/blob/master/available_images.md).
     let first = instance_type.trim_start_matches("ml.").starts_with("inf1.");
     let (wrong, right) = if first { ("neuronx", "neuron") } else { ("neuron", "neuronx") };
-    if of_aws && own == Processor::Neuron && made_for(wrong) {
+    (own == Processor::Neuron && parts.is_made_for(wrong)).then(|| {
         let message = format!("an image with \"{wrong}\" in its name does not run on {instance_type}");
         let help = format!("take one with \"{right}\", or another instance type");
-        return Err(Refused { code: codes::IMAGE_DEVICE, message, help });
-    }
-    let (wrong, right) = match gpu {
-        Some(true) if made_for("cpu") => ("cpu", "gpu"),
-        Some(false) if made_for("gpu") => ("gpu", "cpu"),
-        _ => return Ok(image.to_owned()),
-    };
-    if !of_aws {
-        return Ok(image.to_owned()); // whoever made it may have other reasons for its name
-    }
-    let message = match wrong {
-        "cpu" => format!(
-            "the image is made for CPUs, so the GPU of {instance_type} would be paid for and not used"
+        Refused { code: codes::IMAGE_DEVICE, message, help }
+    })
+}
+
+/// Why an image of AWS's does not fit the GPU of the instance, or that it has none.
+fn of_device(parts: &Uri<'_>, instance_type: &str) -> Option<Refused> {
+    let (message, right) = match limits::has_gpu(instance_type)? {
+        true if parts.is_made_for("cpu") => (
+            format!(
+                "the image is made for CPUs, so the GPU of {instance_type} would be paid for and not used"
+            ),
+            "gpu",
         ),
-        _ => format!("the image is made for GPUs, and {instance_type} has none"),
+        false if parts.is_made_for("gpu") => {
+            (format!("the image is made for GPUs, and {instance_type} has none"), "cpu")
+        }
+        _ => return None,
     };
     let help = format!("take the image whose tag has \"-{right}-\", or another instance type");
-    Err(Refused { code: codes::IMAGE_DEVICE, message, help })
+    Some(Refused { code: codes::IMAGE_DEVICE, message, help })
 }
 
 /// What it is called, and which words AWS's images for it have in their names; those of x86-64 have none.
@@ -128,6 +140,11 @@ struct Uri<'i> {
 }
 
 impl<'i> Uri<'i> {
+    /// Whether a word is in its name or its tag.
+    fn is_made_for(&self, word: &str) -> bool {
+        self.rest.split(['-', ':']).any(|part| part == word)
+    }
+
     /// https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html, the dual-stack and FIPS hosts
     /// included.
     fn parse(image: &'i str) -> Option<Self> {

@@ -186,36 +186,14 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
         let journal = Journal::open(&journal_of(cx, &uri))?;
         let mut files = std::mem::take(&mut there.manifest.files);
         if journal.resumed {
-            // A run, or a round of this one, ended between its first change and the manifest, and others may
-            // have been there since: only what is listed as S3 confirmed it is there, whatever the folder has
-            // by now.
-            let listed = list(cx, spec).await?;
-            let is_there = |path: &str, stored: &Stored| listed.get(path).is_some_and(|o| o.is(stored));
-            files.retain(|path, stored| is_there(path, stored));
-            for (path, (stamp, stored)) in journal.sent.iter().filter(|(path, (_, s))| is_there(path, s)) {
-                files.insert(path.clone(), stored.clone());
-                if let Some(entry) = tree.entry_mut(path).filter(|entry| entry.stamp == *stamp) {
-                    entry.crc = Some(stored.crc);
-                }
-            }
+            take_up(cx, spec, &journal, &mut files, tree).await?;
         }
         let difference = Difference::of(tree, &files, spec.delete);
         if difference.empties() {
-            let message = format!(
-                "{} has no files, and `delete = true` would remove all {} from the bucket",
-                tree.root.display(),
-                difference.gone.len()
-            );
-            return Err(OpError::new("upload", OpErrorKind::Invalid, message));
+            return Err(empties(tree, difference.gone.len()));
         }
         let send: Vec<_> = difference.send.iter().map(|(entry, _)| *entry).collect();
-        let order = TransferOptions {
-            bucket: &spec.bucket,
-            prefix: &spec.prefix,
-            root: &tree.root,
-            max_concurrency: spec.max_concurrency.into(),
-            bytes_per_second: spec.bandwidth.map(|b| b.bytes_per_second()),
-        };
+        let order = options(spec, tree);
         journal.start(send.iter().map(|entry| &*entry.path));
         let (sent, journal) = transfer::upload(cx, order, journal, &send).await?;
         report.sent += sent.files.len();
@@ -224,10 +202,8 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
         report.before += size.saturating_sub(sent.bytes);
         report.again += sent.again;
         report.same = difference.same;
-        let gone: Vec<String> = match spec.delete {
-            true => difference.gone.iter().map(|path| (*path).to_owned()).collect(),
-            false => Vec::new(),
-        };
+        let gone = difference.gone.iter().filter(|_| spec.delete).map(|path| (*path).to_owned());
+        let gone: Vec<String> = gone.collect();
         delete(cx, spec, &gone).await?;
         report.deleted += gone.len();
         report.kept = difference.gone.len() - gone.len();
@@ -257,6 +233,43 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
     }
     let message = "others keep uploading to the same data set; agree on who does, and run it again";
     Err(OpError::new(action::s3::PutObject, OpErrorKind::Conflict, message))
+}
+
+/// A run, or a round of this one, ended between its first change and the manifest, and others may have been
+/// there since: only what is listed as S3 confirmed it is there, whatever the folder has by now.
+async fn take_up(
+    cx: &OpCx<'_>,
+    spec: &Spec,
+    journal: &Journal,
+    files: &mut BTreeMap<String, Stored>,
+    tree: &mut Tree,
+) -> OpResult<()> {
+    let listed = list(cx, spec).await?;
+    let is_there = |path: &str, stored: &Stored| listed.get(path).is_some_and(|o| o.is(stored));
+    files.retain(|path, stored| is_there(path, stored));
+    for (path, (stamp, stored)) in journal.sent.iter().filter(|(path, (_, s))| is_there(path, s)) {
+        files.insert(path.clone(), stored.clone());
+        if let Some(entry) = tree.entry_mut(path).filter(|entry| entry.stamp == *stamp) {
+            entry.crc = Some(stored.crc);
+        }
+    }
+    Ok(())
+}
+
+fn options<'a>(spec: &'a Spec, tree: &'a Tree) -> TransferOptions<'a> {
+    TransferOptions {
+        bucket: &spec.bucket,
+        prefix: &spec.prefix,
+        root: &tree.root,
+        max_concurrency: spec.max_concurrency.into(),
+        bytes_per_second: spec.bandwidth.map(|b| b.bytes_per_second()),
+    }
+}
+
+fn empties(tree: &Tree, gone: usize) -> OpError {
+    let root = tree.root.display();
+    let message = format!("{root} has no files, and `delete = true` would remove all {gone} from the bucket");
+    OpError::new("upload", OpErrorKind::Invalid, message)
 }
 
 /// The manifest's new ETag.

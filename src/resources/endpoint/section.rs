@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::config::Name;
 use crate::desired::{Draft, Kind};
-use crate::domain::{KeyPath, action, codes, fingerprint};
+use crate::domain::{KeyPath, ResourceId, action, codes, fingerprint};
 use crate::inputs::UseAs;
 use crate::limits::{self, Bound};
 use crate::resources::autoscaling;
@@ -122,91 +122,130 @@ const LOG_LEVEL: &str = "SAGEMAKER_CONTAINER_LOG_LEVEL";
 pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let at = KeyPath::of(["endpoint", name]);
     lint(item, &at, draft);
-    let user = format!("endpoint-{name}");
     let physical = draft.physical::<Endpoint>(name, item.name.as_deref(), &at);
     // Models and configurations have a fingerprint in their names, which nobody has written down.
     let stem = draft.scope.physical(name);
+    let asked = Asked { name, item, at, physical, stem };
+    let at = &asked.at;
 
-    let entry = item.entry.as_deref().unwrap_or(INFERENCE);
-    let code = item.code.as_ref().map(|path| {
-        let key = if item.entry.is_some() { "entry" } else { "code" };
-        let use_as = item.use_as();
-        let tree = draft.code(path, &use_as, entry, &at.join(key))?;
-        Some(Serving { path: path.clone(), use_as, entry: entry.into(), digest: tree.code_digest() })
-    });
+    let code = asked.code(draft);
     let with_code = item.code.is_some() || item.entry.is_some();
-    let Some(made) = Made::by(&item.model, with_code, &at, draft) else { return };
-    let Some(image) = image_of(item, &made, &at, draft) else { return };
-    lint_entry(item, &image, &at, draft);
-    lint_isolation(item, &made, &at, draft);
-    let code = match code {
-        Some(None) => return,
-        Some(code) => code,
-        None => None,
-    };
+    let Some(made) = Made::by(&item.model, with_code, at, draft) else { return };
+    let Some(image) = image_of(item, &made, at, draft) else { return };
+    lint_entry(item, &image, at, draft);
+    lint_isolation(item, &made, at, draft);
+    let Some(code) = code else { return };
     let bucket = Bucket::name(draft);
-    let scope = draft.scope;
+    let network = draft.network(item.network.as_ref(), at);
+    let (statements, volume_key) = asked.statements(&made, &image, network.is_some(), draft);
 
-    let group = format!("{}{physical}", LogGroup::ENDPOINTS);
-    let models = format!("{}-", Model::folder(&stem).trim_end_matches('/'));
-    let mut statements = made.statements(scope, &bucket, models);
-    statements.extend(policy::pull_image(scope, &image));
-    statements.push(policy::write_log_streams(scope, &group));
-    statements.push(policy::put_metrics("/aws/sagemaker/Endpoints"));
-    let network = draft.network(item.network.as_ref(), &at);
-    statements.extend(network.is_some().then(policy::in_vpc));
-    let kms_key = draft.kms_key();
-    let volume_key = kms_key.clone().filter(|_| !limits::has_own_disk(&item.instance_type));
-    statements.extend(kms_key.iter().map(|key| policy::objects_with_key(scope, key, false)));
-    statements.extend(volume_key.iter().flat_map(|key| policy::volume_with_key(key, false)));
-
-    let log_group = LogGroup::of_writer(&user, LogGroup::ENDPOINTS, &physical, draft, &at);
-    let role = Role::of_rights(&user, &item.rights(), Assumer::SageMaker, statements, draft, &at);
-
-    let mut environment = made.environment();
-    environment.extend(item.environment.clone());
-    if code.is_some() || item.entry.is_some() {
-        environment.insert(PROGRAM.into(), entry.into());
-        environment.insert(SUBMIT_DIRECTORY.into(), "/opt/ml/model/code".into());
-    }
-    environment.insert(REGION.into(), draft.scope.region.clone());
-    environment.insert(LOG_LEVEL.into(), "20".into());
-    measure(&environment, &at.join("environment"), draft);
+    let user = format!("endpoint-{name}");
+    let log_group = LogGroup::of_writer(&user, LogGroup::ENDPOINTS, &asked.physical, draft, at);
+    let role = Role::of_rights(&user, &item.rights(), Assumer::SageMaker, statements, draft, at);
     let model = ModelSpec {
         role_arn: role.arn,
         image,
         trained: made.archive(&bucket),
         given: made.given(),
+        environment: asked.environment(&made, draft),
         code,
         bucket,
-        environment,
         network,
         isolated: item.isolation,
     };
-    let model_name = format!("{stem}-{}", fingerprint::suffix(&model));
+    let model_name = format!("{}-{}", asked.stem, fingerprint::suffix(&model));
     let needs = made.needs().into_iter().chain([Bucket::id(Bucket::MAIN)]).chain(role.made.clone());
     let model = draft.add::<Model>(name, model_name.clone(), model, needs, at.clone());
 
     let (instance_type, instance_count) = (item.instance_type.clone(), item.instance_count);
     let wanted = ConfigSpec { model: model_name, instance_type, instance_count, kms_key: volume_key };
-    let config_name = format!("{stem}-{}", fingerprint::suffix(&wanted));
+    let config_name = format!("{}-{}", asked.stem, fingerprint::suffix(&wanted));
     let endpoint_config =
         draft.add::<EndpointConfig>(name, config_name.clone(), wanted, [model.clone()], at.clone());
+    let needs = [endpoint_config, model, log_group].into_iter().chain(role.made).collect();
+    asked.endpoint(config_name, needs, draft);
+}
 
-    let instance_type = item.instance_type.clone();
-    let spec = Spec { endpoint_config: config_name, instance_type, instance_count };
-    // What ends it is there before it.
-    let (id, arns) = (Endpoint::id(name), draft.scope.cased("sagemaker", &format!("endpoint/{physical}")));
-    let grant = |arn| Schedule::grant(&[action::sagemaker::DeleteEndpoint], arn);
-    let grants = arns.into_iter().map(grant).collect();
-    let input = json!({ "EndpointName": physical });
-    let ends = Schedule::ends(draft, &id, ("sagemaker", "deleteEndpoint"), input, grants);
-    let needs = [endpoint_config, model, log_group].into_iter().chain(role.made).chain(ends);
-    let endpoint = draft.add::<Endpoint>(name, physical.clone(), spec, needs, at.clone());
-    draft.reason(&endpoint, item.why.as_deref());
+/// An endpoint that is asked for, with its names in AWS.
+struct Asked<'a> {
+    name: &'a Name,
+    item: &'a Item,
+    at: KeyPath,
+    physical: String,
+    /// What the names of its model and of its configuration begin with.
+    stem: String,
+}
 
-    if let Some(scaling) = &item.autoscaling {
-        scaling.add(name, &physical, endpoint, at.join("autoscaling"), draft);
+impl Asked<'_> {
+    /// The script that serves.
+    fn entry(&self) -> &str {
+        self.item.entry.as_deref().unwrap_or(INFERENCE)
+    }
+
+    /// The endpoint's own code, if it has any. `None` after a problem was reported.
+    fn code(&self, draft: &mut Draft<'_>) -> Option<Option<Serving>> {
+        let Some(path) = &self.item.code else { return Some(None) };
+        let (entry, use_as) = (self.entry(), self.item.use_as());
+        let key = if self.item.entry.is_some() { "entry" } else { "code" };
+        let tree = draft.code(path, &use_as, entry, &self.at.join(key))?;
+        let digest = tree.code_digest();
+        Some(Some(Serving { path: path.clone(), use_as, entry: entry.into(), digest }))
+    }
+
+    /// What the container needs to be allowed; and the key of its volume.
+    fn statements(
+        &self,
+        made: &Made,
+        image: &str,
+        in_vpc: bool,
+        draft: &mut Draft<'_>,
+    ) -> (Vec<Value>, Option<String>) {
+        let (scope, bucket) = (draft.scope, Bucket::name(draft));
+        let group = format!("{}{}", LogGroup::ENDPOINTS, self.physical);
+        let models = format!("{}-", Model::folder(&self.stem).trim_end_matches('/'));
+        let mut statements = made.statements(scope, &bucket, models);
+        statements.extend(policy::pull_image(scope, image));
+        statements.push(policy::write_log_streams(scope, &group));
+        statements.push(policy::put_metrics("/aws/sagemaker/Endpoints"));
+        statements.extend(in_vpc.then(policy::in_vpc));
+        let kms_key = draft.kms_key();
+        let volume_key = kms_key.clone().filter(|_| !limits::has_own_disk(&self.item.instance_type));
+        statements.extend(kms_key.iter().map(|key| policy::objects_with_key(scope, key, false)));
+        statements.extend(volume_key.iter().flat_map(|key| policy::volume_with_key(key, false)));
+        (statements, volume_key)
+    }
+
+    /// The variables of the container: the model's, the endpoint's, and those of the toolkit.
+    fn environment(&self, made: &Made, draft: &mut Draft<'_>) -> BTreeMap<String, String> {
+        let mut environment = made.environment();
+        environment.extend(self.item.environment.clone());
+        if self.item.code.is_some() || self.item.entry.is_some() {
+            environment.insert(PROGRAM.into(), self.entry().into());
+            environment.insert(SUBMIT_DIRECTORY.into(), "/opt/ml/model/code".into());
+        }
+        environment.insert(REGION.into(), draft.scope.region.clone());
+        environment.insert(LOG_LEVEL.into(), "20".into());
+        measure(&environment, &self.at.join("environment"), draft);
+        environment
+    }
+
+    /// Adds the endpoint itself, with what ends it and what scales it.
+    fn endpoint(&self, endpoint_config: String, needs: Vec<ResourceId>, draft: &mut Draft<'_>) {
+        let (Self { name, item, at, physical, .. }, id) = (self, Endpoint::id(self.name));
+        let (instance_type, instance_count) = (item.instance_type.clone(), item.instance_count);
+        let spec = Spec { endpoint_config, instance_type, instance_count };
+        // What ends it is there before it.
+        let arns = draft.scope.cased("sagemaker", &format!("endpoint/{physical}"));
+        let grant = |arn| Schedule::grant(&[action::sagemaker::DeleteEndpoint], arn);
+        let grants = arns.into_iter().map(grant).collect();
+        let input = json!({ "EndpointName": physical });
+        let ends = Schedule::ends(draft, &id, ("sagemaker", "deleteEndpoint"), input, grants);
+        let needs = needs.into_iter().chain(ends);
+        let endpoint = draft.add::<Endpoint>(name, physical.clone(), spec, needs, at.clone());
+        draft.reason(&endpoint, item.why.as_deref());
+        if let Some(scaling) = &item.autoscaling {
+            scaling.add(name, physical, endpoint, at.join("autoscaling"), draft);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use aws_sdk_lambda::types::{
 };
 
 use super::send::{self, Code};
-use super::spec::{Configuration, Function, Spec, State};
+use super::spec::{Configuration, Function, Live, Spec, State};
 use super::{found, invoke, open};
 use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt, classify};
 use crate::config::Network;
@@ -119,51 +119,13 @@ impl Driver for Function {
         let architecture = &spec.configuration.architecture;
         let mut description = None;
         if have.code_sha256 != spec.code_sha256 || have.configuration.architecture != *architecture {
-            let (code, made_of) = send::code(cx, spec).await?;
+            let made_of = update_code(cx, function, spec).await?;
             description = Some(made_of).filter(|made_of| latest.description() != Some(made_of.as_str()));
-            cx.retry_busy(action::lambda::UpdateFunctionCode, || async {
-                let call = lambda.update_function_code().function_name(function);
-                let call = match &code {
-                    Code::Zip(zip) => call.zip_file(zip.clone()),
-                    Code::Object { bucket, key } => call.s3_bucket(bucket).s3_key(key),
-                };
-                call.architectures(architecture.as_str().into())
-                    .send()
-                    .await
-                    .op(action::lambda::UpdateFunctionCode)
-                    .map(drop)
-            })
-            .await?;
-            settled(cx, function).await?;
         }
         let config = Configuration { architecture: architecture.clone(), ..have.configuration.clone() };
         let is_right = config == spec.configuration && have.role_arn == spec.role_arn && have.more.is_empty();
         if !is_right || description.is_some() {
-            let is_moved = config.network != spec.configuration.network;
-            let other_key = config.kms_key != spec.configuration.kms_key;
-            cx.retry_new_role(action::lambda::UpdateFunctionConfiguration, || async {
-                let call = lambda
-                    .update_function_configuration()
-                    .function_name(function)
-                    .role(&spec.role_arn)
-                    .handler(&spec.configuration.handler)
-                    .runtime(Runtime::from(spec.configuration.runtime.as_str()))
-                    .memory_size(spec.configuration.memory_mb)
-                    .timeout(spec.configuration.timeout_s)
-                    .ephemeral_storage(storage(&spec.configuration))
-                    .set_layers(Some(spec.configuration.layers.clone()))
-                    .set_vpc_config(is_moved.then(|| vpc(spec.configuration.network.as_ref())))
-                    // An empty text takes it off.
-                    .set_kms_key_arn(
-                        other_key.then(|| spec.configuration.kms_key.clone().unwrap_or_default()),
-                    )
-                    .set_description(description.clone())
-                    .environment(environment(&spec.configuration));
-                let call = have.more.keys().fold(call, |call, set| found::by_default(call, *set, function));
-                call.send().await.op(action::lambda::UpdateFunctionConfiguration).map(drop)
-            })
-            .await?;
-            settled(cx, function).await?;
+            update_configuration(cx, function, spec, &have, description).await?;
         }
         publish(cx, function).await?;
         match changes.iter().any(|change| change.path == Self::URL) {
@@ -202,6 +164,62 @@ impl Driver for Function {
         }
         if put.is_empty() { Ok(()) } else { tag(cx, function, put).await }
     }
+}
+
+/// Sends the code, and returns what it was made of.
+async fn update_code(cx: &OpCx<'_>, function: &str, spec: &Spec) -> OpResult<String> {
+    let (code, made_of) = send::code(cx, spec).await?;
+    cx.retry_busy(action::lambda::UpdateFunctionCode, || async {
+        let call = cx.aws.lambda.update_function_code().function_name(function);
+        let call = match &code {
+            Code::Zip(zip) => call.zip_file(zip.clone()),
+            Code::Object { bucket, key } => call.s3_bucket(bucket).s3_key(key),
+        };
+        call.architectures(spec.configuration.architecture.as_str().into())
+            .send()
+            .await
+            .op(action::lambda::UpdateFunctionCode)
+            .map(drop)
+    })
+    .await?;
+    settled(cx, function).await?;
+    Ok(made_of)
+}
+
+/// Sends the configuration, with what has no key of the config put back.
+async fn update_configuration(
+    cx: &OpCx<'_>,
+    function: &str,
+    spec: &Spec,
+    have: &Live,
+    description: Option<String>,
+) -> OpResult<()> {
+    let config = &have.configuration;
+    let is_moved = config.network != spec.configuration.network;
+    let other_key = config.kms_key != spec.configuration.kms_key;
+    cx.retry_new_role(action::lambda::UpdateFunctionConfiguration, || async {
+        let call = cx
+            .aws
+            .lambda
+            .update_function_configuration()
+            .function_name(function)
+            .role(&spec.role_arn)
+            .handler(&spec.configuration.handler)
+            .runtime(Runtime::from(spec.configuration.runtime.as_str()))
+            .memory_size(spec.configuration.memory_mb)
+            .timeout(spec.configuration.timeout_s)
+            .ephemeral_storage(storage(&spec.configuration))
+            .set_layers(Some(spec.configuration.layers.clone()))
+            .set_vpc_config(is_moved.then(|| vpc(spec.configuration.network.as_ref())))
+            // An empty text takes it off.
+            .set_kms_key_arn(other_key.then(|| spec.configuration.kms_key.clone().unwrap_or_default()))
+            .set_description(description.clone())
+            .environment(environment(&spec.configuration));
+        let call = have.more.keys().fold(call, |call, set| found::by_default(call, *set, function));
+        call.send().await.op(action::lambda::UpdateFunctionConfiguration).map(drop)
+    })
+    .await?;
+    settled(cx, function).await.map(drop)
 }
 
 async fn tag(cx: &OpCx<'_>, function: &str, tags: Tags) -> OpResult<()> {

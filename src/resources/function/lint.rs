@@ -47,22 +47,7 @@ pub(super) fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     if item.provisioned_concurrency != 0 {
         Concurrency::lint(item.provisioned_concurrency, at, draft);
     }
-    if !RUNTIMES.contains(&item.runtime.as_str()) {
-        let key = at.join("runtime");
-        let help = format!("one of {}", RUNTIMES.join(", "));
-        if OLD_RUNTIMES.contains(&item.runtime.as_str()) {
-            let text = match item.runtime == OLD_RUNTIMES[0] {
-                true => format!("the runtime {} is deprecated", item.runtime),
-                false => {
-                    format!("Lambda refuses to create a function with {}, which it has closed", item.runtime)
-                }
-            };
-            draft.warn(codes::OLD_RUNTIME, key, text, help);
-        } else if !item.runtime.starts_with("python") {
-            let text = format!("the function's handler is Python, and `{}` is not", item.runtime);
-            draft.error(codes::BAD_VALUE, key, text, help);
-        }
-    }
+    lint_runtime(item, at, draft);
     if item.timeout < HumanDuration::seconds(60) {
         let text =
             format!("the function gives up after {}, the endpoint may answer after up to 60s", item.timeout);
@@ -84,6 +69,30 @@ pub(super) fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             draft.error(codes::SET_BY_OPSCTL, key, text, "remove it");
         }
     }
+    lint_names(item, at, draft);
+}
+
+fn lint_runtime(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    if !RUNTIMES.contains(&item.runtime.as_str()) {
+        let key = at.join("runtime");
+        let help = format!("one of {}", RUNTIMES.join(", "));
+        if OLD_RUNTIMES.contains(&item.runtime.as_str()) {
+            let text = match item.runtime == OLD_RUNTIMES[0] {
+                true => format!("the runtime {} is deprecated", item.runtime),
+                false => {
+                    format!("Lambda refuses to create a function with {}, which it has closed", item.runtime)
+                }
+            };
+            draft.warn(codes::OLD_RUNTIME, key, text, help);
+        } else if !item.runtime.starts_with("python") {
+            let text = format!("the function's handler is Python, and `{}` is not", item.runtime);
+            draft.error(codes::BAD_VALUE, key, text, help);
+        }
+    }
+}
+
+/// Its own name, and that of its handler.
+fn lint_names(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     // AWS's own pattern has whole ARNs and qualifiers in it
     // (https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html).
     let fits = |name: &&str| {

@@ -367,54 +367,23 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
     let at = KeyPath::of(["function", name]);
     lint::lint(item, &at, draft);
     let endpoint = draft.find(&[KindName::Endpoint], &item.endpoint, "endpoint", at.join("endpoint"));
-    let tree = match &item.source {
-        None => Some(None),
-        Some(path) => {
-            // `handler.lambda_handler` is in `handler.py`.
-            let file = item.handler.rsplit_once('.').map_or(item.handler.as_str(), |(module, _)| module);
-            let file = format!("{}.py", file.replace('.', "/"));
-            draft.code(path, &item.use_as(), &file, &at.join("handler")).map(Some)
-        }
-    };
-    let (Some(endpoint), Some(tree)) = (endpoint, tree) else { return };
-    if let (Some(tree), Some(path)) = (tree, &item.source) {
-        machine::warn_of_foreign(tree, path, &item.architecture, &at.join("source"), draft);
-    }
-    // Many functions are of one folder, most of none.
-    let packed =
-        zips.entry((item.source.clone(), item.use_as())).or_insert_with(|| code::sha256(&code::zip(tree)));
-    let mut code_sha256 = packed.clone();
-    let unzipped = tree.map_or(0, Tree::bytes);
-    if unzipped > UNZIPPED {
-        let text = format!("the code has {} MB, Lambda takes 250 MB with its packages", unzipped / 1_000_000);
-        draft.error(codes::TOO_LARGE, at.join("source"), text, "leave large files out with `exclude`");
-    }
-    let packages = tree.and_then(|tree| {
-        packages::wanted(tree, &item.runtime, &item.architecture, &at.join("source"), draft)
-    });
-    if let Some(packages) = &packages {
-        code_sha256 = code::digest(&code_sha256, &packages.digest);
-    }
+    let code = sent(item, zips, &at, draft);
+    let (Some(endpoint), Some((code_sha256, packages))) = (endpoint, code) else { return };
     let scope = draft.scope;
     let physical = draft.physical::<Function>(name, item.name.as_deref(), &at);
     let user = format!("function-{name}");
     let group = format!("{}{physical}", LogGroup::FUNCTIONS);
-    let (environment, named) = references::filled(&item.environment, &at.join("environment"), draft);
+    let (mut environment, named) = references::filled(&item.environment, &at.join("environment"), draft);
     let mut invoked = vec![endpoint.clone()];
     invoked.extend(named.into_iter().filter(|named| named.id != endpoint.id));
     let arns = |node: &Node| scope.cased("sagemaker", &format!("endpoint/{}", node.physical));
-    let statements = vec![
-        policy::each(
-            &[action::sagemaker::InvokeEndpoint],
-            &invoked.iter().flat_map(arns).collect::<Vec<_>>(),
-        ),
-        policy::write_log_streams(scope, &group),
-    ];
+    let endpoints = invoked.iter().flat_map(arns).collect::<Vec<_>>();
+    let invoke = policy::each(&[action::sagemaker::InvokeEndpoint], &endpoints);
     let network = draft.network(item.network.as_ref(), &at);
-    let statements = statements.into_iter().chain(network.is_some().then(policy::function_in_vpc)).collect();
+    let statements = [invoke, policy::write_log_streams(scope, &group)].into_iter();
+    let statements = statements.chain(network.is_some().then(policy::function_in_vpc)).collect();
     let log_group = LogGroup::of_writer(&user, LogGroup::FUNCTIONS, &physical, draft, &at);
     let role = Role::of_rights(&user, &item.rights(), Assumer::Lambda, statements, draft, &at);
-    let mut environment = environment;
     environment.insert(lint::ENDPOINT_NAME.into(), endpoint.physical.clone());
     lint::size(&environment, &at, draft);
     let spec = Spec {
@@ -444,6 +413,43 @@ fn add(name: &Name, item: &Item, zips: &mut Zips, draft: &mut Draft<'_>) {
     if item.provisioned_concurrency != 0 {
         Concurrency::add(item.provisioned_concurrency, name, &physical, function, &at, draft);
     }
+}
+
+/// The digest of what is sent as the function's code, and the packages in it. `None` after a problem was
+/// reported.
+fn sent(
+    item: &Item,
+    zips: &mut Zips,
+    at: &KeyPath,
+    draft: &mut Draft<'_>,
+) -> Option<(String, Option<Packages>)> {
+    let source = at.join("source");
+    let tree = match &item.source {
+        None => None,
+        Some(path) => {
+            // `handler.lambda_handler` is in `handler.py`.
+            let file = item.handler.rsplit_once('.').map_or(item.handler.as_str(), |(module, _)| module);
+            let file = format!("{}.py", file.replace('.', "/"));
+            Some(draft.code(path, &item.use_as(), &file, &at.join("handler"))?)
+        }
+    };
+    if let (Some(tree), Some(path)) = (tree, &item.source) {
+        machine::warn_of_foreign(tree, path, &item.architecture, &source, draft);
+    }
+    // Many functions are of one folder, most of none.
+    let zip = zips.entry((item.source.clone(), item.use_as()));
+    let mut sha256 = zip.or_insert_with(|| code::sha256(&code::zip(tree))).clone();
+    let unzipped = tree.map_or(0, Tree::bytes);
+    if unzipped > UNZIPPED {
+        let text = format!("the code has {} MB, Lambda takes 250 MB with its packages", unzipped / 1_000_000);
+        draft.error(codes::TOO_LARGE, source.clone(), text, "leave large files out with `exclude`");
+    }
+    let packages =
+        tree.and_then(|tree| packages::wanted(tree, &item.runtime, &item.architecture, &source, draft));
+    if let Some(packages) = &packages {
+        sha256 = code::digest(&sha256, &packages.digest);
+    }
+    Some((sha256, packages))
 }
 
 fn listed(layers: &[String]) -> String {

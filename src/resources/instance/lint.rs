@@ -79,6 +79,24 @@ pub(super) fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         let help = "write an AMI id (\"ami-…\") or the name of a public SSM parameter (\"/aws/service/…\")";
         draft.error(codes::UNKNOWN_IMAGE, at.join("image"), text, help);
     }
+    lint_processor(item, instance_type, at, draft);
+    if instance_type.starts_with("t2.") && item.max_runtime > HumanDuration::hours(2) {
+        let text = format!("`{instance_type}` is slowed down when its CPU credits are spent");
+        let help =
+            "for hours of full load use m5.xlarge or c5.2xlarge; set `max_runtime = \"2h\"` if it is short";
+        draft.warn(codes::CPU_CREDITS, at.join("instance_type"), text, help);
+    }
+    if let Some(profile) = &item.instance_profile {
+        lint_profile(profile, item.role.is_some(), &at.join("instance_profile"), draft);
+    }
+    for (key, _) in only_sagemaker(item).iter().filter(|(_, used)| *used) {
+        let text = format!("`{key}` has no meaning with `on = \"ec2\"`");
+        draft.error(codes::BAD_VALUE, at.join(*key), text, "remove it, or train with `on = \"sagemaker\"`");
+    }
+}
+
+/// Whether the image runs on the processor of the instance, and uses what it has.
+fn lint_processor(item: &Item, instance_type: &str, at: &KeyPath, draft: &mut Draft<'_>) {
     let image = item.image.as_deref().unwrap_or(IMAGE);
     let (arm, key) = (limits::processor(instance_type) == Processor::Graviton, at.join("instance_type"));
     if made_for_arm(image).is_some_and(|made| made != arm) {
@@ -111,20 +129,7 @@ pub(super) fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
              base-oss-nvidia-driver-gpu-amazon-linux-2023/latest/ami-id\" and volume_gb = 100 \
              (it alone has 75 GiB), or take another instance type"
         );
-        draft.error(codes::IMAGE_DEVICE, key.clone(), text, help);
-    }
-    if instance_type.starts_with("t2.") && item.max_runtime > HumanDuration::hours(2) {
-        let text = format!("`{instance_type}` is slowed down when its CPU credits are spent");
-        let help =
-            "for hours of full load use m5.xlarge or c5.2xlarge; set `max_runtime = \"2h\"` if it is short";
-        draft.warn(codes::CPU_CREDITS, key, text, help);
-    }
-    if let Some(profile) = &item.instance_profile {
-        lint_profile(profile, item.role.is_some(), &at.join("instance_profile"), draft);
-    }
-    for (key, _) in only_sagemaker(item).iter().filter(|(_, used)| *used) {
-        let text = format!("`{key}` has no meaning with `on = \"ec2\"`");
-        draft.error(codes::BAD_VALUE, at.join(*key), text, "remove it, or train with `on = \"sagemaker\"`");
+        draft.error(codes::IMAGE_DEVICE, key, text, help);
     }
 }
 

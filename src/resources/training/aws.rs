@@ -4,7 +4,7 @@ use std::time::Duration;
 use aws_sdk_sagemaker::operation::describe_training_job::DescribeTrainingJobOutput;
 use aws_sdk_sagemaker::types::{
     AlgorithmSpecification, Channel, CheckpointConfig, DataSource, MetricData, MetricDefinition,
-    OutputDataConfig, ResourceConfig, S3DataDistribution, S3DataSource, S3DataType, StoppingCondition,
+    OutputDataConfig, ResourceConfig, S3DataDistribution, S3DataSource, S3DataType, StoppingCondition, Tag,
     TrainingInputMode, TrainingInstanceType, TrainingJobStatus,
 };
 
@@ -40,28 +40,18 @@ impl Driver for Training {
         let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe(cx, job)).await? else {
             return Ok(None);
         };
-        let (output, replaced) = match artifacts(&found) {
-            _ if status(&found).phase != Phase::Ready => (true, false),
-            Some(uri) => {
-                let noted = sagemaker::tag(&tags, Training::MODEL_TAG);
-                let there = etag(cx, uri).await?;
-                (there.is_some(), is_replaced(noted, there.as_deref()))
-            }
-            None => (false, false), // it completed, and saved nothing
-        };
-        let algorithm = found.algorithm_specification();
-        let resources = found.resource_config();
+        let (output, replaced) = archive(cx, &found, &tags).await?;
+        let (algorithm, resources) = (found.algorithm_specification(), found.resource_config());
         let mut hyperparameters: BTreeMap<String, String> =
             found.hyper_parameters().map(|map| map.clone().into_iter().collect()).unwrap_or_default();
         let entry = hyperparameters.get(PROGRAM).cloned().unwrap_or_default();
-        let archive = hyperparameters.get(SUBMIT_DIRECTORY).cloned().unwrap_or_default();
+        let code = hyperparameters.get(SUBMIT_DIRECTORY).cloned().unwrap_or_default();
         hyperparameters.retain(|key, _| !TOOLKIT.contains(&key.as_str()));
-        let data = tags.iter().filter_map(|t| Some((t.key()?.strip_prefix(Training::DATA_TAG)?, t.value()?)));
         let channels: Vec<(&str, Access)> =
             found.input_data_config().iter().filter_map(|c| Some((c.channel_name()?, access(c)))).collect();
         let metric = |m: &MetricDefinition| Some((m.name()?.to_owned(), m.regex()?.to_owned()));
-        let status = status(&found);
         let saved_nothing = !output && sagemaker::tag(&tags, Training::SAVED_NOTHING_TAG).is_some();
+        let status = status(&found);
         let status = match (output, saved_nothing) {
             (true, _) if replaced => status.because(Some(job::REPLACED.into())),
             (true, _) => status,
@@ -76,15 +66,9 @@ impl Driver for Training {
             instance_count: resources.and_then(|r| r.instance_count()).unwrap_or_default(),
             volume_gb: resources.and_then(|r| r.volume_size_in_gb()).unwrap_or_default(),
             role_arn: found.role_arn().unwrap_or_default().to_owned(),
-            // code/<project>-<environment>-<digest>/sourcedir.tar.gz
-            code: archive
-                .rsplit('/')
-                .nth(1)
-                .and_then(|code| code.rsplit('-').next())
-                .unwrap_or_default()
-                .into(),
+            code: digest_of(&code).into(),
             entry,
-            data: data.map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect(),
+            data: digests(&tags),
             access: job::access(channels.iter().map(|(name, access)| (*name, access))),
             hyperparameters,
             metrics: algorithm
@@ -238,6 +222,56 @@ fn status(found: &DescribeTrainingJobOutput) -> Status {
     Status::new(word, phase).because(reason)
 }
 
+/// Whether the archive of a job that has ended is there, and whether it is another one than it has left.
+async fn archive(cx: &OpCx<'_>, found: &DescribeTrainingJobOutput, tags: &[Tag]) -> OpResult<(bool, bool)> {
+    Ok(match artifacts(found) {
+        _ if status(found).phase != Phase::Ready => (true, false),
+        Some(uri) => {
+            let noted = sagemaker::tag(tags, Training::MODEL_TAG);
+            let there = etag(cx, uri).await?;
+            (there.is_some(), is_replaced(noted, there.as_deref()))
+        }
+        None => (false, false), // it completed, and saved nothing
+    })
+}
+
+/// Of the data sets that it read, by their channels.
+fn digests(tags: &[Tag]) -> BTreeMap<String, String> {
+    let data = tags.iter().filter_map(|t| Some((t.key()?.strip_prefix(Training::DATA_TAG)?, t.value()?)));
+    data.map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect()
+}
+
+/// That of `code/<project>-<environment>-<digest>/sourcedir.tar.gz`.
+fn digest_of(code: &str) -> &str {
+    code.rsplit('/').nth(1).and_then(|code| code.rsplit('-').next()).unwrap_or_default()
+}
+
+fn channel(channel: &job::Channel) -> Channel {
+    let source = S3DataSource::builder()
+        .s3_data_type(S3DataType::S3Prefix)
+        .s3_data_distribution_type(channel.access.distribution.word().into())
+        .s3_uri(&channel.uri)
+        .build();
+    let source = DataSource::builder().s3_data_source(source).build();
+    let access = &channel.access;
+    let mode = (access.input_mode != InputMode::File).then(|| access.input_mode.word().into());
+    Channel::builder()
+        .channel_name(&channel.name)
+        .data_source(source)
+        .set_content_type(access.content_type.clone())
+        .set_input_mode(mode)
+        .build()
+}
+
+/// The user's, and those that the container's toolkit is told by.
+fn sent_hyperparameters(cx: &OpCx<'_>, spec: &Spec) -> HashMap<String, String> {
+    let toolkit = spec.code.iter().flat_map(|code| {
+        let values = [code.entry.clone(), code.uri(), cx.scope.region.clone(), "20".to_owned()];
+        TOOLKIT.into_iter().map(str::to_owned).zip(values)
+    });
+    spec.hyperparameters.clone().into_iter().chain(toolkit).collect()
+}
+
 async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
     let metrics =
         spec.metrics.iter().map(|(name, regex)| MetricDefinition::builder().name(name).regex(regex).build());
@@ -246,23 +280,7 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         .training_input_mode(TrainingInputMode::File)
         .set_metric_definitions((!spec.metrics.is_empty()).then(|| metrics.collect()))
         .build();
-    let channels = spec.channels.iter().map(|channel| {
-        let source = S3DataSource::builder()
-            .s3_data_type(S3DataType::S3Prefix)
-            .s3_data_distribution_type(channel.access.distribution.word().into())
-            .s3_uri(&channel.uri)
-            .build();
-        let source = DataSource::builder().s3_data_source(source).build();
-        let access = &channel.access;
-        let mode = (access.input_mode != InputMode::File).then(|| access.input_mode.word().into());
-        Channel::builder()
-            .channel_name(&channel.name)
-            .data_source(source)
-            .set_content_type(access.content_type.clone())
-            .set_input_mode(mode)
-            .build()
-    });
-    let channels: Vec<Channel> = channels.collect();
+    let channels: Vec<Channel> = spec.channels.iter().map(channel).collect();
     let resources = ResourceConfig::builder()
         .instance_type(TrainingInstanceType::from(spec.instance_type.as_str()))
         .instance_count(spec.instance_count)
@@ -275,16 +293,7 @@ async fn start(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
         .max_runtime_in_seconds(spec.max_runtime_s)
         .set_max_wait_time_in_seconds(spec.max_wait_s)
         .build();
-    let toolkit = spec.code.iter().flat_map(|code| {
-        let values = [code.entry.clone(), code.uri(), cx.scope.region.clone(), "20".to_owned()];
-        TOOLKIT.into_iter().zip(values)
-    });
-    let hyperparameters: HashMap<String, String> = spec
-        .hyperparameters
-        .clone()
-        .into_iter()
-        .chain(toolkit.map(|(key, value)| (key.to_owned(), value)))
-        .collect();
+    let hyperparameters = sent_hyperparameters(cx, spec);
     let data = spec.channels.iter().map(|c| (format!("{}{}", Training::DATA_TAG, c.name), c.digest.as_str()));
     let checkpoints = spec.checkpoints_of(job).map(|uri| CheckpointConfig::builder().s3_uri(uri).build());
     let environment: HashMap<_, _> = spec.environment.clone().into_iter().collect();

@@ -201,6 +201,11 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Access {
+    fn of(reading: &Reading) -> Self {
+        let Reading { content_type, input_mode, distribution, .. } = reading;
+        Self { content_type: content_type.clone(), input_mode: *input_mode, distribution: *distribution }
+    }
+
     /// What differs from AWS's defaults, in words; empty of nothing.
     pub fn words(&self) -> String {
         let mode = (self.input_mode != InputMode::File).then(|| self.input_mode.word());
@@ -295,11 +300,7 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
         let name = entry.channel.or(reading.channel.as_ref()).unwrap_or(entry.data).to_string();
         let others: Vec<&str> = found.iter().map(|c: &Channel| &*c.name).collect();
         channels::refuse_twice(&name, entry.data, &others, &at, draft);
-        let access = Access {
-            content_type: reading.content_type.clone(),
-            input_mode: reading.input_mode,
-            distribution: reading.distribution,
-        };
+        let access = Access::of(reading);
         if item.on == Platform::Ec2 && access.input_mode == InputMode::Pipe {
             let text = format!("`{}` is streamed through a pipe, which an EC2 instance has not", entry.data);
             draft.error(codes::BAD_VALUE, at, text, "write `input_mode = \"file\"` there");

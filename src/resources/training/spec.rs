@@ -297,6 +297,7 @@ impl Kind for Training {
             measured: _,
         } = &Self::wanted(want);
         let short = |digest: &str| digest.get(..10).unwrap_or(digest).to_owned();
+        let time = |seconds: i32| HumanDuration::seconds(seconds as u64);
         changes()
             .field("image", &seen.image, image, Needs::Replace)
             .field("instance_type", &seen.instance_type, instance_type, Needs::Replace)
@@ -305,12 +306,7 @@ impl Kind for Training {
             .field("code", short(&seen.code), short(code), Needs::Replace)
             .field("entry", &seen.entry, entry, Needs::Replace)
             .field("role", &seen.role_arn, role_arn, Needs::Replace)
-            .field(
-                "max_runtime",
-                HumanDuration::seconds(seen.max_runtime_s as u64),
-                HumanDuration::seconds(*max_runtime_s as u64),
-                Needs::Replace,
-            )
+            .field("max_runtime", time(seen.max_runtime_s), time(*max_runtime_s), Needs::Replace)
             .field("spot", seen.spot, spot, Needs::Replace)
             .field("checkpoints", seen.checkpoints, checkpoints, Needs::Replace)
             .field(
@@ -422,17 +418,7 @@ type Parts = (Spec, Vec<serde_json::Value>, Vec<crate::domain::ResourceId>);
 fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Parts> {
     let common = job::common(item, at, draft);
     let instance_type = item.instance_type.as_deref().unwrap_or("ml.m5.xlarge");
-    let (image, key) = match &item.algorithm {
-        Some(name) => (image::algorithm(name, instance_type, draft.scope), "algorithm"),
-        None => {
-            let name = item.image.as_deref().unwrap_or(image::DEFAULT);
-            (image::uri(name, ImagePurpose::Training, instance_type, draft.scope), "image")
-        }
-    };
-    let image = image.map_err(|refused| {
-        draft.error(refused.code, at.join(key), refused.message, refused.help);
-    });
-    let image = image.ok()?;
+    let image = image_of(item, instance_type, at, draft)?;
     if item.algorithm.is_none() && image::splits_arguments(&image) {
         lint::warn_of_spaces(item, at, draft);
     }
@@ -482,6 +468,18 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
         kms_key,
     };
     Some((spec, statements, common.needs))
+}
+
+/// The image that trains. `None` after a problem was reported.
+fn image_of(item: &Item, instance_type: &str, at: &KeyPath, draft: &mut Draft<'_>) -> Option<String> {
+    let (image, key) = match &item.algorithm {
+        Some(name) => (image::algorithm(name, instance_type, draft.scope), "algorithm"),
+        None => {
+            let name = item.image.as_deref().unwrap_or(image::DEFAULT);
+            (image::uri(name, ImagePurpose::Training, instance_type, draft.scope), "image")
+        }
+    };
+    image.map_err(|refused| draft.error(refused.code, at.join(key), refused.message, refused.help)).ok()
 }
 
 /// A script's toolkit decodes JSON; an algorithm takes the text as it is.
