@@ -1,11 +1,11 @@
 //! `opsctl audit-iam explain ROLE ACTION [RESOURCE]`: why a role may, or may not.
 
-use super::account::Account;
+use super::account::{Account, Role};
 use super::evaluate::Engine;
 use super::variables;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::decide::Decision;
-use opsctl_iam::effective::Ceiling;
+use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::Sourced;
 use opsctl_iam::time::Instant;
 
@@ -44,31 +44,7 @@ pub fn explain(
             Catalogue::embedded().date()
         ));
     }
-    let names = |s: &&Sourced| s.grant.names(action);
-    for sourced in effective.allows.iter().chain(&effective.denies).filter(names) {
-        let reach = if variables::may_reach(&sourced.grant, role, resource) {
-            ""
-        } else {
-            " (does not cover the resource)"
-        };
-        lines.push(format!("{}{reach}", sourced.evidence(action)));
-    }
-    for sourced in effective.void.iter().filter(names) {
-        lines.push(format!("{} (its condition cannot hold for the role now)", sourced.evidence(action)));
-    }
-    match &effective.ceiling {
-        Ceiling::None => {}
-        Ceiling::Missing { arn } => lines.push(format!("boundary {arn}: its document is missing")),
-        Ceiling::Known { source, .. } => {
-            let says = match effective.within_ceiling(action, resource, None) {
-                Decision::Allowed => "lets it through",
-                Decision::Conditional => "lets it through while a condition holds",
-                _ => "does not let it through",
-            };
-            lines.push(format!("boundary {} {says}", source.name));
-        }
-    }
-    lines.extend(effective.unreadable.iter().map(|(what, why)| format!("{what} could not be read: {why}")));
+    lines.extend(evidence(&effective, role, action, resource));
     if resource == "*"
         && engine
             .catalogue
@@ -96,6 +72,34 @@ pub fn explain(
         decision,
         lines,
     })
+}
+
+/// A line for each statement or limit that has a say.
+fn evidence(effective: &Effective, role: &Role, action: &str, resource: &str) -> Vec<String> {
+    let names = |s: &&Sourced| s.grant.names(action);
+    let mut lines = Vec::new();
+    for sourced in effective.allows.iter().chain(&effective.denies).filter(names) {
+        let covers = variables::may_reach(&sourced.grant, role, resource);
+        let reach = if covers { "" } else { " (does not cover the resource)" };
+        lines.push(format!("{}{reach}", sourced.evidence(action)));
+    }
+    for sourced in effective.void.iter().filter(names) {
+        lines.push(format!("{} (its condition cannot hold for the role now)", sourced.evidence(action)));
+    }
+    match &effective.ceiling {
+        Ceiling::None => {}
+        Ceiling::Missing { arn } => lines.push(format!("boundary {arn}: its document is missing")),
+        Ceiling::Known { source, .. } => {
+            let says = match effective.within_ceiling(action, resource, None) {
+                Decision::Allowed => "lets it through",
+                Decision::Conditional => "lets it through while a condition holds",
+                _ => "does not let it through",
+            };
+            lines.push(format!("boundary {} {says}", source.name));
+        }
+    }
+    lines.extend(effective.unreadable.iter().map(|(what, why)| format!("{what} could not be read: {why}")));
+    lines
 }
 
 impl std::fmt::Display for Explanation {

@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use self::node::{Asking, Node, is_on_tag, with_tags_of};
-use super::account::Role;
+use super::account::{Account, Role};
 use super::escalate::PASSING_WAYS;
 use super::evaluate::Engine;
 use super::role_view::{self, Admin, RoleKind, RoleView};
@@ -156,10 +156,8 @@ pub struct Passing<'g> {
 }
 
 impl Graph {
-    /// Works out who can become whom.
-    pub fn build(engine: &Engine<'_>) -> Self {
-        let account = engine.account;
-        let mut graph = Self {
+    fn empty(account: &Account) -> Self {
+        Self {
             nodes: Vec::new(),
             roles: account.roles.len(),
             arns: HashMap::new(),
@@ -176,7 +174,13 @@ impl Graph {
             takeovers: HashMap::new(),
             admin_users: Vec::new(),
             users: account.users.iter().map(|user| user.arn.clone()).collect(),
-        };
+        }
+    }
+
+    /// Works out who can become whom.
+    pub fn build(engine: &Engine<'_>) -> Self {
+        let account = engine.account;
+        let mut graph = Self::empty(account);
         let mut asking = Vec::new();
         for (index, role) in account.roles.iter().enumerate() {
             graph.add_role(index, role, engine, &mut asking);

@@ -211,20 +211,7 @@ impl Reader<'_> {
                 list(&items).map(text).collect::<Vec<_>>().join(between).into()
             }
             ("Fn::If", Value::Array(parts)) => self.either(parts),
-            ("Fn::FindInMap", Value::Array(parts)) => {
-                let key = |n: usize| parts.get(n).map(|part| self.value(part)).unwrap_or(Value::Null);
-                let found = match (key(0).as_str(), key(1).as_str(), key(2).as_str()) {
-                    (Some(map), Some(one), Some(two)) => &self.template["Mappings"][map][one][two],
-                    _ => &Value::Null,
-                };
-                match found {
-                    Value::Null => self.untold(
-                        format!("what Fn::FindInMap finds in {}", key(0)),
-                        "findinmap-of-the-template",
-                    ),
-                    found => found.clone(),
-                }
-            }
+            ("Fn::FindInMap", Value::Array(parts)) => self.in_map(parts),
             ("Fn::Select", Value::Array(parts)) => {
                 let place = parts.first().map(&text).and_then(|n| n.parse::<usize>().ok());
                 let items = self.value(parts.get(1).unwrap_or(&Value::Null));
@@ -244,6 +231,21 @@ impl Reader<'_> {
                     format!("{}-of-the-template", function.trim_start_matches("Fn::").to_ascii_lowercase());
                 self.untold(format!("what {function}{about} is"), stand_in)
             }
+        }
+    }
+
+    /// `Fn::FindInMap`, of a map of the template.
+    fn in_map(&self, parts: &[Value]) -> Value {
+        let key = |n: usize| parts.get(n).map(|part| self.value(part)).unwrap_or(Value::Null);
+        let found = match (key(0).as_str(), key(1).as_str(), key(2).as_str()) {
+            (Some(map), Some(one), Some(two)) => &self.template["Mappings"][map][one][two],
+            _ => &Value::Null,
+        };
+        match found {
+            Value::Null => {
+                self.untold(format!("what Fn::FindInMap finds in {}", key(0)), "findinmap-of-the-template")
+            }
+            found => found.clone(),
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Options;
 use crate::audit::audit::Audit;
 use crate::audit::compliance::requirements;
-use crate::audit::finding::{Finding, Severity, Status};
+use crate::audit::finding::{Finding, NotEvaluated, Severity, Status};
 use crate::audit::rules::{self, Rule};
 use crate::domain::many;
 
@@ -39,20 +39,7 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
         }
         result
     };
-    let notes: Vec<Value> = audit
-        .not_evaluated
-        .iter()
-        .map(|entry| {
-            let text = format!(
-                "{} not evaluated: {} ({})",
-                entry.rule,
-                entry.reason,
-                many(entry.resources.len(), "resource")
-            );
-            json!({"level": if entry.optional { "note" } else { "error" }, "message": {"text": plain(&text)},
-                "descriptor": {"id": entry.rule}})
-        })
-        .collect();
+    let notes: Vec<Value> = audit.not_evaluated.iter().map(note).collect();
     let document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -72,6 +59,14 @@ pub(super) fn render(audit: &Audit, options: Options<'_>) -> String {
     let mut text = serde_json::to_string_pretty(&document).expect("a document of text and numbers");
     text.push('\n');
     text
+}
+
+/// What the rules could not see.
+fn note(entry: &NotEvaluated) -> Value {
+    let (rule, reason) = (&entry.rule, &entry.reason);
+    let text = format!("{rule} not evaluated: {reason} ({})", many(entry.resources.len(), "resource"));
+    json!({"level": if entry.optional { "note" } else { "error" }, "message": {"text": plain(&text)},
+        "descriptor": {"id": rule}})
 }
 
 fn describe(rule: &Rule) -> Value {

@@ -42,33 +42,37 @@ pub(super) fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<
         }
         found.because(cx, view, action);
     }
-    if let Some(action) = cx.catalogue.find("iam:UpdateAssumeRolePolicy") {
-        let (_, target) = if view.effective.some.contains(action) {
-            cx.graph.judge(&view.effective, action, Via::Rewrite, view.index)
-        } else {
-            (false, None)
-        };
-        let held = held(view, action);
-        match target {
-            Some(role) => found.add(
-                Severity::Critical,
-                format!("REACHABLE: iam:UpdateAssumeRolePolicy on {role}, which leads to an administrator"),
-            ),
-            None if held != Held::No => {
-                let at_times = held == Held::AtTimes;
-                found.add(
-                    lowered_if(at_times, Severity::High),
-                    format!("CAPABLE: iam:UpdateAssumeRolePolicy on all roles{}", times(at_times)),
-                );
-            }
-            None => {}
-        }
-        if target.is_some() || held != Held::No {
-            found.because(cx, view, action);
-        }
-    }
+    trusted(cx, view, &mut found);
     rewritten(cx, view, &mut found);
     found.hit(view)
+}
+
+/// Roles whose trust the role may rewrite.
+fn trusted(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Found) {
+    let Some(action) = cx.catalogue.find("iam:UpdateAssumeRolePolicy") else { return };
+    let (_, target) = if view.effective.some.contains(action) {
+        cx.graph.judge(&view.effective, action, Via::Rewrite, view.index)
+    } else {
+        (false, None)
+    };
+    let held = held(view, action);
+    match target {
+        Some(role) => found.add(
+            Severity::Critical,
+            format!("REACHABLE: iam:UpdateAssumeRolePolicy on {role}, which leads to an administrator"),
+        ),
+        None if held != Held::No => {
+            let at_times = held == Held::AtTimes;
+            found.add(
+                lowered_if(at_times, Severity::High),
+                format!("CAPABLE: iam:UpdateAssumeRolePolicy on all roles{}", times(at_times)),
+            );
+        }
+        None => {}
+    }
+    if target.is_some() || held != Held::No {
+        found.because(cx, view, action);
+    }
 }
 
 /// Somebody who can be given any rights, and whether the role can then become it.
