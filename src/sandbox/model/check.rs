@@ -170,20 +170,31 @@ impl Input {
                     if found.is_full() {
                         break;
                     }
-                    let of_key = limits(key).broken(&Value::from(name.as_str()));
-                    let of_value =
-                        if self.is_enforced(shared, item) { limits(item).broken(value) } else { vec![] };
-                    for (side, broken) in [("keys", of_key), ("value", of_value)] {
-                        if !broken.is_empty() {
-                            found.add(Violation::of_map(path.clone(), side, name, &broken));
-                        }
-                    }
+                    self.find_of_entry(shared, (key, item), (name, value), &path, found);
                     if matches!(item.kind, Kind::Structure(_) | Kind::List(_) | Kind::Map(..)) {
                         self.find(shared, item, value, join(path.clone(), &cut(name)), found, depth + 1);
                     }
                 }
             }
             _ => {}
+        }
+    }
+
+    /// What is wrong with the name and the value of one entry of a map.
+    fn find_of_entry(
+        &self,
+        shared: &SandboxState,
+        (key, item): (&'static Shape, &'static Shape),
+        (name, value): (&str, &Value),
+        path: &str,
+        found: &mut Violations,
+    ) {
+        let of_key = limits(key).broken(&Value::from(name));
+        let of_value = if self.is_enforced(shared, item) { limits(item).broken(value) } else { vec![] };
+        for (side, broken) in [("keys", of_key), ("value", of_value)] {
+            if !broken.is_empty() {
+                found.add(Violation::of_map(path.to_owned(), side, name, &broken));
+            }
         }
     }
 

@@ -215,20 +215,16 @@ impl Job<'_> {
         })
     }
 
-    /// The `SM_*` variables of script mode.
-    pub fn environment(&self, layout: &Layout) -> BTreeMap<String, String> {
-        let user = &self.hyperparameters.user;
-        let arguments = self.hyperparameters.arguments();
-        let cpus = std::thread::available_parallelism().map_or(1, |count| count.get());
-        let module = self.program.strip_suffix(".py").unwrap_or(self.program);
+    /// All of it as one document, `SM_TRAINING_ENV`.
+    fn whole(&self, layout: &Layout, module: &str) -> Value {
         let directories: Map<String, Value> =
             self.channels.iter().map(|name| (name.clone(), json!(layout.channel(name)))).collect();
-        let whole = json!({
+        json!({
             "additional_framework_parameters": {},
             "channel_input_dirs": directories,
             "current_host": Self::HOST,
             "hosts": [Self::HOST],
-            "hyperparameters": user,
+            "hyperparameters": self.hyperparameters.user,
             "input_config_dir": layout.config(),
             "input_data_config": self.input_data(),
             "input_dir": layout.ml().join("input"),
@@ -240,13 +236,19 @@ impl Job<'_> {
             "module_dir": layout.code(),
             "module_name": module,
             "network_interface_name": Self::NETWORK,
-            "num_cpus": cpus,
+            "num_cpus": cpus(),
             "num_gpus": 0,
             "output_data_dir": layout.output_data(),
             "output_dir": layout.output(),
             "resource_config": self.resources(),
             "user_entry_point": self.program,
-        });
+        })
+    }
+
+    /// The `SM_*` variables of script mode.
+    pub fn environment(&self, layout: &Layout) -> BTreeMap<String, String> {
+        let arguments = self.hyperparameters.arguments();
+        let module = self.program.strip_suffix(".py").unwrap_or(self.program);
         let fixed = [
             ("TRAINING_JOB_NAME", self.name.to_owned()),
             ("TRAINING_JOB_ARN", self.arn.to_owned()),
@@ -263,17 +265,17 @@ impl Job<'_> {
             ("SM_OUTPUT_DIR", text(layout.output())),
             ("SM_OUTPUT_DATA_DIR", text(layout.output_data())),
             ("SM_CHANNELS", json!(self.channels).to_string()),
-            ("SM_HPS", json!(user).to_string()),
+            ("SM_HPS", json!(self.hyperparameters.user).to_string()),
             ("SM_USER_ARGS", json!(arguments).to_string()),
             ("SM_CURRENT_HOST", Self::HOST.to_owned()),
             ("SM_CURRENT_INSTANCE_TYPE", self.instance_type.to_owned()),
             ("SM_HOSTS", json!([Self::HOST]).to_string()),
             ("SM_NETWORK_INTERFACE_NAME", Self::NETWORK.to_owned()),
             ("SM_RESOURCE_CONFIG", self.resources().to_string()),
-            ("SM_NUM_CPUS", cpus.to_string()),
+            ("SM_NUM_CPUS", cpus().to_string()),
             ("SM_NUM_GPUS", "0".to_owned()),
             ("SM_LOG_LEVEL", "20".to_owned()),
-            ("SM_TRAINING_ENV", whole.to_string()),
+            ("SM_TRAINING_ENV", self.whole(layout, module).to_string()),
             ("SM_FRAMEWORK_PARAMS", "{}".to_owned()),
         ];
         let channels = self
@@ -283,6 +285,10 @@ impl Job<'_> {
         let fixed = fixed.into_iter().map(|(name, value)| (name.to_owned(), value));
         fixed.chain(channels).chain(self.hyperparameters.environment()).collect()
     }
+}
+
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get())
 }
 
 pub(super) fn text(path: impl AsRef<Path>) -> String {

@@ -197,6 +197,44 @@ fn place(token: Option<&str>) -> Result<(usize, usize), Fault> {
     place.ok_or_else(|| invalid("The parameter NextToken is not valid."))
 }
 
+/// What was measured of one metric, in the order that is asked for.
+fn points(
+    call: &Call,
+    stat: &Value,
+    (from, to): (Millis, Millis),
+    metrics: &Metrics,
+    in_use: &dyn Usage,
+) -> Result<Vec<(Value, f64)>, Fault> {
+    let metric = &stat["Metric"];
+    let dimensions = dimensions(&metric["Dimensions"]);
+    let measure = MetricId {
+        namespace: metric["Namespace"].as_str().unwrap_or_default(),
+        metric: metric["MetricName"].as_str().unwrap_or_default(),
+        dimensions: &dimensions,
+        unit: "",
+    };
+    let statistic = stat["Stat"].as_str().unwrap_or_default();
+    if !STATISTICS.contains(&statistic) {
+        return Err(not_implemented(&format!("the statistic {statistic}")));
+    }
+    let period = period(&stat["Period"])?;
+    let (_, mut periods) = metrics.read(&call.shared, &call.region, &measure, from, to, period);
+    // Only the present is known of it.
+    if let Some(used) = in_use.in_use(&call.shared, &call.region, &measure)
+        && (from..to).contains(&call.now())
+    {
+        periods.insert(call.now() - call.now() % period, Statistics::one(used));
+    }
+    let mut points: Vec<(Value, f64)> = periods
+        .iter()
+        .filter_map(|(start, statistics)| Some((epoch_seconds(*start), statistics.named(statistic)?)))
+        .collect();
+    if call.maybe("ScanBy") != Some("TimestampAscending") {
+        points.reverse();
+    }
+    Ok(points)
+}
+
 fn get_metric_data(call: &Call) -> Answer {
     let (from, to) = span(call)?;
     let (metrics, in_use) = (call.shared.extensions.get::<Metrics>(), usage::of(&call.shared));
@@ -211,40 +249,14 @@ fn get_metric_data(call: &Call) -> Answer {
         if query["ReturnData"] == false {
             continue;
         }
-        let metric = &stat["Metric"];
-        let dimensions = dimensions(&metric["Dimensions"]);
-        let measure = MetricId {
-            namespace: metric["Namespace"].as_str().unwrap_or_default(),
-            metric: metric["MetricName"].as_str().unwrap_or_default(),
-            dimensions: &dimensions,
-            unit: "",
-        };
-        let statistic = stat["Stat"].as_str().unwrap_or_default();
-        if !STATISTICS.contains(&statistic) {
-            return Err(not_implemented(&format!("the statistic {statistic}")));
-        }
-        let period = period(&stat["Period"])?;
-        let (_, mut periods) = metrics.read(&call.shared, &call.region, &measure, from, to, period);
-        // Only the present is known of it.
-        if let Some(used) = in_use.in_use(&call.shared, &call.region, &measure)
-            && (from..to).contains(&call.now())
-        {
-            periods.insert(call.now() - call.now() % period, Statistics::one(used));
-        }
-        let mut points: Vec<(Value, f64)> = periods
-            .iter()
-            .filter_map(|(start, statistics)| Some((epoch_seconds(*start), statistics.named(statistic)?)))
-            .collect();
-        if call.maybe("ScanBy") != Some("TimestampAscending") {
-            points.reverse();
-        }
+        let points = points(call, stat, (from, to), &metrics, &*in_use)?;
         let rest = points.len().saturating_sub(skipped);
         let given = rest.min(room);
         let (timestamps, values): (Vec<Value>, Vec<f64>) =
             points.into_iter().skip(skipped).take(given).unzip();
         results.push(json!({
             "Id": query["Id"],
-            "Label": query.get("Label").cloned().unwrap_or_else(|| Value::from(measure.metric)),
+            "Label": query.get("Label").unwrap_or(&stat["Metric"]["MetricName"]),
             "Timestamps": timestamps,
             "Values": values,
             "StatusCode": if given < rest { "PartialData" } else { "Complete" },

@@ -1,6 +1,8 @@
 //! Reading events: `GetLogEvents` of one stream, `FilterLogEvents` over many.
 
 use std::collections::VecDeque;
+use std::ops::Range;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -64,35 +66,12 @@ pub(super) fn get_log_events(call: &Call) -> Answer {
     // (docs/aws/cloudwatch-logs.md#reading-a-stream).
     let until = call.number("endTime").and_then(|time| u64::try_from(time).ok()).unwrap_or(u64::MAX);
     let path = events::stream_file(&call.shared, &call.region, &group, stream);
-    let most = limit(call);
-
     let (start, stop) = match token {
         Token::Forward(place) => (place, u64::MAX),
         Token::Backward(place) => (0, place),
     };
     let forward = matches!(token, Token::Forward(_));
-    let (mut page, mut bytes, mut reached) = (VecDeque::new(), 0, start);
-    events::read(&path, start, |placed| {
-        if placed.end > stop {
-            return false;
-        }
-        let fits = page.len() < most && bytes + weight(&placed) <= MOST_BYTES;
-        if forward && !fits && !page.is_empty() {
-            return false;
-        }
-        reached = placed.end;
-        if !(from..until).contains(&placed.event.timestamp) {
-            return true;
-        }
-        bytes += weight(&placed);
-        page.push_back(placed);
-        // Backwards, the page is what comes last: earlier events make room.
-        while !forward && page.len() > 1 && (page.len() > most || bytes > MOST_BYTES) {
-            bytes -= page.pop_front().as_ref().map_or(0, weight);
-        }
-        true
-    })?;
-
+    let (page, reached) = page(&path, (start, stop), from..until, limit(call), forward)?;
     let first = page.front().map_or(reached, |placed| placed.start);
     let last = page.back().map_or(reached, |placed| placed.end);
     let (backward, onward) = match (page.is_empty(), &token) {
@@ -111,6 +90,38 @@ pub(super) fn get_log_events(call: &Call) -> Answer {
         "nextForwardToken": Token::write('f', onward),
         "nextBackwardToken": Token::write('b', backward),
     }))
+}
+
+/// The events of a time within a part of a stream's file, and where the next ones are.
+fn page(
+    path: &Path,
+    (start, stop): (u64, u64),
+    time: Range<u64>,
+    most: usize,
+    forward: bool,
+) -> Result<(VecDeque<Placed>, u64), Fault> {
+    let (mut page, mut bytes, mut reached) = (VecDeque::new(), 0, start);
+    events::read(path, start, |placed| {
+        if placed.end > stop {
+            return false;
+        }
+        let fits = page.len() < most && bytes + weight(&placed) <= MOST_BYTES;
+        if forward && !fits && !page.is_empty() {
+            return false;
+        }
+        reached = placed.end;
+        if !time.contains(&placed.event.timestamp) {
+            return true;
+        }
+        bytes += weight(&placed);
+        page.push_back(placed);
+        // Backwards, the page is what comes last: earlier events make room.
+        while !forward && page.len() > 1 && (page.len() > most || bytes > MOST_BYTES) {
+            bytes -= page.pop_front().as_ref().map_or(0, weight);
+        }
+        true
+    })?;
+    Ok((page, reached))
 }
 
 pub(super) fn filter_log_events(call: &Call) -> Answer {
