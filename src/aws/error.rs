@@ -230,7 +230,6 @@ fn from_sdk<E>(action: Action, error: &SdkError<E, Response>) -> OpError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let service = action.service();
     if let Some(lost) = cause::<LeaseLost>(error) {
         return OpError::new(action, OpErrorKind::LeaseLost, lost.to_string());
     }
@@ -238,75 +237,75 @@ where
         return OpError::ended(OpErrorKind::SandboxEnded, SandboxEnded.to_string());
     }
     match error {
-        SdkError::ServiceError(e) => {
-            let status = e.raw().status().as_u16();
-            let code = e.err().code().unwrap_or_default();
-            let message = shortened(e.err().message().unwrap_or_default());
-            let message = message.as_str();
-            let answer = e.raw().body().bytes().unwrap_or_default();
-            if code.is_empty() && is_never_aws(status, service == "sts" || is_page(answer)) {
-                return not_aws(action, status);
-            }
-            // HeadObject has no body, whatever it means; a proxy says in its own words that it is down.
-            let is_of_a_proxy = status >= 500 && message.is_empty() && !answer.trim_ascii().is_empty();
-            if code.is_empty() && (is_page(answer) || is_of_a_proxy) {
-                return no_answer_but(action, status, if is_page(answer) { "a web page" } else { "a text" });
-            }
-            let kind = classify(service, code, message, status);
-            let message = match (code, message) {
-                ("", "") => format!("HTTP {status}"),
-                (code, "") => code.to_owned(),
-                ("", message) => message.to_owned(),
-                (code, message) => format!("{code}: {message}"),
-            };
-            let message = match kind {
-                OpErrorKind::Denied => format!("{message}{}", action.needed()),
-                _ => message,
-            };
-            let request_id = ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"]
-                .iter()
-                .find_map(|header| e.raw().headers().get(*header))
-                .map(str::to_owned);
-            let aws_code = Some(code).filter(|code| !code.is_empty()).map(Into::into);
-            OpError { message, aws_code, request_id, ..OpError::new(action, kind, "") }
-        }
+        SdkError::ServiceError(e) => refused(action, e.err(), e.raw()),
         SdkError::TimeoutError(_) => OpError::new(action, OpErrorKind::Network, "no answer in time"),
-        SdkError::DispatchFailure(e) => {
-            let text = chain(error);
-            let credentials = text.contains("credential") || text.contains("token");
-            let kind = if !e.is_io() && !e.is_timeout() && credentials {
-                OpErrorKind::Credentials
-            } else {
-                OpErrorKind::Network
-            };
-            match kind {
-                OpErrorKind::Credentials => OpError::ended(kind, no_credentials(error, &text)),
-                _ => OpError::new(action, kind, on_the_way(error)),
-            }
-        }
-        SdkError::ResponseError(e) => {
-            let status = e.raw().status().as_u16();
-            let Some(answer) = e.raw().body().bytes() else {
-                return OpError::new(action, OpErrorKind::Network, "the answer broke off");
-            };
-            let page = is_page(answer);
-            // Emulators answer with a page for what they do not have.
-            if service == "sts" && is_never_aws(status, true) {
-                return not_aws(action, status);
-            }
-            if page && status > 501 {
-                return no_answer_but(action, status, "a web page");
-            }
-            let kind = if status == 501 || page { OpErrorKind::NotOffered } else { OpErrorKind::Unavailable };
-            OpError::new(
-                action,
-                kind,
-                format!("HTTP {status}, and the answer cannot be read: {}", chain(error)),
-            )
-        }
+        SdkError::DispatchFailure(e) => not_sent(action, e.is_io() || e.is_timeout(), error),
+        SdkError::ResponseError(e) => unreadable(action, e.raw(), error),
         SdkError::ConstructionFailure(_) => OpError::new(action, OpErrorKind::NotSent, root(error)),
         _ => OpError::new(action, OpErrorKind::Network, on_the_way(error)),
     }
+}
+
+/// AWS's own answer; or that of something between, which has no code of AWS.
+fn refused(action: Action, error: &impl ProvideErrorMetadata, raw: &Response) -> OpError {
+    let (service, status) = (action.service(), raw.status().as_u16());
+    let code = error.code().unwrap_or_default();
+    let message = shortened(error.message().unwrap_or_default());
+    let message = message.as_str();
+    let answer = raw.body().bytes().unwrap_or_default();
+    if code.is_empty() && is_never_aws(status, service == "sts" || is_page(answer)) {
+        return not_aws(action, status);
+    }
+    // HeadObject has no body, whatever it means; a proxy says in its own words that it is down.
+    let is_of_a_proxy = status >= 500 && message.is_empty() && !answer.trim_ascii().is_empty();
+    if code.is_empty() && (is_page(answer) || is_of_a_proxy) {
+        return no_answer_but(action, status, if is_page(answer) { "a web page" } else { "a text" });
+    }
+    let kind = classify(service, code, message, status);
+    let message = match (code, message) {
+        ("", "") => format!("HTTP {status}"),
+        (code, "") => code.to_owned(),
+        ("", message) => message.to_owned(),
+        (code, message) => format!("{code}: {message}"),
+    };
+    let message = match kind {
+        OpErrorKind::Denied => format!("{message}{}", action.needed()),
+        _ => message,
+    };
+    let request_id = ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"]
+        .iter()
+        .find_map(|header| raw.headers().get(*header))
+        .map(str::to_owned);
+    let aws_code = Some(code).filter(|code| !code.is_empty()).map(Into::into);
+    OpError { message, aws_code, request_id, ..OpError::new(action, kind, "") }
+}
+
+/// Nothing was sent, or nothing came back; `is_of_network` is the client's own word for it.
+fn not_sent(action: Action, is_of_network: bool, error: &(dyn Error + 'static)) -> OpError {
+    let text = chain(error);
+    if !is_of_network && (text.contains("credential") || text.contains("token")) {
+        return OpError::ended(OpErrorKind::Credentials, no_credentials(error, &text));
+    }
+    OpError::new(action, OpErrorKind::Network, on_the_way(error))
+}
+
+/// An answer that is no AWS's, or not all of it.
+fn unreadable(action: Action, raw: &Response, error: &(dyn Error + 'static)) -> OpError {
+    let status = raw.status().as_u16();
+    let Some(answer) = raw.body().bytes() else {
+        return OpError::new(action, OpErrorKind::Network, "the answer broke off");
+    };
+    let page = is_page(answer);
+    // Emulators answer with a page for what they do not have.
+    if action.service() == "sts" && is_never_aws(status, true) {
+        return not_aws(action, status);
+    }
+    if page && status > 501 {
+        return no_answer_but(action, status, "a web page");
+    }
+    let kind = if status == 501 || page { OpErrorKind::NotOffered } else { OpErrorKind::Unavailable };
+    let message = format!("HTTP {status}, and the answer cannot be read: {}", chain(error));
+    OpError::new(action, kind, message)
 }
 
 /// A cause that opsctl itself has put there, such as why a request never left.
@@ -409,9 +408,14 @@ fn chain(error: &dyn Error) -> String {
 /// docs/aws/sagemaker.md#not-found-and-wrong-state; messages are matched by the shortest sure part, and only
 /// for services that have no code for the case.
 pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErrorKind {
+    by_service(service, code, message).or_else(|| by_code(code)).unwrap_or_else(|| by_status(status))
+}
+
+/// What a code means to one service only.
+fn by_service(service: &str, code: &str, message: &str) -> Option<OpErrorKind> {
     use OpErrorKind::*;
     let says = |part: &str| message.contains(part);
-    match (service, code) {
+    Some(match (service, code) {
         ("sagemaker", "ValidationException") => invalid_to_sagemaker(message),
         // Of an invocation the code has another ending (docs/aws/sagemaker-endpoints.md#invoking).
         ("sagemaker", "ValidationError") if says("not found") => NotFound,
@@ -427,6 +431,8 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
         // Wildly different words for one cause: the instance profile has not reached EC2 yet
         // (docs/aws/errors-and-retries.md#new-instance-profiles).
         ("ec2", "InvalidParameterValue") if says("IAM Instance Profile") => NotYetConsistent,
+        // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+        ("ec2", c) if c.starts_with("Insufficient") && c.ends_with("Capacity") => NoCapacity,
         ("application-autoscaling", "ValidationException") if says("Unable to assume IAM role") => {
             NotYetConsistent
         }
@@ -447,38 +453,45 @@ pub fn classify(service: &str, code: &str, message: &str, status: u16) -> OpErro
         ("s3", "BucketAlreadyOwnedByYou") => AlreadyExists,
         // Another account's bucket: the name is taken, and nothing of ours is there.
         ("s3", "BucketAlreadyExists") => Denied,
-        (_, c) if c.contains("NotFound") || c.starts_with("NoSuch") || c == "ParameterNotFound" => NotFound,
-        (_, c) if c.contains("AlreadyExists") => AlreadyExists,
-        (_, c) if c.contains("Throttl") || c.contains("SlowDown") => Throttled,
-        (_, "TooManyRequestsException" | "RequestLimitExceeded") => Throttled,
-        (_, c) if c.contains("AccessDenied") || c.contains("Unauthorized") || c == "OptInRequired" => Denied,
-        (_, c) if c.contains("ExpiredToken") || c.contains("InvalidClientTokenId") => Credentials,
-        (_, "UnrecognizedClientException" | "InvalidAccessKeyId") => Credentials,
-        (_, "SignatureDoesNotMatch" | "AuthFailure") => Credentials,
-        // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
-        ("ec2", c) if c.starts_with("Insufficient") && c.ends_with("Capacity") => NoCapacity,
-        (_, c) if c.contains("LimitExceeded") || c.ends_with("QuotaExceeded") => Quota,
-        (_, "ResourceConflictException" | "DeleteConflict" | "IncorrectInstanceState") => Conflict,
-        (_, "UnknownOperationException" | "InvalidAction" | "NotImplemented") => NotOffered,
-        (_, "SandboxDiskFull") => Local, // the sandbox's own, and no outage of a service
-        (_, c) if c.contains("Validation") || c.starts_with("Invalid") || c.starts_with("Malformed") => {
-            Invalid
-        }
-        (_, "BucketNotEmpty" | "PreconditionFailed") => Conflict,
-        // HeadBucket and HeadObject answer without a body, so without a code
-        // (docs/aws/s3.md#answers-without-a-body).
-        (_, "") if status == 404 => NotFound,
-        (_, "") if status == 403 => Denied,
-        _ => match status {
-            404 => NotFound,
-            403 => Denied,
-            409 | 412 => Conflict,
-            429 | 503 => Throttled,
-            400 => Invalid,
-            501 => NotOffered,
-            500.. => Unavailable,
-            _ => Unexpected,
-        },
+        _ => return None,
+    })
+}
+
+/// What a code means to any service.
+fn by_code(code: &str) -> Option<OpErrorKind> {
+    use OpErrorKind::*;
+    Some(match code {
+        c if c.contains("NotFound") || c.starts_with("NoSuch") || c == "ParameterNotFound" => NotFound,
+        c if c.contains("AlreadyExists") => AlreadyExists,
+        c if c.contains("Throttl") || c.contains("SlowDown") => Throttled,
+        "TooManyRequestsException" | "RequestLimitExceeded" => Throttled,
+        c if c.contains("AccessDenied") || c.contains("Unauthorized") || c == "OptInRequired" => Denied,
+        c if c.contains("ExpiredToken") || c.contains("InvalidClientTokenId") => Credentials,
+        "UnrecognizedClientException" | "InvalidAccessKeyId" => Credentials,
+        "SignatureDoesNotMatch" | "AuthFailure" => Credentials,
+        c if c.contains("LimitExceeded") || c.ends_with("QuotaExceeded") => Quota,
+        "ResourceConflictException" | "DeleteConflict" | "IncorrectInstanceState" => Conflict,
+        "UnknownOperationException" | "InvalidAction" | "NotImplemented" => NotOffered,
+        "SandboxDiskFull" => Local, // the sandbox's own, and no outage of a service
+        c if c.contains("Validation") || c.starts_with("Invalid") || c.starts_with("Malformed") => Invalid,
+        "BucketNotEmpty" | "PreconditionFailed" => Conflict,
+        _ => return None,
+    })
+}
+
+/// HeadBucket and HeadObject answer without a body, so without a code
+/// (docs/aws/s3.md#answers-without-a-body).
+fn by_status(status: u16) -> OpErrorKind {
+    use OpErrorKind::*;
+    match status {
+        404 => NotFound,
+        403 => Denied,
+        409 | 412 => Conflict,
+        429 | 503 => Throttled,
+        400 => Invalid,
+        501 => NotOffered,
+        500.. => Unavailable,
+        _ => Unexpected,
     }
 }
 

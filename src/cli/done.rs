@@ -33,24 +33,7 @@ pub async fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) ->
 }
 
 fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
-    for (resource, error) in &done.outcome.failed {
-        let code = error.code();
-        let has_log =
-            matches!(error.kind, OpErrorKind::BadState | OpErrorKind::SavedNothing | OpErrorKind::RolledBack);
-        let help = match logs::writer(session, resource).filter(|_| has_log) {
-            Some(writer) => help_with_log(code, &writer),
-            None if error.kind == OpErrorKind::Quota => {
-                let service = error.action.split(':').next().unwrap_or_default();
-                let page = console::quotas(service, &session.context.scope.region);
-                let page = page.filter(|_| session.is_aws()).map(|page| format!(" Its page: {page}"));
-                format!("{}{}", help_of(code), page.unwrap_or_default())
-            }
-            None => help_of(code).to_owned(),
-        };
-        let place = place(session, resource);
-        let place = place.as_ref().map(|(file, line)| (file.as_str(), *line));
-        ui.error_at(place, code, &format!("{resource} failed: {error}"), &help);
-    }
+    say_failed(done, session, ui);
     if let Some(lost) = &done.outcome.lost {
         ui.error(codes::LEASE_LOST, &lost.to_string(), help_of(codes::LEASE_LOST));
         // Who has the lease now may want something else, and never look at it.
@@ -78,23 +61,49 @@ fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
         }
         // Only what was verified is said.
         Verified::AsWanted if intent.mode.destroys() && done.outcome.result() == RunResult::Ok => {
-            let scope = &session.context.scope;
-            let gone = match (done.plan.foreign.iter().any(|f| f.used_by.is_some()), done.plan.is_empty()) {
-                (true, true) => "Nothing was deleted",
-                (true, false) => "Not all is gone",
-                (false, true) => "There was nothing",
-                (false, false) => "Nothing is left",
-            };
-            ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, session.place));
-            for step in done.plan.steps.iter().filter(|step| step.op == Op::Release) {
-                ui.say(&format!("{} `{}` {}.", step.target, step.physical, step.why.join("; ")));
-            }
-            for foreign in &done.plan.foreign {
-                let why = foreign.why(scope);
-                ui.say(&format!("{} `{}` stays: {}.", foreign.target, foreign.physical, shown::line(&why)));
-            }
+            say_gone(done, session, ui);
         }
         Verified::AsWanted => {}
+    }
+}
+
+fn say_failed(done: &Done, session: &Session, ui: &Ui) {
+    for (resource, error) in &done.outcome.failed {
+        let code = error.code();
+        let has_log =
+            matches!(error.kind, OpErrorKind::BadState | OpErrorKind::SavedNothing | OpErrorKind::RolledBack);
+        let help = match logs::writer(session, resource).filter(|_| has_log) {
+            Some(writer) => help_with_log(code, &writer),
+            None if error.kind == OpErrorKind::Quota => {
+                let service = error.action.split(':').next().unwrap_or_default();
+                let page = console::quotas(service, &session.context.scope.region);
+                let page = page.filter(|_| session.is_aws()).map(|page| format!(" Its page: {page}"));
+                format!("{}{}", help_of(code), page.unwrap_or_default())
+            }
+            None => help_of(code).to_owned(),
+        };
+        let place = place(session, resource);
+        let place = place.as_ref().map(|(file, line)| (file.as_str(), *line));
+        ui.error_at(place, code, &format!("{resource} failed: {error}"), &help);
+    }
+}
+
+/// What a destroy has left, and why.
+fn say_gone(done: &Done, session: &Session, ui: &Ui) {
+    let scope = &session.context.scope;
+    let gone = match (done.plan.foreign.iter().any(|f| f.used_by.is_some()), done.plan.is_empty()) {
+        (true, true) => "Nothing was deleted",
+        (true, false) => "Not all is gone",
+        (false, true) => "There was nothing",
+        (false, false) => "Nothing is left",
+    };
+    ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, session.place));
+    for step in done.plan.steps.iter().filter(|step| step.op == Op::Release) {
+        ui.say(&format!("{} `{}` {}.", step.target, step.physical, step.why.join("; ")));
+    }
+    for foreign in &done.plan.foreign {
+        let why = foreign.why(scope);
+        ui.say(&format!("{} `{}` stays: {}.", foreign.target, foreign.physical, shown::line(&why)));
     }
 }
 

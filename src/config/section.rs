@@ -93,17 +93,7 @@ fn segments(path: &serde_path_to_error::Path) -> KeyPath {
 fn explain(value: &Value, section: &str, at: &KeyPath, message: &str) -> (Diagnostic, KeyPath) {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     if message.starts_with("unknown field") {
-        let (unknown, known) = (quoted[0], &quoted[1..]);
-        // serde_path_to_error may or may not have stepped onto the unknown key already.
-        let leaf = if at.last() == unknown { at.clone() } else { at.join(unknown) };
-        let help = match nearest(unknown, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => "nothing can be set here".into(),
-            None => format!("known here: {}", known.join(", ")),
-        };
-        let problem =
-            Diagnostic::error(codes::UNKNOWN_KEY, leaf.clone(), format!("unknown key `{unknown}`"), help);
-        return (problem, leaf);
+        return unknown_key(at, quoted[0], &quoted[1..]);
     }
     if message.starts_with("missing field") {
         let leaf = at.join(quoted[0]);
@@ -150,6 +140,19 @@ fn explain(value: &Value, section: &str, at: &KeyPath, message: &str) -> (Diagno
         None => format!("`{key}`: {got}"),
     };
     (Diagnostic::error(codes::BAD_VALUE, at.clone(), text, help), at.clone())
+}
+
+fn unknown_key(at: &KeyPath, unknown: &str, known: &[&str]) -> (Diagnostic, KeyPath) {
+    // serde_path_to_error may or may not have stepped onto the unknown key already.
+    let leaf = if at.last() == unknown { at.clone() } else { at.join(unknown) };
+    let help = match nearest(unknown, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => "nothing can be set here".into(),
+        None => format!("known here: {}", known.join(", ")),
+    };
+    let problem =
+        Diagnostic::error(codes::UNKNOWN_KEY, leaf.clone(), format!("unknown key `{unknown}`"), help);
+    (problem, leaf)
 }
 
 /// serde's word for a type or value in ours.

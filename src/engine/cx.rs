@@ -179,15 +179,7 @@ impl RunContext {
                     }
                     "not visible yet".to_owned()
                 }
-                Probe::Failed { status, reason } => {
-                    let message = match reason.filter(|reason| !reason.is_empty()) {
-                        // That it failed is said of whatever did.
-                        Some(reason) if status == "Failed" => reason,
-                        Some(reason) => format!("{status}: {reason}"),
-                        None => format!("AWS gives no reason ({status})"),
-                    };
-                    return Err(OpError::ended(OpErrorKind::BadState, message));
-                }
+                Probe::Failed { status, reason } => return Err(failed(status, reason)),
             };
             pending(&status, start.elapsed());
             if start.elapsed() > limit {
@@ -215,6 +207,16 @@ impl RunContext {
             Err(_) => Ok(()),
         }
     }
+}
+
+fn failed(status: String, reason: Option<String>) -> OpError {
+    let message = match reason.filter(|reason| !reason.is_empty()) {
+        // That it failed is said of whatever did.
+        Some(reason) if status == "Failed" => reason,
+        Some(reason) => format!("{status}: {reason}"),
+        None => format!("AWS gives no reason ({status})"),
+    };
+    OpError::ended(OpErrorKind::BadState, message)
 }
 
 impl OpCx<'_> {

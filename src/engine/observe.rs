@@ -41,6 +41,8 @@ pub async fn observe_readable(
 const EVERY: &str = "*";
 
 type Unlisted = Vec<(KindName, OpError)>;
+/// What each kind lists as this project's, by its name.
+type Owned = BTreeMap<KindName, Vec<Found>>;
 
 async fn observe_listed(
     want: &Desired,
@@ -56,7 +58,7 @@ async fn observe_listed(
     let (observations, lists) = join(observations, lists).await;
     let observations: BTreeMap<ResourceId, Observation> =
         observations.into_iter().collect::<Result<_, _>>()?;
-    let (mut owned, mut unlisted): (BTreeMap<KindName, Vec<Found>>, Unlisted) = Default::default();
+    let (mut owned, mut unlisted) = (Owned::new(), Unlisted::new());
     for (kind, list) in lists {
         match list {
             Ok(found) => drop(owned.insert(kind, found)),
@@ -65,24 +67,10 @@ async fn observe_listed(
         }
     }
 
-    let absent = want.nodes.iter().filter(|n| matches!(observations.get(&n.id), Some(Observation::Absent)));
-    let previous_generations: Vec<_> =
-        absent.filter_map(|node| Some((node, previous_generation(node, &owned, want)?))).collect();
-    let previous_generations = of_each_kind(
-        &previous_generations,
-        |(node, _)| node.id.kind,
-        async |(node, previous_generation): &(&Node, String)| {
-            let cx = OpCx::new(context, node.id.clone());
-            let seen = registry.of(node.id.kind).observe(&cx, previous_generation).await.ok().flatten()?;
-            // As below: its name may only begin like ours.
-            seen.owner().is_managed().then(|| (node.id.clone(), seen))
-        },
-    );
-    let wanted: BTreeSet<(KindName, &str)> =
-        want.nodes.iter().map(|n| (n.id.kind, n.physical.as_str())).collect();
-    let others = owned.iter().flat_map(|(kind, found)| found.iter().map(move |f| (*kind, f)));
-    let others: Vec<_> =
-        others.filter(|(kind, found)| !wanted.contains(&(*kind, found.physical.as_str()))).collect();
+    let absent = |node: &&Node| matches!(observations.get(&node.id), Some(Observation::Absent));
+    let absent: Vec<&Node> = want.nodes.iter().filter(absent).collect();
+    let previous_generations = before(&absent, &owned, want, registry, context);
+    let others = others(&owned, want);
     // Names only narrow the search: the project `a` with the environment `b-c` begins like `a-b` with `c`.
     let leftovers = of_each_kind(
         &others,
@@ -90,36 +78,74 @@ async fn observe_listed(
         async |(kind, found): &(KindName, &Found)| unwanted(*kind, found, registry, context).await,
     );
     let (previous_generations, found) = join(previous_generations, leftovers).await;
-    let previous_generations = previous_generations.into_iter().flatten().collect();
-    let (mut leftovers, mut seen_leftovers, mut unread) = (Vec::new(), BTreeMap::new(), Vec::new());
-    for found in found {
-        match found? {
-            Unwanted::Ours(mut leftover, seen) => {
-                let mut usage = seen.used();
-                for (id, part) in parts_on(&leftover, registry, context).await? {
-                    match part {
-                        Ok(part) => {
-                            usage = usage.and(part.used());
-                            seen_leftovers.insert(id, part);
-                        }
-                        Err((why, code)) => unread.push((id, why, code)),
-                    }
-                }
-                leftover.bills = usage.runs_by_the_hour();
-                seen_leftovers.insert(leftover.id.clone(), seen);
-                leftovers.push(leftover);
-            }
-            Unwanted::Unread(id, why, code) => unread.push((id, why, code)),
-            Unwanted::NotOurs => {}
-        }
-    }
     let dated = owned.iter().flat_map(|(kind, found)| found.iter().map(move |found| (*kind, found)));
     let dated = dated.filter(|(_, found)| found.created > 0);
     let created = dated.map(|(kind, found)| ((kind, found.physical.clone()), found.created)).collect();
-    let contents = BTreeMap::new();
-    let have =
-        Observed { observations, previous_generations, leftovers, seen_leftovers, created, unread, contents };
+    let mut have = Observed { observations, previous_generations, created, ..Observed::default() };
+    for found in found {
+        keep(found?, &mut have, registry, context).await?;
+    }
     Ok((have, unlisted))
+}
+
+/// The generations before those that are not there.
+async fn before(
+    absent: &[&Node],
+    owned: &Owned,
+    want: &Desired,
+    registry: &Registry,
+    context: &RunContext,
+) -> BTreeMap<ResourceId, AnySeen> {
+    let previous = absent.iter().filter_map(|node| Some((*node, previous_generation(node, owned, want)?)));
+    let previous: Vec<_> = previous.collect();
+    let seen = of_each_kind(
+        &previous,
+        |(node, _)| node.id.kind,
+        async |(node, previous_generation): &(&Node, String)| {
+            let cx = OpCx::new(context, node.id.clone());
+            let seen = registry.of(node.id.kind).observe(&cx, previous_generation).await.ok().flatten()?;
+            // As of leftovers: its name may only begin like ours.
+            seen.owner().is_managed().then(|| (node.id.clone(), seen))
+        },
+    );
+    seen.await.into_iter().flatten().collect()
+}
+
+/// What is owned, by its name, and not wanted.
+fn others<'o>(owned: &'o Owned, want: &Desired) -> Vec<(KindName, &'o Found)> {
+    let wanted: BTreeSet<(KindName, &str)> =
+        want.nodes.iter().map(|n| (n.id.kind, n.physical.as_str())).collect();
+    let all = owned.iter().flat_map(|(kind, found)| found.iter().map(move |f| (*kind, f)));
+    all.filter(|(kind, found)| !wanted.contains(&(*kind, found.physical.as_str()))).collect()
+}
+
+/// Adds what is not wanted to what was seen, with the parts that are attached to it.
+async fn keep(
+    found: Unwanted,
+    have: &mut Observed,
+    registry: &Registry,
+    context: &RunContext,
+) -> Result<(), OpError> {
+    match found {
+        Unwanted::Ours(mut leftover, seen) => {
+            let mut usage = seen.used();
+            for (id, part) in parts_on(&leftover, registry, context).await? {
+                match part {
+                    Ok(part) => {
+                        usage = usage.and(part.used());
+                        have.seen_leftovers.insert(id, part);
+                    }
+                    Err((why, code)) => have.unread.push((id, why, code)),
+                }
+            }
+            leftover.bills = usage.runs_by_the_hour();
+            have.seen_leftovers.insert(leftover.id.clone(), seen);
+            have.leftovers.push(leftover);
+        }
+        Unwanted::Unread(id, why, code) => have.unread.push((id, why, code)),
+        Unwanted::NotOurs => {}
+    }
+    Ok(())
 }
 
 /// What is there of a wanted resource.
@@ -336,11 +362,7 @@ fn fatal(error: &OpError) -> bool {
 }
 
 /// The newest owned resource that differs from the wanted name only in its fingerprint.
-fn previous_generation(
-    node: &Node,
-    owned: &BTreeMap<KindName, Vec<Found>>,
-    want: &Desired,
-) -> Option<String> {
+fn previous_generation(node: &Node, owned: &Owned, want: &Desired) -> Option<String> {
     let generations = previous_generations(node, owned.get(&node.id.kind)?, &want.scope);
     generations.into_iter().max_by_key(|f| f.created).map(|f| f.physical)
 }

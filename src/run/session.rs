@@ -180,36 +180,14 @@ impl Session {
             return Err(OpenError::NoRegion);
         };
         let aws = Clients::new(&target);
-        let identity = aws.sts.get_caller_identity().send().await.op(action::sts::GetCallerIdentity);
-        let identity = match identity {
-            Err(error) if error.kind == OpErrorKind::Credentials && is_off(&aws, &region).await => {
-                return Err(OpenError::RegionOff { region, error });
-            }
-            other => other?,
-        };
-        let account = identity.account().unwrap_or_default().to_owned();
-        let wanted = config.project.account.as_ref().filter(|wanted| **wanted != account);
-        if let Some(wanted) = wanted.filter(|_| connection.sandbox.is_none()) {
-            return Err(OpenError::WrongAccount { account, wanted: wanted.clone() });
+        let account = account_of(&aws, &region).await?;
+        if connection.sandbox.is_none() {
+            expect_account(&config, &account)?;
         }
-        let host = match (connection.sandbox, &target.address) {
-            (Some(true), _) => Host::InProcess,
-            (Some(false), _) => Host::Sandbox,
-            (None, Some(_)) => Host::Other,
-            (None, None) => Host::Aws,
-        };
-        let place = match (connection.sandbox, &target.address) {
-            (Some(_), _) => format!("SANDBOX, {region}"),
-            (None, Some(address)) => format!("account {account}, {region}, {address}"),
-            (None, None) => format!("account {account}, {region}"),
-        };
+        let host = host_of(connection.sandbox, &target);
+        let place = place_of(connection.sandbox, &target, &account, &region);
         let scope = Scope::new(&config.project.name, &config.environment, &account, &region);
-        if matches!(folders, Folders::Read | Folders::Spared) {
-            inputs.found(Box::pin(remote::look(&aws, &region, desired::remotes(&config, &kinds))).await?);
-        }
-        if let Some(alias) = config.encryption.alias() {
-            inputs.found_key(Box::pin(key::look(&aws, alias)).await?);
-        }
+        look(&aws, &region, &config, (&kinds, folders), &mut inputs).await?;
         let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
         let mut problems = folders.judge(problems);
         problems.extend(connection.warning);
@@ -289,6 +267,62 @@ impl Session {
     /// The project's bucket.
     pub fn bucket(&self) -> &str {
         self.context.wanted(KindName::Bucket).next().unwrap_or_default()
+    }
+}
+
+/// What has to be seen in AWS before it is known what is wanted: data that is elsewhere, and a key by its
+/// alias.
+async fn look(
+    aws: &Clients,
+    region: &str,
+    config: &Config,
+    (kinds, folders): (&[Box<dyn AnyKind>], Folders),
+    inputs: &mut Inputs,
+) -> Result<(), OpError> {
+    if matches!(folders, Folders::Read | Folders::Spared) {
+        inputs.found(Box::pin(remote::look(aws, region, desired::remotes(config, kinds))).await?);
+    }
+    if let Some(alias) = config.encryption.alias() {
+        inputs.found_key(Box::pin(key::look(aws, alias)).await?);
+    }
+    Ok(())
+}
+
+/// The config may name the account that it is for.
+fn expect_account(config: &Config, account: &str) -> Result<(), OpenError> {
+    match config.project.account.as_ref().filter(|wanted| *wanted != account) {
+        Some(wanted) => Err(OpenError::WrongAccount { account: account.to_owned(), wanted: wanted.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn host_of(sandbox: Option<bool>, target: &Target) -> Host {
+    match (sandbox, &target.address) {
+        (Some(true), _) => Host::InProcess,
+        (Some(false), _) => Host::Sandbox,
+        (None, Some(_)) => Host::Other,
+        (None, None) => Host::Aws,
+    }
+}
+
+/// Where it is, for a person.
+fn place_of(sandbox: Option<bool>, target: &Target, account: &str, region: &str) -> String {
+    match (sandbox, &target.address) {
+        (Some(_), _) => format!("SANDBOX, {region}"),
+        (None, Some(address)) => format!("account {account}, {region}, {address}"),
+        (None, None) => format!("account {account}, {region}"),
+    }
+}
+
+/// The account of the credentials.
+async fn account_of(aws: &Clients, region: &str) -> Result<String, OpenError> {
+    let identity = aws.sts.get_caller_identity().send().await.op(action::sts::GetCallerIdentity);
+    match identity {
+        Ok(identity) => Ok(identity.account().unwrap_or_default().to_owned()),
+        Err(error) if error.kind == OpErrorKind::Credentials && is_off(aws, region).await => {
+            Err(OpenError::RegionOff { region: region.to_owned(), error })
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -96,10 +96,7 @@ fn drawn(
         .x_label_area_size(26)
         .y_label_area_size(48)
         .build_cartesian_2d(x, y)?;
-    let number = |value: &f64| match plot.percent {
-        true => format!("{} %", figure(value * 100.0)),
-        false => figure(*value),
-    };
+    let number = |value: &f64| said(plot, *value);
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -140,6 +137,10 @@ fn drawn(
         chart.draw_series(dots.into_iter().map(|point| Circle::new(*point, 3, color.filled())))?;
     }
     root.present()
+}
+
+fn said(plot: &Figure, value: f64) -> String {
+    if plot.percent { format!("{} %", figure(value * 100.0)) } else { figure(value) }
 }
 
 /// A scale with marks at whole minutes, hours and days, or at whole numbers.

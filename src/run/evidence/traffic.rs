@@ -46,7 +46,7 @@ pub async fn all(
     let mut read = read.series.into_iter().chain(std::iter::repeat_with(Vec::new));
     let mut taken = |count: usize| read.by_ref().take(count).collect::<Vec<MetricSeries>>();
 
-    let (mut traffic, mut calls) = (Vec::new(), Vec::new());
+    let mut traffic = Vec::new();
     let measured: Vec<_> = endpoints.iter().map(|row| (*row, taken(OF_ENDPOINT))).collect();
     let called: Vec<_> = functions.iter().map(|row| (*row, taken(OF_FUNCTION))).collect();
     for (row, metrics) in measured {
@@ -71,19 +71,22 @@ pub async fn all(
             activities: activities.iter().filter_map(activity).collect(),
         });
     }
-    for (row, metrics) in called {
-        let [invocations, errors, duration, utilization, spillover] = five(metrics);
-        calls.push(FunctionTraffic {
-            id: row.id.clone(),
-            window: window(time, now, [&invocations].into_iter()),
-            invocations: series("invocations", &invocations, 1.0),
-            errors: series("errors", &errors, 1.0),
-            duration_ms: series("duration", &duration, 1.0),
-            utilization: series("provisioned concurrency in use", &utilization, 1.0),
-            spillover: series("without an initialized environment", &spillover, 1.0),
-        });
-    }
+    let calls = called.into_iter().map(|(row, metrics)| of_calls(row, metrics, time, now)).collect();
     Ok((traffic, calls))
+}
+
+/// What was measured of a function.
+fn of_calls(row: &Row, metrics: Vec<MetricSeries>, time: MetricTime, now: Time) -> FunctionTraffic {
+    let [invocations, errors, duration, utilization, spillover] = five(metrics);
+    FunctionTraffic {
+        id: row.id.clone(),
+        window: window(time, now, [&invocations].into_iter()),
+        invocations: series("invocations", &invocations, 1.0),
+        errors: series("errors", &errors, 1.0),
+        duration_ms: series("duration", &duration, 1.0),
+        utilization: series("provisioned concurrency in use", &utilization, 1.0),
+        spillover: series("without an initialized environment", &spillover, 1.0),
+    }
 }
 
 /// CloudWatch keeps points of a minute for 15 days, of five minutes for 63, of an hour for 455
