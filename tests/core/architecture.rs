@@ -513,6 +513,23 @@ fn commands_are_short() {
     assert!(count > 150, "only {count} were found");
 }
 
+/// What is longer is several.
+#[test]
+fn functions_fit_a_screen() {
+    const LONGEST: usize = 60;
+    let (mut long, mut count) = (Vec::new(), 0);
+    for file in sources() {
+        let functions = file.functions();
+        count += functions.len();
+        let too_long = functions.iter().filter(|function| function.lines > LONGEST);
+        long.extend(
+            too_long.map(|function| format!("{} has {} lines", file.at(function.at), function.lines)),
+        );
+    }
+    assert_eq!(long, [] as [&str; 0]);
+    assert!(count > 5_000, "only {count} were found");
+}
+
 #[test]
 fn files_are_named_by_what_they_hold() {
     let vague = ["utils", "util", "helpers", "helper", "misc", "common", "types"];
