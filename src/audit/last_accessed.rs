@@ -75,6 +75,7 @@ impl Reports {
         Self { format: 1, ..read }
     }
 
+    /// The cache as it is written to its file.
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).expect("reports are text and times")
     }
@@ -121,6 +122,7 @@ pub struct Reporter<'c> {
 }
 
 impl<'c> Reporter<'c> {
+    /// A source that asks this client, at that pace, in so much detail; `clock` says how old answers are.
     pub fn new(iam: &'c aws_sdk_iam::Client, pace: PollPace, detail: Detail, clock: Instant) -> Self {
         let mut interval = interval(pace.interval(Duration::from_secs(1) / RATE, Duration::ZERO));
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);

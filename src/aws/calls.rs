@@ -24,6 +24,7 @@ pub struct Calls {
 pub struct CallCounter(Arc<Mutex<BTreeMap<String, u64>>>);
 
 impl CallCounter {
+    /// The sum over all services.
     pub fn total(&self) -> Calls {
         let counts = self.0.lock().expect("counting does not panic");
         counts.iter().fold(Calls::default(), |mut sum, (operation, n)| {

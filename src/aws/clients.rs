@@ -39,6 +39,7 @@ macro_rules! clients {
         }
 
         impl Clients {
+            /// One client for each service, all with one fence and one count of calls.
             pub fn new(target: &Target) -> Self {
                 let (calls, fence) = (CallCounter::default(), Fence::default());
                 let is_shared = target.pace == PollPace::Declared;

@@ -84,6 +84,7 @@ pub struct OpError {
     pub unanswered: bool,
 }
 
+/// What a call to AWS gives.
 pub type OpResult<T> = Result<T, OpError>;
 
 fn tried(action: &str) -> String {
@@ -100,6 +101,7 @@ impl OpError {
         Self::new("lease", OpErrorKind::LeaseLost, lost.to_string())
     }
 
+    /// An error of this call and kind; the message is for a person.
     pub fn new(action: impl Into<Cow<'static, str>>, kind: OpErrorKind, message: impl Into<String>) -> Self {
         let (action, message) = (action.into(), message.into());
         Self { action, kind, message, aws_code: None, request_id: None, refused: false, unanswered: false }
@@ -110,6 +112,7 @@ impl OpError {
         Self::new("", kind, message)
     }
 
+    /// Trouble on this machine, with a file for example.
     pub fn local(what: impl Into<Cow<'static, str>>, error: impl std::fmt::Display) -> Self {
         Self::new(what, OpErrorKind::Local, error.to_string())
     }

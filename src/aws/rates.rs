@@ -151,6 +151,7 @@ pub(super) struct RateLimitedClient {
 }
 
 impl RateLimitedClient {
+    /// A client that waits for its turn at `gate`, and sends writes only while `fence` lets it.
     pub fn new(inner: Connections, gate: RateLimiter, fence: Fence) -> Self {
         Self { inner, gate: Arc::new(gate), fence }
     }

@@ -211,6 +211,7 @@ impl Document {
         env.into_iter().flatten().map(|(name, values)| (name.as_str(), values.is_object()))
     }
 
+    /// The whole document as values.
     pub fn values(&self) -> &Map<String, Value> {
         &self.values
     }

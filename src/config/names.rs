@@ -29,6 +29,7 @@ impl Name {
         error.contains(NOT_A_NAME)
     }
 
+    /// The name itself.
     pub fn as_str(&self) -> &str {
         &self.0
     }

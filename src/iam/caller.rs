@@ -17,6 +17,7 @@ pub struct Caller<'a> {
     pub arn: &'a str,
     /// What `aws:userid` begins with for a role's sessions, and is for a user; empty when it is not known.
     pub id: &'a str,
+    /// The twelve digits of its account.
     pub account: &'a str,
     /// A user's name; sessions of roles have none.
     pub user: Option<&'a str>,

@@ -15,10 +15,15 @@ use crate::pattern;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Level {
+    /// Lists resources.
     List = 1,
+    /// Reads what is in them.
     Read = 2,
+    /// Creates, changes or deletes them.
     Write = 4,
+    /// Sets and removes tags.
     Tagging = 8,
+    /// Grants or changes permissions.
     Permissions = 16,
 }
 
@@ -346,7 +351,9 @@ impl Catalogue {
 /// digits.
 #[derive(Clone, Copy, Debug)]
 pub struct AccountRef<'a> {
+    /// `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: &'a str,
+    /// Twelve digits.
     pub account: &'a str,
 }
 

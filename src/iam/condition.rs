@@ -10,9 +10,13 @@ use crate::restriction::Restriction;
 /// An operator taken apart: `ForAllValues:StringLikeIfExists`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operator<'a> {
+    /// `ForAllValues:`
     pub for_all: bool,
+    /// `ForAnyValue:`
     pub for_any: bool,
+    /// `…IfExists`
     pub if_exists: bool,
+    /// What is left: `StringLike`.
     pub base: &'a str,
 }
 
@@ -291,6 +295,7 @@ pub fn is_circumstance_but_service(statement: &Statement) -> bool {
 pub struct Asked<'a> {
     /// The service that a role is passed to.
     pub service: Option<&'a str>,
+    /// The tags of what is acted upon.
     pub tags: Tags<'a>,
 }
 
@@ -303,6 +308,7 @@ impl<'a> From<Option<&'a str>> for Asked<'a> {
 /// The tags of what is acted upon.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Tags<'a> {
+    /// Nobody has said.
     #[default]
     Untold,
     /// All of them.

@@ -8,11 +8,15 @@ use crate::grant::Grant;
 /// The answer to "may the role do this to that?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
+    /// A statement allows it, and nothing is against it.
     Allowed,
     /// Only while a condition holds.
     Conditional,
+    /// A Deny is against it.
     DeniedExplicitly,
+    /// The boundary does not let it through.
     OutsideBoundary,
+    /// No statement allows it.
     NotAllowed,
     /// The boundary's document is missing.
     Unknown,

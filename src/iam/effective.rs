@@ -11,14 +11,18 @@ use crate::grant::{Grant, Source, Sourced};
 /// The ceiling on a role.
 #[derive(Debug)]
 pub enum Ceiling {
+    /// It has no boundary.
     None,
     /// The boundary's statements.
     Known {
+        /// Where they are written.
         source: Rc<Source>,
+        /// The statements.
         grants: Rc<[Grant]>,
     },
     /// A boundary whose document is missing: neither unlimited nor empty, but unknown.
     Missing {
+        /// The policy that is the boundary.
         arn: String,
     },
 }
@@ -26,8 +30,11 @@ pub enum Ceiling {
 /// The effective permissions of a role or user.
 #[derive(Debug)]
 pub struct Effective {
+    /// What is allowed.
     pub allows: Vec<Sourced>,
+    /// What is denied.
     pub denies: Vec<Sourced>,
+    /// What the boundary lets through.
     pub ceiling: Ceiling,
     /// Statements that cannot apply to the role: they are over, or for somebody else.
     pub void: Vec<Sourced>,

@@ -82,6 +82,7 @@ impl PartlyKnown<'_> {
 /// How a statement's principals name somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
+    /// They do not.
     No,
     /// By the account: what it allows, the identity's own policies must allow too.
     Account,

@@ -16,6 +16,7 @@ use crate::restriction::Restriction;
 
 /// Compiles documents against the catalogue, each distinct pattern once.
 pub struct Compiler<'a> {
+    /// The actions that AWS has.
     pub catalogue: &'static Catalogue,
     /// The account that the documents are of; its id may be empty.
     pub home: AccountRef<'a>,
@@ -27,6 +28,7 @@ pub struct Compiler<'a> {
 /// One statement, compiled. For a Deny it is what the statement takes away.
 #[derive(Clone, Debug)]
 pub struct Grant {
+    /// As it is written.
     pub statement: Arc<Statement>,
     /// Place in its document, from 0.
     pub index: usize,
@@ -37,6 +39,7 @@ pub struct Grant {
     /// Of a Deny that spares some resources: the actions that it leaves on those only, so that they are no
     /// longer allowed on all.
     pub confines: Rc<ActionSet>,
+    /// How much its conditions hold back.
     pub restriction: Restriction,
     /// Whether the caller or the time may decide one of its conditions.
     pub depends: bool,
@@ -152,7 +155,9 @@ impl Source {
 /// A grant and where it comes from.
 #[derive(Clone, Debug)]
 pub struct Sourced {
+    /// Where it is written.
     pub source: Rc<Source>,
+    /// What is written.
     pub grant: Grant,
 }
 
@@ -196,6 +201,7 @@ pub fn shorten(list: &[String]) -> String {
 }
 
 impl<'a> Compiler<'a> {
+    /// A compiler for policies of this account.
     pub fn new(home: AccountRef<'a>) -> Self {
         Self {
             catalogue: Catalogue::embedded(),

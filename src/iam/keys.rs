@@ -11,8 +11,10 @@ pub enum KeyKind {
     Chosen,
     /// Tells callers, places or resources apart. `always`: present in every request it applies to.
     Telling {
+        /// Whether every request that it applies to has it.
         always: bool,
     },
+    /// Not one of those that are known.
     Unknown,
 }
 

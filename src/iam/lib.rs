@@ -15,6 +15,8 @@
 //! restriction.rs how much conditions restrict, in four classes
 //! ```
 
+#![warn(missing_docs)]
+
 pub mod action_set;
 pub mod caller;
 mod canonical;

@@ -20,7 +20,9 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
 /// One AWS managed policy of the snapshot.
 #[derive(Clone, Copy, Debug)]
 pub struct Managed {
+    /// Its ARN.
     pub arn: &'static str,
+    /// The version that is the default one: `v7`.
     pub version: &'static str,
     /// Day of the latest change, `YYYY-MM-DD`.
     pub updated: &'static str,

@@ -159,13 +159,17 @@ pub struct Policy {
 /// One statement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
+    /// `Sid`
     pub sid: Option<String>,
+    /// Whether its `Effect` is `Allow`.
     pub allow: bool,
+    /// The actions it names.
     pub actions: Selector,
     /// Absent in trust policies.
     pub resources: Option<Selector>,
     /// Present in trust and resource policies only.
     pub principals: Option<Principals>,
+    /// All of its `Condition`.
     pub conditions: Vec<Condition>,
 }
 
@@ -186,6 +190,7 @@ impl Selector {
         }
     }
 
+    /// The same, to be changed.
     pub fn patterns_mut(&mut self) -> &mut Vec<String> {
         match self {
             Self::Only(patterns) | Self::Except(patterns) => patterns,
@@ -202,15 +207,20 @@ impl Selector {
 /// `Principal` or `NotPrincipal`: (kind, value) pairs; the kind of a bare `"*"` is `*`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Principals {
+    /// `NotPrincipal`
     pub negated: bool,
+    /// Kind and value of each.
     pub listed: Vec<(String, String)>,
 }
 
 /// One operator and key of a condition block; all of a statement's must hold, any value of one will do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
+    /// `StringLike`, as it is written.
     pub operator: String,
+    /// The key that is compared, as it is written.
     pub key: String,
+    /// What it is compared with.
     pub values: Vec<String>,
     /// How much it holds back, where the account tells more than the condition itself: whom a policy that it
     /// admits makes an administrator, say.

@@ -22,8 +22,11 @@ pub struct Request<'a> {
 /// What identity policies say of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
+    /// They allow it.
     Allowed,
+    /// They deny it.
     ExplicitDeny,
+    /// They do not say.
     ImplicitDeny,
 }
 

@@ -49,6 +49,7 @@ impl UseAs {
     /// All that is code in a folder.
     pub const ALL_CODE: Self = Self::Code { include: Vec::new(), exclude: Vec::new() };
 
+    /// Whether it is code, and no data.
     pub fn is_code(&self) -> bool {
         matches!(self, Self::Code { .. })
     }
@@ -83,14 +84,17 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// The bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.entries.iter().map(Entry::size).sum()
     }
 
+    /// The file of this path within the folder.
     pub fn entry(&self, path: &str) -> Option<&Entry> {
         Some(&self.entries[self.position(path)?])
     }
 
+    /// The same, to be changed.
     pub fn entry_mut(&mut self, path: &str) -> Option<&mut Entry> {
         let at = self.position(path)?;
         Some(&mut self.entries[at])
@@ -231,6 +235,7 @@ impl Inputs {
         }
     }
 
+    /// What was read of a source. `None`: the config does not name it.
     pub fn tree(&self, path: &Path, use_as: &UseAs) -> Option<&Result<Tree, Diagnostic>> {
         Some(&self.0.get(&(path.to_owned(), use_as.clone()))?.1)
     }

@@ -55,6 +55,7 @@ impl PartFolder {
         }
     }
 
+    /// Where it is until it is whole.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -19,6 +19,7 @@ const COOLDOWN_IN: &str =
 const COOLDOWN_OUT: &str =
     "application-autoscaling:PutScalingPolicy.TargetTrackingScalingPolicyConfiguration.ScaleOutCooldown";
 
+/// All of them, by the members that they are on.
 pub const LIMITS: &[Limit] = &[
     // The models allow 5,400 s and 32,768 MB, which are for functions on managed instances
     // (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).

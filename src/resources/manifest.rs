@@ -28,6 +28,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The version of the format that is written.
     pub const FORMAT: u32 = 2;
 
     /// `data/dogs/` → `data/dogs.opsctl-manifest.json`.

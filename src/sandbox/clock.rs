@@ -144,6 +144,7 @@ impl Clock {
     clippy::disallowed_methods,
     reason = "the sandbox is a server: it has no OpCx, this is its one sleep"
 )]
+/// Waits on the machine's own clock.
 pub async fn real_sleep(duration: Duration) {
     tokio::time::sleep(duration).await;
 }

@@ -161,16 +161,19 @@ impl Constraint {
         self
     }
 
+    /// Where the member is: `Tags.*.Key`.
     #[cfg(test)]
     pub fn path(&self) -> &'static str {
         self.path
     }
 
+    /// Whether it must be there.
     #[cfg(test)]
     pub fn is_required(&self) -> bool {
         self.required
     }
 
+    /// What its value must be.
     #[cfg(test)]
     pub fn limits(&self) -> Limits<'static> {
         self.limits
@@ -242,10 +245,12 @@ pub enum Shown {
 }
 
 impl Violation {
+    /// Of a member that is not there.
     pub fn missing(path: String) -> Self {
         Self { path, value: Shown::Missing, constraint: "Member must not be null".to_owned() }
     }
 
+    /// Of a value that is not what it must be.
     pub fn of(path: String, value: &Value, must: String) -> Self {
         let shown = match value {
             Value::String(text) => Shown::Text(cut(text).into_owned()),
@@ -291,6 +296,7 @@ impl Violations {
         found
     }
 
+    /// Adds one, while there is room.
     pub fn add(&mut self, violation: Violation) {
         if !self.is_full() && !self.found.contains(&violation) {
             self.length += violation.sentence().len();
@@ -303,6 +309,7 @@ impl Violations {
         self.found.len() >= MOST_TOLD || self.length >= LONGEST_REFUSAL
     }
 
+    /// Those that the answer names.
     pub fn told(&self) -> &[Violation] {
         &self.found
     }
@@ -346,6 +353,7 @@ pub fn refusal(code: &'static str, violations: &[Violation]) -> Fault {
     Fault::new(400, code, format!("{count} validation error{plural} detected: {}", all.join("; ")))
 }
 
+/// A member below a path, as AWS writes it.
 pub fn join(mut path: String, name: &str) -> String {
     if !path.is_empty() {
         path.push('.');

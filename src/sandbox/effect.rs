@@ -16,6 +16,7 @@ const READING: &[&str] =
     &["Get", "List", "Describe", "Head", "Search", "Filter", "Simulate", "BatchGet", "Lookup", "Query"];
 
 impl Effect {
+    /// By the name of an operation.
     pub fn of(operation: &str) -> Self {
         if operation.starts_with("Invoke") {
             Self::Invokes

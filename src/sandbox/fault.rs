@@ -18,6 +18,7 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// An answer with this HTTP status, code and message.
     pub fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into(), status, extra: Map::new() }
     }

@@ -55,6 +55,7 @@ const fn one() -> u64 {
     1
 }
 
+/// As a rule names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FaultAction {
@@ -69,6 +70,7 @@ pub enum FaultAction {
     Truncate,
 }
 
+/// Before the work is done, or after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum When {
@@ -86,6 +88,7 @@ pub enum Strike {
     Break(When, Break),
 }
 
+/// How the exchange suffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Break {
     Delay(Duration),
@@ -285,6 +288,7 @@ struct Watched {
 pub struct Faults(Mutex<Vec<Watched>>);
 
 impl Faults {
+    /// Faults by these rules.
     pub fn new(rules: Vec<FaultRule>) -> Self {
         let faults = Self(Mutex::default());
         faults.extend(rules);

@@ -11,6 +11,7 @@ type Listener = dyn Fn(&str) + Send + Sync;
 pub struct ProgressSink(Option<Arc<Listener>>);
 
 impl ProgressSink {
+    /// A sink that hands everything to a listener.
     pub fn new(listener: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(listener)))
     }

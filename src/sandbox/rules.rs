@@ -13,6 +13,7 @@ macro_rules! rules {
         }
 
         impl AwsRule {
+            /// Every rule.
             pub const ALL: &[Self] = &[$(Self::$rule),*];
 
             /// As a person writes it: `burstable-variant`.

@@ -62,6 +62,7 @@ impl From<Value> for Entry {
 pub struct Timeline(Vec<Step>);
 
 impl Timeline {
+    /// Whether no change is to come.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -92,6 +93,7 @@ pub struct TimelineBuilder {
 }
 
 impl TimelineBuilder {
+    /// A timeline that begins now.
     pub fn new(now: Millis, pace: StatePace) -> Self {
         Self { cursor: now, pace, lingers: Duration::ZERO, steps: Vec::new() }
     }
@@ -227,6 +229,7 @@ impl Store {
         ScopedTable { store: self, table, prefix: format!("{scope}/") }
     }
 
+    /// A document as it is now.
     pub fn get(&self, table: &str, key: &str) -> Option<Value> {
         self.live(&mut self.lock(), table, key).map(|entry| entry.doc.clone())
     }
@@ -391,10 +394,12 @@ impl ScopedTable<'_> {
         format!("{}{name}", self.prefix)
     }
 
+    /// A document as it is now.
     pub fn get(&self, name: &str) -> Option<Value> {
         self.store.get(self.table, &self.key(name))
     }
 
+    /// Whether there is such a document.
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }

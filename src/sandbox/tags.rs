@@ -13,6 +13,7 @@ const TABLE: &str = "tags";
 /// Most resources allow this many tags (docs/aws/tagging.md#limits).
 const MOST_TAGS: usize = 50;
 
+/// By their keys.
 pub type Tags = BTreeMap<String, String>;
 
 /// The tags of a resource; empty when it has none.

@@ -44,6 +44,7 @@ pub struct TimedBody<B> {
 type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<B> TimedBody<B> {
+    /// A body whose pieces are waited for only so long.
     pub fn new(body: B) -> Self {
         Self::within(body, PIECE)
     }

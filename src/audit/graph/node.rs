@@ -18,6 +18,7 @@ pub(super) struct Node {
 }
 
 impl Node {
+    /// A principal that nothing is known of yet but its name, its unique id and its tags.
     pub fn new(arn: &str, id: &str, tags: &[Tag]) -> Self {
         Self {
             arn: arn.to_owned(),

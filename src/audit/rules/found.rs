@@ -37,6 +37,7 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Adds a line, of so much weight.
     pub fn add(&mut self, severity: Severity, line: String) {
         self.severity = self.severity.max(Some(severity));
         self.evidence.push(line);
@@ -61,6 +62,7 @@ impl Found {
         );
     }
 
+    /// All that was found as one hit, as severe as the worst of it. `None`: nothing was found.
     pub fn hit(mut self, view: &RoleView<'_>) -> Option<Hit> {
         let severity = self.severity?;
         // What is reached first, what is only possible next, then the statements that give it.

@@ -43,6 +43,7 @@ impl Autoscaling {
 
     /// What it scales, as every call and every policy names it (docs/aws/autoscaling.md#identifiers).
     pub const NAMESPACE: &'static str = "sagemaker";
+    /// What of an endpoint it scales: the instances of its variant.
     pub const DIMENSION: &'static str = "sagemaker:variant:DesiredInstanceCount";
 
     /// What the target is of.

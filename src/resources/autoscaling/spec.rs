@@ -11,6 +11,7 @@ use crate::domain::{
 };
 use crate::limits::Bound;
 
+/// What of it is compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub min: i32,
@@ -25,6 +26,7 @@ pub struct State {
     pub scheduled: Vec<String>,
 }
 
+/// The numbers of its policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     pub target: f64,

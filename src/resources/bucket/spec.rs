@@ -14,6 +14,7 @@ use crate::domain::{
 use crate::limits;
 use opsctl_iam as iam;
 
+/// The kind.
 pub struct Bucket;
 
 /// `[bucket]`: the bucket for data, code and models, one per project and environment. The whole table may be
@@ -37,6 +38,7 @@ impl Default for Section {
     }
 }
 
+/// As its section asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub region: String,
@@ -53,6 +55,7 @@ pub struct Spec {
     pub kms_key: Option<String>,
 }
 
+/// What of it is compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// All four switches of Block Public Access.

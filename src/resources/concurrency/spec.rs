@@ -12,8 +12,10 @@ use crate::domain::{
 use crate::limits::{self, Bound};
 use crate::resources::schedule::Schedule;
 
+/// The kind.
 pub struct Concurrency;
 
+/// As `[function.NAME]` asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     pub requested: i32,

@@ -23,6 +23,7 @@ pub struct Outside {
 }
 
 impl Outside {
+    /// Where it is in S3.
     pub fn uri(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.key)
     }

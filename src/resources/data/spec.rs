@@ -17,6 +17,7 @@ use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
 use crate::resources::manifest::Manifest;
 
+/// The kind.
 pub struct Data;
 
 /// `[data.NAME]`: files that training reads as the channel NAME: a local folder, uploaded to the bucket, or
@@ -84,6 +85,7 @@ impl Item {
     }
 }
 
+/// As its section asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub bucket: String,
@@ -105,15 +107,18 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// Where it is in S3.
     pub fn uri(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.prefix)
     }
 
+    /// What its folder is read for.
     pub fn use_as(&self) -> UseAs {
         UseAs::Data { include: self.include.clone(), exclude: self.exclude.clone() }
     }
 }
 
+/// What of it is compared.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub digest: String,

@@ -24,6 +24,7 @@ use crate::resources::schedule::Schedule;
 use super::made::Made;
 use super::{Endpoint, Spec};
 
+/// `[endpoint]`: every endpoint by its name.
 pub type Section = BTreeMap<Name, Item>;
 
 /// `[endpoint.NAME]`: a trained model behind an HTTPS endpoint.

@@ -13,6 +13,7 @@ use crate::resources::autoscaling::Autoscaling;
 use crate::resources::log_group::LogGroup;
 use crate::resources::model::section::warn_of_unused;
 
+/// What of it is compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// The endpoint configuration that it really runs.

@@ -8,8 +8,10 @@ use crate::domain::{
 
 use crate::resources::encryption::{KEY, KMS_KEY, word};
 
+/// The kind.
 pub struct EndpointConfig;
 
+/// As `[endpoint.NAME]` asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// Physical name of the model.

@@ -11,6 +11,7 @@ use crate::inputs::Tree;
 
 /// The file that pip reads, where it is there.
 pub const LOCK: &str = "requirements.lock";
+/// The file that pip reads, where there is no lock.
 pub const FILE: &str = "requirements.txt";
 
 /// What is installed for a function.

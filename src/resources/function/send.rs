@@ -24,6 +24,7 @@ pub enum Code {
 }
 
 impl Code {
+    /// As CreateFunction takes it.
     pub fn member(&self) -> FunctionCode {
         match self {
             Self::Zip(zip) => FunctionCode::builder().zip_file(zip.clone()).build(),

@@ -22,8 +22,10 @@ use crate::resources::encryption::{KEY, KMS_KEY, word};
 use crate::resources::log_group::LogGroup;
 use crate::resources::role::{Assumer, Role, policy};
 
+/// The kind.
 pub struct Function;
 
+/// As its section asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub role_arn: String,
@@ -67,6 +69,7 @@ pub struct Configuration {
     pub kms_key: Option<String>,
 }
 
+/// What of it is compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// What the alias serves; absent while a run was killed before it.
@@ -82,6 +85,7 @@ pub struct State {
     pub url: Option<url::Found>,
 }
 
+/// What `$LATEST` or a version is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Live {
     pub role_arn: String,

@@ -111,6 +111,7 @@ pub struct JobScope {
 }
 
 impl Record {
+    /// What is kept of a job of this spec.
     pub fn of(spec: &Spec) -> Self {
         // Each is named, so that a new one is recorded or left out on purpose.
         let Spec {

@@ -8,11 +8,13 @@ use crate::domain::{
 
 use crate::resources::encryption::{KMS_KEY, word};
 
+/// The kind.
 pub struct LogGroup;
 
 /// Days that log events are kept: one of the values CloudWatch takes.
 const RETENTION_DAYS: i32 = 30;
 
+/// As what writes to it asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub retention_days: i32,
@@ -21,6 +23,7 @@ pub struct Spec {
     pub kms_key: Option<String>,
 }
 
+/// What of it is compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub retention_days: Option<i32>,

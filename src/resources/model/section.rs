@@ -14,6 +14,7 @@ use crate::inputs::{Look, Remote, Source, UseAs, bucket_and_key};
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
 
+/// `[model]`: every model by its name.
 pub type Section = BTreeMap<Name, Item>;
 
 /// `[model.NAME]`: a model that was trained elsewhere, or that its container fetches. An endpoint serves it

@@ -33,6 +33,7 @@ impl Archive {
         Ok(Self { root: root.to_owned(), entry })
     }
 
+    /// Where the archive is on this machine.
     pub fn path(&self) -> PathBuf {
         self.root.join(&*self.entry.path)
     }

@@ -28,6 +28,7 @@ fn all_code() -> UseAs {
     UseAs::ALL_CODE
 }
 
+/// As `[endpoint.NAME]` asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub role_arn: String,
@@ -90,6 +91,7 @@ impl Model {
         format!("{}model.tar.gz", Self::folder(model))
     }
 
+    /// The folder of its archives in the bucket.
     pub fn folder(model: &str) -> String {
         format!("models/{model}/")
     }
@@ -107,6 +109,7 @@ impl Model {
 
     /// The tags that record what a model was made from.
     pub const TRAINED_TAG: &'static str = "opsctl:trained";
+    /// The tag with the digest of the code in its archive.
     pub const CODE_TAG: &'static str = "opsctl:code";
     /// What an archive is known by that no training made: a digest, or an entity tag.
     pub const ARTIFACT_TAG: &'static str = "opsctl:artifact";
@@ -114,6 +117,7 @@ impl Model {
     pub const ARCHIVE_TAG: &'static str = "opsctl:archive-etag";
 }
 
+/// What of it is compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub role_arn: String,

@@ -18,6 +18,7 @@ use crate::resources::encryption::{KEY, KMS_KEY, word};
 use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
 use crate::resources::schedule::Schedule;
 
+/// The kind.
 pub struct Notebook;
 
 /// `[notebook.NAME]`: a SageMaker notebook instance that may read the project's bucket.
@@ -109,6 +110,7 @@ fn one_hour() -> Idle {
     Idle::After(HumanDuration::hours(1))
 }
 
+/// As its section asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub role_arn: String,
@@ -124,6 +126,7 @@ pub struct Spec {
     pub kms_key: Option<String>,
 }
 
+/// What of it is compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub role_arn: String,

@@ -9,8 +9,10 @@ use crate::domain::{
 };
 use opsctl_iam as iam;
 
+/// The kind.
 pub struct Role;
 
+/// As what uses it asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     /// Part of its ARN, and fixed when it is made.
@@ -24,6 +26,7 @@ pub struct Spec {
     pub boundary: Option<String>,
 }
 
+/// What of it is compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub path: String,
@@ -144,6 +147,7 @@ impl Role {
         format!("{}-{}", scope.physical(user), scope.region)
     }
 
+    /// The ARN of the role of this user, a resource.
     pub fn arn(scope: &Scope, user: &str) -> String {
         let Scope { partition, account, .. } = scope;
         format!("arn:{partition}:iam::{account}:role{}{}", scope.iam_path(), Self::physical(scope, user))

@@ -14,6 +14,7 @@ use crate::resources::role::{Assumer, Role, policy};
 /// The group of schedules that end what bills.
 pub struct Schedule;
 
+/// As `ttl` asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     /// So long after a deploy.
@@ -31,6 +32,7 @@ pub struct Ends {
     pub input: Value,
 }
 
+/// What of it is compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// What is in the group, by name.
@@ -73,6 +75,7 @@ impl Schedule {
     const LONGEST: usize = 64;
     const USER: &'static str = "schedule-ttl";
 
+    /// The ARN of a schedule group.
     pub fn arn(scope: &Scope, group: &str) -> String {
         scope.arn("scheduler", &format!("schedule-group/{group}"))
     }

@@ -16,6 +16,7 @@ use crate::domain::{KeyPath, codes};
     untagged,
     expecting = "expected a list of names under [data], or a table from channels to such names"
 )]
+/// As the user writes them: data sets by name, or channels with their data sets.
 pub enum Channels {
     Named(Vec<ChannelName>),
     Mapped(BTreeMap<ChannelName, ChannelName>),
@@ -39,6 +40,7 @@ impl Default for Channels {
 }
 
 impl Channels {
+    /// Each channel, with the data set that it is of.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let (named, mapped) = match self {
             Self::Named(names) => (Some(names), None),

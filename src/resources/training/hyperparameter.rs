@@ -11,7 +11,9 @@ use serde_json::Value;
 /// (<https://github.com/aws/sagemaker-training-toolkit/blob/master/src/sagemaker_training/params.py>).
 pub const TOOLKIT: [&str; 4] =
     [PROGRAM, SUBMIT_DIRECTORY, "sagemaker_region", "sagemaker_container_log_level"];
+/// Names the script.
 pub const PROGRAM: &str = "sagemaker_program";
+/// Names the archive that the script is in.
 pub const SUBMIT_DIRECTORY: &str = "sagemaker_submit_directory";
 
 /// A hyperparameter: text, number, switch, list or table. `Display` is the text that is sent.

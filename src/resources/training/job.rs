@@ -254,6 +254,7 @@ impl Code {
         Self { bucket: bucket.to_owned(), key, digest, path, use_as, entry }
     }
 
+    /// Where the archive is in S3.
     pub fn uri(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.key)
     }

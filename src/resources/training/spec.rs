@@ -20,8 +20,10 @@ use crate::resources::image::{self, Purpose as ImagePurpose};
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::schedule::Schedule;
 
+/// The kind.
 pub struct Training;
 
+/// As its section asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     pub role_arn: String,
@@ -72,6 +74,7 @@ impl Spec {
     }
 }
 
+/// What of it is compared, and how it went.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub image: String,

@@ -43,14 +43,17 @@ pub struct Check {
 }
 
 impl Check {
+    /// A check that passed.
     pub fn ok(check: &'static str, message: impl Into<String>) -> Self {
         Self { check, result: Answer::Ok, message: message.into(), fix: None }
     }
 
+    /// A check that failed, with what to do about it.
     pub fn fails(check: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { check, result: Answer::Fails, message: message.into(), fix: Some(fix.into()) }
     }
 
+    /// A check that could not be made, with what to do about that.
     pub fn unknown(check: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { check, result: Answer::Unknown, message: message.into(), fix: Some(fix.into()) }
     }

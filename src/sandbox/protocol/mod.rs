@@ -36,8 +36,11 @@ use scope::CredentialScope;
 #[error("{0}")]
 pub struct BodyError(#[from] Box<dyn std::error::Error + Send + Sync>);
 
+/// What requests and responses carry.
 pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+/// A request as it comes in.
 pub type Request = hyper::Request<Body>;
+/// A response as it goes out.
 pub type Response = hyper::Response<Body>;
 
 /// A service at the level of HTTP. The `Api`s of this module implement it for tables; S3 does it itself.

@@ -54,6 +54,7 @@ pub struct Route {
     pub operation: Operation<Reply>,
 }
 
+/// What the body of a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
     Json,
@@ -79,6 +80,7 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// An answer that is a JSON document.
     pub fn json(status: u16, output: &Value) -> Self {
         Self::raw(status, HeaderValue::from_static("application/json"), output.to_string())
     }
@@ -88,6 +90,7 @@ impl Reply {
         Self { status: 204, headers: Vec::new(), body: Bytes::new() }
     }
 
+    /// An answer of any bytes.
     pub fn raw(status: u16, content_type: HeaderValue, body: impl Into<Bytes>) -> Self {
         Self { status, headers: vec![(CONTENT_TYPE, content_type)], body: body.into() }
     }

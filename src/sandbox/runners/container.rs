@@ -21,6 +21,7 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The layout below a folder.
     pub fn new(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
@@ -39,39 +40,51 @@ impl Layout {
         directories.iter().try_for_each(std::fs::create_dir_all)
     }
 
+    /// The folder that stands for the container's root.
     pub fn root(&self) -> &Path {
         &self.root
     }
+    /// `/opt/ml`.
     pub fn ml(&self) -> PathBuf {
         self.root.join("opt/ml")
     }
+    /// `/opt/ml/code`.
     pub fn code(&self) -> PathBuf {
         self.ml().join("code")
     }
+    /// `/opt/ml/input/config`.
     pub fn config(&self) -> PathBuf {
         self.ml().join("input/config")
     }
+    /// `/opt/ml/input/data`.
     pub fn data(&self) -> PathBuf {
         self.ml().join("input/data")
     }
+    /// `/opt/ml/input/data/NAME`.
     pub fn channel(&self, name: &str) -> PathBuf {
         self.data().join(name)
     }
+    /// `/opt/ml/model`.
     pub fn model(&self) -> PathBuf {
         self.ml().join("model")
     }
+    /// `/opt/ml/output`.
     pub fn output(&self) -> PathBuf {
         self.ml().join("output")
     }
+    /// `/opt/ml/output/data`.
     pub fn output_data(&self) -> PathBuf {
         self.output().join("data")
     }
+    /// `/opt/ml/output/failure`.
     pub fn failure(&self) -> PathBuf {
         self.output().join("failure")
     }
+    /// `/opt/ml/checkpoints`.
     pub fn checkpoints(&self) -> PathBuf {
         self.ml().join("checkpoints")
     }
+    /// Its `/tmp`.
     pub fn temporary(&self) -> PathBuf {
         self.root.join("tmp")
     }

@@ -43,6 +43,7 @@ pub struct Ec2Run {
     pub reach: ApiAccess,
 }
 
+/// Why an instance could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum Ec2Error {
     #[error(transparent)]
@@ -72,6 +73,7 @@ pub struct Ec2Instance {
 }
 
 impl Ec2Run {
+    /// Starts the user data as a process.
     pub async fn start(self, environments: &Environments, sink: LineSink) -> Result<Ec2Instance, Ec2Error> {
         let bin = self.root.join("opsctl-bin");
         let temporary = self.root.join("tmp");

@@ -21,6 +21,7 @@ pub struct Reply {
 /// Current documentation allows 25 MB for a real-time answer (docs/aws/sagemaker-endpoints.md#invoking).
 const LONGEST_REPLY: usize = 25 * 1024 * 1024;
 
+/// Sends a request to a server of this machine.
 pub async fn send(
     port: u16,
     method: Method,

@@ -29,6 +29,7 @@ impl Metric {
 pub struct LastValues(Vec<(Metric, Mutex<Option<f64>>)>);
 
 impl LastValues {
+    /// Those that are looked for.
     pub fn of(metrics: impl IntoIterator<Item = Metric>) -> Self {
         Self(metrics.into_iter().map(|metric| (metric, Mutex::default())).collect())
     }

@@ -58,6 +58,7 @@ pub struct Program {
 }
 
 impl Program {
+    /// A program that is to run in a folder.
     pub fn new(executable: impl Into<PathBuf>, directory: &Path) -> Self {
         let environment = [("PATH", SYSTEM_PATH), ("LANG", "C.UTF-8")];
         Self {
@@ -68,11 +69,13 @@ impl Program {
         }
     }
 
+    /// With these arguments.
     pub fn args<I: IntoIterator<Item = T>, T: Into<OsString>>(mut self, arguments: I) -> Self {
         self.arguments.extend(arguments.into_iter().map(Into::into));
         self
     }
 
+    /// With these variables.
     pub fn envs<I, N, V>(mut self, variables: I) -> Self
     where
         I: IntoIterator<Item = (N, V)>,
@@ -156,6 +159,7 @@ impl Process {
         Ok(Self { group, pid, exit })
     }
 
+    /// The system's number of it.
     pub fn pid(&self) -> u32 {
         self.pid
     }
@@ -184,6 +188,7 @@ impl Process {
         self.wait().await
     }
 
+    /// Ends it at once, with all that it has started.
     pub fn kill(&self) {
         self.group.signal(Signal::KILL);
     }

@@ -147,6 +147,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// These packages alone.
     pub fn of(packages: &[&str]) -> Self {
         Self { packages: packages.iter().map(|package| (*package).to_owned()).collect(), ..Self::default() }
     }
@@ -171,10 +172,12 @@ pub struct Venv {
 }
 
 impl Venv {
+    /// Its interpreter.
     pub fn python(&self) -> PathBuf {
         self.bin().join("python3")
     }
 
+    /// Its folder of programs.
     pub fn bin(&self) -> PathBuf {
         self.directory.join("bin")
     }

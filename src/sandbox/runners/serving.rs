@@ -60,6 +60,7 @@ pub struct StartFailure {
     pub log_tail: Vec<String>,
 }
 
+/// Why a model server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartCause {
     #[error(transparent)]

@@ -12,6 +12,7 @@ use crate::operation::op;
 use crate::protocol::json11::Api;
 use crate::state::SandboxState;
 
+/// The operations.
 pub const API: Api = Api {
     name: "ecr",
     signing_name: "ecr",

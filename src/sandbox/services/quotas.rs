@@ -15,6 +15,7 @@ use crate::protocol::json11::Api;
 use crate::state::SandboxState;
 use crate::store::merge;
 
+/// The operations.
 pub const API: Api = Api {
     name: "servicequotas",
     signing_name: "servicequotas",

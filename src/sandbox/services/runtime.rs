@@ -22,6 +22,7 @@ const INVALID: &str = "ValidationError";
 
 const NAME: Constraint = Constraint::ANY.length(0, 63).pattern("[a-zA-Z0-9](-*[a-zA-Z0-9])*");
 
+/// The operations.
 pub const API: Api = Api {
     name: "sagemaker-runtime",
     signing_name: "sagemaker",

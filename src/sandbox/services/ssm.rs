@@ -9,6 +9,7 @@ use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::protocol::json11::Api;
 
+/// The operations.
 pub const API: Api = Api {
     name: "ssm",
     signing_name: "ssm",
@@ -38,6 +39,7 @@ const fn image(
     Image { parameter, name, architecture, root_device }
 }
 
+/// The public parameters that name an image.
 pub const IMAGES: &[Image] = &[
     image(
         "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",

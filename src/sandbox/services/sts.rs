@@ -13,6 +13,7 @@ use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::protocol::query::{Api, Flavor};
 
+/// The operations.
 pub const API: Api = Api {
     name: "sts",
     flavor: Flavor::Query,

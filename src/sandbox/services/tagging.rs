@@ -18,6 +18,7 @@ use crate::protocol::json11::Api;
 use crate::state::SandboxState;
 use crate::tags::{self, Tags};
 
+/// The operations.
 pub const API: Api = Api {
     name: "tagging",
     signing_name: "tagging",

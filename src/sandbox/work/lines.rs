@@ -23,6 +23,7 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// Lines that go to a log group.
     pub fn new(shared: &Arc<SandboxState>, region: &str, group: &str) -> Arc<Self> {
         Arc::new(Self {
             shared: Arc::downgrade(shared),

@@ -28,6 +28,7 @@ pub struct LogStream {
 }
 
 impl LogStream {
+    /// Opens a stream of a log group, and the file that it is also written to.
     pub fn open(shared: &Arc<SandboxState>, region: &str, group: &str, stream: &str, root: &Path) -> Self {
         let (send, mut receive) = unbounded_channel();
         let [region, group, stream] = [region, group, stream].map(str::to_owned);
@@ -61,11 +62,13 @@ impl LogStream {
         text.replace(&*self.root, "")
     }
 
+    /// Writes a line of the sandbox's own.
     pub fn say(&self, text: &str) {
         // The writer ends with the sandbox only.
         let _ = self.send.send(Entry::Line(self.inside(text)));
     }
 
+    /// Where the lines of a process go.
     pub fn sink(&self) -> LineSink {
         let stream = self.clone();
         Arc::new(move |line: Line| stream.say(&line.text))

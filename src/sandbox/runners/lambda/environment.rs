@@ -227,10 +227,12 @@ impl Environment {
         self.log.platform(first);
     }
 
+    /// Adds to the log of the invocation.
     pub fn write_log(&self, text: String) {
         self.log.platform(text);
     }
 
+    /// The log so far, which is empty then.
     pub fn take_log(&self) -> Vec<String> {
         std::mem::take(&mut *self.log.kept())
     }

@@ -227,6 +227,7 @@ impl Pool {
         started.into_iter().collect()
     }
 
+    /// How much of its provisioned concurrency is ready.
     pub fn provisioned(&self) -> Provisioned {
         let free = self.inner.free();
         Provisioned {

@@ -20,6 +20,7 @@ pub(super) enum Breakdown {
 }
 
 impl Breakdown {
+    /// Lambda's word for it.
     pub fn error_type(&self) -> &'static str {
         match self {
             Self::TimedOut(_) => "Sandbox.Timedout",
@@ -47,6 +48,7 @@ impl Breakdown {
         json!({ "errorType": self.error_type(), "errorMessage": message }).to_string().into()
     }
 
+    /// What the log says of it.
     pub fn log_lines(&self, request_id: &str) -> Vec<String> {
         match self {
             Self::TimedOut(_) => {
@@ -91,6 +93,7 @@ impl Usage {
         u64::try_from(total.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)
     }
 
+    /// The line REPORT of the log.
     pub fn report(&self, request_id: &str, breakdown: Option<&Breakdown>) -> String {
         let mut line = format!(
             "REPORT RequestId: {request_id}\tDuration: {:.2} ms\tBilled Duration: {} ms\tMemory Size: {} MB\t\

@@ -59,6 +59,7 @@ struct RuntimeServer {
 }
 
 impl RuntimeApi {
+    /// Listens on a free port.
     pub async fn open() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;

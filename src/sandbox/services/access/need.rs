@@ -21,6 +21,7 @@ pub(super) struct Need {
 }
 
 impl Need {
+    /// An action on resources.
     pub fn new(action: &str, resources: impl IntoIterator<Item = String>) -> Self {
         Self {
             action: action.to_owned(),

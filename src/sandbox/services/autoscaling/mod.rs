@@ -40,6 +40,7 @@ const ARN: Constraint = Constraint::ANY
     .length(1, 1_011)
     .pattern("arn:.+:application-autoscaling:.+:[0-9]+:scalable-target/[a-zA-Z0-9-]+");
 
+/// The operations.
 pub const API: Api = Api {
     name: "application-autoscaling",
     signing_name: "application-autoscaling",

@@ -139,6 +139,7 @@ pub enum AlarmState {
 }
 
 impl AlarmState {
+    /// AWS's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "OK",

@@ -35,6 +35,7 @@ const MOST_STATISTICS: u64 = 1_440;
 /// Different values of one measurement (docs/aws/cloudwatch.md#measurements).
 const MOST_VALUES: usize = 150;
 
+/// The operations.
 pub const API: Api = Api {
     name: "cloudwatch",
     signing_name: "monitoring",

@@ -15,6 +15,7 @@ use crate::clock::Millis;
 use crate::files::file_name;
 use crate::state::SandboxState;
 
+/// In milliseconds.
 pub const MINUTE: Millis = 60_000;
 /// AWS keeps data of one minute for 15 days.
 const MOST_MINUTES: usize = 15 * 24 * 60;
@@ -48,10 +49,12 @@ pub struct Statistics {
 }
 
 impl Statistics {
+    /// Of one measurement.
     pub fn one(value: f64) -> Self {
         Self { sum: value, minimum: value, maximum: value, count: 1.0 }
     }
 
+    /// Of both together.
     pub fn join(self, other: Self) -> Self {
         Self {
             sum: self.sum + other.sum,
@@ -129,6 +132,7 @@ impl Metrics {
         see(&path, series)
     }
 
+    /// Adds what was measured at a time.
     pub fn add(
         &self,
         shared: &SandboxState,

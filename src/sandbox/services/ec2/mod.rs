@@ -39,6 +39,7 @@ const INSTANCES: &str = "ec2.instance";
 const MAX_RESULTS: Constraint = Constraint::ANY.at("MaxResults").range(5, 1_000);
 const RESOURCES: Constraint = Constraint::ANY.at("ResourceId").required().length(1, 1_000);
 
+/// The operations.
 pub const API: Api = Api {
     name: "ec2",
     flavor: Flavor::Ec2,

@@ -50,6 +50,7 @@ const PROFILES: &str = "iam.instance-profile";
 const TAGS: Constraint = Constraint::ANY.at("Tags").required().length(1, 50);
 const TAG_KEYS: Constraint = Constraint::ANY.at("TagKeys").required().length(1, 50);
 
+/// The operations.
 pub const API: Api = Api {
     name: "iam",
     flavor: Flavor::Query,

@@ -61,6 +61,7 @@ const STATEMENT: Constraint =
     Constraint::ANY.at("StatementId").required().length(1, 100).pattern("([a-zA-Z0-9-_]+)");
 const STORAGE: Constraint = Constraint::ANY.at("EphemeralStorage.Size").required().range(512, 10_240);
 
+/// The operations.
 pub const API: Api = Api {
     name: "lambda",
     signing_name: "lambda",

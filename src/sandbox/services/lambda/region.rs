@@ -33,26 +33,32 @@ pub(super) struct LambdaRegion {
 }
 
 impl LambdaRegion {
+    /// The region of a call.
     pub fn of(call: &Call) -> Self {
         Self { shared: Arc::clone(&call.shared), region: call.region.clone() }
     }
 
+    /// Functions by their names.
     pub fn functions(&self) -> ScopedTable<'_> {
         self.shared.table(FUNCTIONS, &self.region)
     }
 
+    /// Published versions.
     pub fn versions(&self) -> ScopedTable<'_> {
         self.shared.table(VERSIONS, &self.region)
     }
 
+    /// Aliases.
     pub fn aliases(&self) -> ScopedTable<'_> {
         self.shared.table("lambda.alias", &self.region)
     }
 
+    /// Function URLs.
     pub fn urls(&self) -> ScopedTable<'_> {
         self.shared.table("lambda.url", &self.region)
     }
 
+    /// Provisioned concurrency.
     pub fn provisioned(&self) -> ScopedTable<'_> {
         self.shared.table(PROVISIONED, &self.region)
     }

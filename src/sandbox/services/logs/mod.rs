@@ -27,6 +27,7 @@ const RETENTION: Constraint = Constraint::ANY.at("retentionInDays").required().o
     "1827", "2192", "2557", "2922", "3288", "3653",
 ]);
 
+/// The operations.
 pub const API: Api = Api {
     name: "logs",
     signing_name: "logs",

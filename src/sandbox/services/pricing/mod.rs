@@ -11,6 +11,7 @@ use crate::protocol::json11::Api;
 
 const TABLE: &str = include_str!("prices.txt");
 
+/// The operations.
 pub const API: Api = Api {
     name: "pricing",
     signing_name: "pricing",

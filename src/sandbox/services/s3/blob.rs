@@ -51,6 +51,7 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// A file for what comes in, with the digests that are wanted of it.
     pub fn new(shared: &SandboxState, wanted: Wanted) -> io::Result<Self> {
         let folder = shared.folder(INCOMING)?;
         let file = tempfile::Builder::new().prefix("").rand_bytes(24).tempfile_in(folder)?;
@@ -73,6 +74,7 @@ impl Incoming {
         }
     }
 
+    /// All has come in.
     pub fn finish(self) -> Received {
         Received { file: self.file, digests: self.digester.finish() }
     }

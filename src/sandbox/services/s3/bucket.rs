@@ -26,6 +26,7 @@ pub struct Bucket {
     pub lifecycle: Option<Vec<dto::LifecycleRule>>,
 }
 
+/// Whether a bucket keeps versions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Versioning {
     #[default]
@@ -56,6 +57,7 @@ impl Bucket {
         }
     }
 
+    /// Its ARN.
     pub fn arn(&self) -> String {
         arn(&self.name)
     }

@@ -20,6 +20,7 @@ use crate::{paging, tags};
 const RESERVED_STARTS: &[&str] = &["xn--", "sthree-", "amzn-s3-demo-"];
 const RESERVED_ENDS: &[&str] = &["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
 
+/// Answers CreateBucket.
 pub async fn create(cx: Cx, input: dto::CreateBucketInput) -> Result<dto::CreateBucketOutput, Fault> {
     let name = input.bucket;
     if RESERVED_STARTS.iter().any(|start| name.starts_with(start))
@@ -73,6 +74,7 @@ fn check_location(shared: &SandboxState, region: &str, constraint: Option<&str>)
     }
 }
 
+/// Answers HeadBucket.
 pub async fn head(cx: Cx, input: dto::HeadBucketInput) -> Result<dto::HeadBucketOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
     Ok(dto::HeadBucketOutput {
@@ -113,6 +115,7 @@ pub async fn delete(cx: Cx, input: dto::DeleteBucketInput) -> Result<dto::Delete
     Ok(dto::DeleteBucketOutput {})
 }
 
+/// Answers ListBuckets.
 pub async fn list(cx: Cx, input: dto::ListBucketsInput) -> Result<dto::ListBucketsOutput, Fault> {
     let most = input.max_buckets.unwrap_or(10_000);
     if !(1..=10_000).contains(&most) {

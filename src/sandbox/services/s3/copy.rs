@@ -63,6 +63,7 @@ macro_rules! source_guard {
 }
 pub(super) use source_guard;
 
+/// Answers CopyObject.
 pub async fn copy_object(cx: Cx, input: dto::CopyObjectInput) -> Result<dto::CopyObjectOutput, Fault> {
     let bucket = cx.bucket_to_fill(&input.bucket, input.expected_bucket_owner.as_deref())?;
     let owner = input.expected_source_bucket_owner.as_deref();

@@ -10,6 +10,7 @@ use crate::fault::Fault;
 /// DeleteObjects takes this many keys (docs/aws/s3.md#deleting-many-objects).
 const MOST: usize = 1_000;
 
+/// Answers DeleteObject.
 pub async fn delete_object(cx: Cx, input: dto::DeleteObjectInput) -> Result<dto::DeleteObjectOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
     let guard = WriteConditions { if_match: input.if_match.clone(), ..WriteConditions::default() };

@@ -24,8 +24,10 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// Every algorithm.
     pub const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
 
+    /// AWS's name of it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Crc32 => "CRC32",
@@ -51,6 +53,7 @@ impl Algorithm {
         if matches!(self, Self::Crc64Nvme) { Kind::FullObject } else { Kind::Composite }
     }
 
+    /// Whether AWS takes this kind of checksum with it.
     pub const fn allows(self, kind: Kind) -> bool {
         match self {
             Self::Crc32 | Self::Crc32c => true,
@@ -93,6 +96,7 @@ impl Algorithm {
     }
 }
 
+/// What the checksum of an upload in parts is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     #[serde(rename = "FULL_OBJECT")]
@@ -111,6 +115,7 @@ impl From<Kind> for dto::ChecksumType {
 }
 
 impl Kind {
+    /// By AWS's name.
     pub fn named(name: &dto::ChecksumType) -> Result<Self, Fault> {
         match name.as_str() {
             dto::ChecksumType::FULL_OBJECT => Ok(Self::FullObject),
@@ -194,6 +199,7 @@ pub struct Digester {
 }
 
 impl Digester {
+    /// Nothing has come in yet.
     pub fn new(wanted: Wanted) -> Self {
         Self {
             size: 0,
@@ -203,10 +209,12 @@ impl Digester {
         }
     }
 
+    /// The bytes so far.
     pub fn size(&self) -> u64 {
         self.size
     }
 
+    /// Takes in more bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.size += bytes.len() as u64;
         if let Some(md5) = &mut self.md5 {
@@ -220,6 +228,7 @@ impl Digester {
         }
     }
 
+    /// All has come in.
     pub fn finish(self) -> Digests {
         Digests {
             size: self.size,
@@ -243,6 +252,7 @@ pub struct Digests {
     payload: Option<String>,
 }
 
+/// In hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -315,6 +325,7 @@ impl Claims {
         (self.value.is_some() || self.trailer.is_some()).then_some(self.algorithm)
     }
 
+    /// The digests that it takes to check it.
     pub fn wanted(&self) -> Wanted {
         Wanted { md5: true, sum: Some(self.algorithm), payload: self.payload.is_some() }
     }

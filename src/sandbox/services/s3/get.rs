@@ -136,6 +136,7 @@ macro_rules! describe {
     }};
 }
 
+/// Answers HeadObject.
 pub async fn head_object(cx: Cx, input: dto::HeadObjectInput) -> Result<dto::HeadObjectOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
     let found = object::find(&cx.shared, &bucket, &input.key, input.version_id.as_deref());
@@ -145,6 +146,7 @@ pub async fn head_object(cx: Cx, input: dto::HeadObjectInput) -> Result<dto::Hea
     Ok(describe!(HeadObjectOutput, &bucket, &found, &piece, input.checksum_mode, input.part_number))
 }
 
+/// Answers GetObject.
 pub async fn get_object(cx: Cx, input: dto::GetObjectInput) -> Result<dto::GetObjectOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
     let opened = open(&cx.shared, &bucket, &input.key, input.version_id.as_deref()).await;
@@ -191,6 +193,7 @@ async fn open(
     }
 }
 
+/// Answers GetObjectAttributes.
 pub async fn get_attributes(
     cx: Cx,
     input: dto::GetObjectAttributesInput,

@@ -129,18 +129,22 @@ const ESCAPED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b'*');
 
 impl Coding {
+    /// As a request asks for it.
     pub fn new(wanted: Option<&dto::EncodingType>) -> Self {
         Self(wanted.is_some_and(|coding| coding.as_str() == dto::EncodingType::URL))
     }
 
+    /// A text as the answer has it.
     pub fn of(&self, text: &str) -> Option<String> {
         Some(if self.0 { utf8_percent_encode(text, ESCAPED).to_string() } else { text.to_owned() })
     }
 
+    /// The same of a text that may not be there.
     pub fn maybe(&self, text: Option<&str>) -> Option<String> {
         text.filter(|text| !text.is_empty()).and_then(|text| self.of(text))
     }
 
+    /// Common prefixes as the answer has them.
     pub fn prefixes(&self, prefixes: &[String]) -> Option<Vec<dto::CommonPrefix>> {
         Some(prefixes.iter().map(|prefix| dto::CommonPrefix { prefix: self.of(prefix) }).collect())
     }
@@ -192,6 +196,7 @@ fn objects(
     })
 }
 
+/// Answers ListObjectsV2.
 pub async fn list_objects_v2(
     cx: Cx,
     input: dto::ListObjectsV2Input,
@@ -310,6 +315,7 @@ impl Shown {
     }
 }
 
+/// Answers ListObjectVersions.
 pub async fn list_versions(
     cx: Cx,
     input: dto::ListObjectVersionsInput,

@@ -62,6 +62,7 @@ pub struct Service(S3Service);
 const FAULT_CODES: FaultCodes = FaultCodes { throttle: (503, "SlowDown"), internal: (500, "InternalError") };
 
 impl Service {
+    /// The service over the state of a sandbox.
     pub fn new(shared: &Arc<SandboxState>) -> Self {
         blob::sweep(shared);
         let mut builder = S3ServiceBuilder::new(Buckets(Arc::clone(shared)));

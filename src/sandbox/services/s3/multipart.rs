@@ -21,6 +21,7 @@ use crate::state::SandboxState;
 const SMALLEST: u64 = 5 << 20;
 const MOST: i32 = 10_000;
 
+/// Answers CreateMultipartUpload.
 pub async fn create(
     cx: Cx,
     input: dto::CreateMultipartUploadInput,
@@ -85,6 +86,7 @@ fn check_number(number: i32) -> Result<(), Fault> {
     Err(invalid_argument("Part number must be an integer between 1 and 10000, inclusive"))
 }
 
+/// Answers UploadPart.
 pub async fn upload_part(cx: Cx, input: dto::UploadPartInput) -> Result<dto::UploadPartOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
     check_number(input.part_number)?;
@@ -144,6 +146,7 @@ fn keep(
     Ok(part)
 }
 
+/// Answers UploadPartCopy.
 pub async fn upload_part_copy(
     cx: Cx,
     input: dto::UploadPartCopyInput,
@@ -193,6 +196,7 @@ fn copy_range(text: &str, size: u64) -> Result<(u64, u64), Fault> {
     }
 }
 
+/// Answers CompleteMultipartUpload.
 pub async fn complete(
     cx: Cx,
     input: dto::CompleteMultipartUploadInput,
@@ -342,6 +346,7 @@ fn check_sum(given: &dto::Checksum, sum: &Sum) -> Result<(), Fault> {
     Err(Fault::new(400, "BadDigest", message))
 }
 
+/// Answers AbortMultipartUpload.
 pub async fn abort(
     cx: Cx,
     input: dto::AbortMultipartUploadInput,

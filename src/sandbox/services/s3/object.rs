@@ -55,6 +55,7 @@ pub struct Content {
 }
 
 impl Content {
+    /// Its entity tag, as headers have it.
     pub fn etag(&self) -> ETag {
         ETag::Strong(self.etag.clone())
     }
@@ -78,6 +79,7 @@ pub struct ObjectMetadata {
 const MOST_METADATA: usize = 2 << 10;
 
 impl ObjectMetadata {
+    /// Refuses what AWS does not take.
     pub fn check(self) -> Result<Self, Fault> {
         let size: usize = self.metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
         if size > MOST_METADATA {
@@ -131,6 +133,7 @@ impl Encryption {
         }
     }
 
+    /// As answers have it.
     pub fn shown(&self) -> Option<dto::ServerSideEncryption> {
         Some(self.algorithm.clone().into())
     }
@@ -151,6 +154,7 @@ pub struct History {
 }
 
 impl History {
+    /// Reads a document of the store.
     pub fn read(doc: Value) -> Result<Self, Fault> {
         serde_json::from_value(doc).map_err(|error| std::io::Error::from(error).into())
     }
@@ -190,6 +194,7 @@ impl Found {
     }
 }
 
+/// The id of a version as answers have it; a bucket without versions has none.
 pub fn shown_id(bucket: &Bucket, id: &str) -> Option<String> {
     (bucket.versioning != Versioning::Never).then(|| id.to_owned())
 }

@@ -33,6 +33,7 @@ pub fn examine(bucket: &str, text: &str) -> Result<Public, Fault> {
     Ok(if items(&policy["Statement"]).into_iter().any(is_public) { Public::Yes } else { Public::No })
 }
 
+/// Whether it lets everybody in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Public {
     Yes,

@@ -9,6 +9,7 @@ use super::object::{self, Content, Encryption, WriteConditions, about, shown_id}
 use super::tagging;
 use crate::fault::Fault;
 
+/// Answers PutObject.
 pub async fn put_object(cx: Cx, input: dto::PutObjectInput) -> Result<dto::PutObjectOutput, Fault> {
     let bucket = cx.bucket_to_fill(&input.bucket, input.expected_bucket_owner.as_deref())?;
     let about = about!(input)?;

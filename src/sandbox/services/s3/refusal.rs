@@ -71,22 +71,27 @@ pub fn finished(xml: &str) -> String {
     xml
 }
 
+/// 404, NoSuchKey.
 pub fn no_such_key() -> Fault {
     Fault::new(404, "NoSuchKey", "The specified key does not exist.")
 }
 
+/// 404, NoSuchVersion.
 pub fn no_such_version() -> Fault {
     Fault::new(404, "NoSuchVersion", "The specified version does not exist.")
 }
 
+/// 412, PreconditionFailed.
 pub fn precondition_failed() -> Fault {
     Fault::new(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
 }
 
+/// 400, InvalidArgument.
 pub fn invalid_argument(message: impl Into<String>) -> Fault {
     Fault::new(400, "InvalidArgument", message)
 }
 
+/// 400, InvalidRequest.
 pub fn invalid_request(message: impl Into<String>) -> Fault {
     Fault::new(400, "InvalidRequest", message)
 }
@@ -94,6 +99,7 @@ pub fn invalid_request(message: impl Into<String>) -> Fault {
 const MALFORMED_XML: &str =
     "The XML you provided was not well-formed or did not validate against our published schema";
 
+/// 400, MalformedXML.
 pub fn malformed_xml() -> Fault {
     Fault::new(400, "MalformedXML", MALFORMED_XML)
 }

@@ -54,6 +54,7 @@ pub fn of_header(header: Option<&str>) -> Result<Tags, Fault> {
     checked_for_object(checked(set)?)
 }
 
+/// Answers GetBucketTagging.
 pub async fn get_bucket(
     cx: Cx,
     input: dto::GetBucketTaggingInput,
@@ -78,6 +79,7 @@ pub async fn put_bucket(
     Ok(dto::PutBucketTaggingOutput {})
 }
 
+/// Answers DeleteBucketTagging.
 pub async fn delete_bucket(
     cx: Cx,
     input: dto::DeleteBucketTaggingInput,
@@ -87,6 +89,7 @@ pub async fn delete_bucket(
     Ok(dto::DeleteBucketTaggingOutput {})
 }
 
+/// Answers GetObjectTagging.
 pub async fn get_object(
     cx: Cx,
     input: dto::GetObjectTaggingInput,
@@ -97,6 +100,7 @@ pub async fn get_object(
     Ok(dto::GetObjectTaggingOutput { tag_set: to_set(found.content.tags), version_id })
 }
 
+/// Answers PutObjectTagging.
 pub async fn put_object(
     cx: Cx,
     input: dto::PutObjectTaggingInput,
@@ -107,6 +111,7 @@ pub async fn put_object(
     Ok(dto::PutObjectTaggingOutput { version_id: id })
 }
 
+/// Answers DeleteObjectTagging.
 pub async fn delete_object(
     cx: Cx,
     input: dto::DeleteObjectTaggingInput,

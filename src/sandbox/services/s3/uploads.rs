@@ -57,6 +57,7 @@ pub const PARTS: &str = "s3.parts";
 /// Separates key and id; less than every character of a key, so uploads sort by key.
 const SEPARATOR: char = '\0';
 
+/// The key of an upload in its table.
 pub fn upload_name(key: &str, id: &str) -> String {
     format!("{key}{SEPARATOR}{id}")
 }
@@ -65,6 +66,7 @@ fn key_of(name: &str) -> &str {
     name.rsplit_once(SEPARATOR).map_or(name, |(key, _)| key)
 }
 
+/// The key of a part in its table.
 pub fn part_name(upload: &str, number: i32) -> String {
     format!("{upload}/{number:05}")
 }
@@ -83,6 +85,7 @@ pub fn find(shared: &SandboxState, bucket: &str, key: &str, id: &str) -> Result<
     serde_json::from_value(doc).map_err(broken)
 }
 
+/// Keeps an upload.
 pub fn put(shared: &SandboxState, bucket: &str, upload: &Upload) -> Result<(), Fault> {
     shared.store.put(&uploads_table(bucket), &upload_name(&upload.key, &upload.id), json!(upload))
 }
@@ -93,6 +96,7 @@ pub fn parts(shared: &SandboxState, upload: &str) -> Result<Vec<Part>, Fault> {
     docs.into_iter().map(|(_, doc)| serde_json::from_value(doc).map_err(broken)).collect()
 }
 
+/// Answers ListParts.
 pub async fn list_parts(cx: Cx, input: dto::ListPartsInput) -> Result<dto::ListPartsOutput, Fault> {
     let bucket = cx.bucket(&input.bucket, input.expected_bucket_owner.as_deref())?;
     let upload = find(&cx.shared, &bucket.name, &input.key, &input.upload_id)?;
@@ -133,6 +137,7 @@ pub async fn list_parts(cx: Cx, input: dto::ListPartsInput) -> Result<dto::ListP
     })
 }
 
+/// Answers ListMultipartUploads.
 pub async fn list(
     cx: Cx,
     input: dto::ListMultipartUploadsInput,

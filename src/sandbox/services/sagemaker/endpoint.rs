@@ -121,6 +121,7 @@ fn show_desired(doc: &mut Value, variants: &[Variant]) {
 }
 
 impl Endpoint {
+    /// The endpoint of this name.
     pub fn new(shared: &Arc<SandboxState>, region: &str, name: &str) -> Self {
         Self { shared: Arc::clone(shared), region: region.to_owned(), name: name.to_owned() }
     }

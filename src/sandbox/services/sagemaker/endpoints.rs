@@ -16,6 +16,7 @@ use crate::rules::AwsRule;
 use crate::services::quotas::Use;
 use crate::state::SandboxState;
 
+/// What UpdateEndpointWeightsAndCapacities takes.
 pub const UPDATE_CAPACITIES: &[Constraint] = &[
     Constraint::ANY.at("DesiredWeightsAndCapacities").required().length(1, 10),
     Constraint::ANY.at("DesiredWeightsAndCapacities[].DesiredInstanceCount").range(1, i64::MAX),
@@ -60,6 +61,7 @@ fn from_config(call: &Call) -> Result<Wanted, Fault> {
     })
 }
 
+/// Answers CreateEndpoint.
 pub fn create(call: &Call) -> Answer {
     let wanted = from_config(call)?;
     check_quota(&call.shared, &call.region, &instances_of(&wanted.variants))?;
@@ -73,6 +75,7 @@ pub fn create(call: &Call) -> Answer {
     Ok(answer)
 }
 
+/// Answers UpdateEndpoint.
 pub fn update(call: &Call) -> Answer {
     let doc = ENDPOINT.find(call)?;
     let arn = ENDPOINT.arn_of(&call.shared, &call.region, call.text("EndpointName"));
@@ -171,6 +174,7 @@ fn check_deployment(call: &Call, live: &[Variant], wanted: &[Variant]) -> Result
     Ok(())
 }
 
+/// Answers UpdateEndpointWeightsAndCapacities.
 pub fn update_capacities(call: &Call) -> Answer {
     let doc = ENDPOINT.find(call)?;
     let capacity = |item: &Value| {

@@ -11,6 +11,7 @@ use crate::constraint::Constraint;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
 
+/// Answers CreateModel.
 pub async fn create_model(call: Call) -> Answer {
     let containers: Vec<&Value> =
         call.list("Containers").iter().chain(call.input.get("PrimaryContainer")).collect();
@@ -87,6 +88,7 @@ pub fn check_image_region(call: &Call, image: &str) -> Result<(), Fault> {
     }
 }
 
+/// What CreateEndpointConfig takes.
 pub const CREATE_ENDPOINT_CONFIG: &[Constraint] = &[
     super::MODEL_NAME.at("ProductionVariants[].ModelName").required(),
     Constraint::ANY
@@ -95,6 +97,7 @@ pub const CREATE_ENDPOINT_CONFIG: &[Constraint] = &[
         .one_of(&["1024", "2048", "3072", "4096", "5120", "6144"]),
 ];
 
+/// Answers CreateEndpointConfig.
 pub fn create_endpoint_config(call: &Call) -> Answer {
     let variants = call.list("ProductionVariants");
     for (index, variant) in variants.iter().enumerate() {

@@ -31,6 +31,7 @@ pub struct End {
     pub billable_seconds: Option<u64>,
 }
 
+/// How a job has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
     Completed,
@@ -43,14 +44,17 @@ pub enum Ended {
 }
 
 impl End {
+    /// With this archive of a model.
     pub fn completed(model: String) -> Self {
         Self { status: Ended::Completed, ..Self::stopped(Some(model)) }
     }
 
+    /// For this reason.
     pub fn failed(reason: String) -> Self {
         Self { status: Ended::Failed(reason), ..Self::stopped(None) }
     }
 
+    /// By StopTrainingJob or its limit, with what it had saved until then.
     pub fn stopped(model: Option<String>) -> Self {
         Self { status: Ended::Stopped, model, metrics: Vec::new(), billable_seconds: None }
     }
@@ -76,6 +80,7 @@ impl Ended {
 }
 
 impl Job {
+    /// The job of this name.
     pub fn new(shared: &Arc<SandboxState>, region: &str, name: &str) -> Self {
         Self { shared: Arc::clone(shared), region: region.to_owned(), name: name.to_owned() }
     }

@@ -162,6 +162,7 @@ const LIFECYCLE_CONFIG: Kind = Kind {
 /// Every kind that can be tagged.
 const KINDS: &[Kind] = &[TRAINING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT, NOTEBOOK, LIFECYCLE_CONFIG];
 
+/// The operations.
 pub const API: Api = Api {
     name: "sagemaker",
     signing_name: "sagemaker",

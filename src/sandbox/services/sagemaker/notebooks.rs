@@ -32,7 +32,9 @@ const IMDS: Constraint = Constraint::ANY
     .one_of(&["1", "2"]);
 const PLATFORM: Constraint = Constraint::ANY.at("PlatformIdentifier").one_of(PLATFORMS);
 
+/// What CreateNotebookInstance takes.
 pub const CREATE: &[Constraint] = &[Constraint::ANY.at("InstanceType").required(), PLATFORM, IMDS];
+/// What UpdateNotebookInstance takes.
 pub const UPDATE: &[Constraint] = &[PLATFORM, IMDS];
 
 const fn minutes(minutes: u64) -> Duration {
@@ -59,6 +61,7 @@ fn check_lifecycle_config(call: &Call) -> Result<(), Fault> {
     }
 }
 
+/// Answers CreateNotebookInstance.
 pub fn create(call: &Call) -> Answer {
     let instance_type = call.text("InstanceType");
     check_platform(&call.shared, &call.input["PlatformIdentifier"], "created")?;
@@ -178,6 +181,7 @@ impl Transition {
     }
 }
 
+/// Answers StartNotebookInstance.
 pub fn start(call: &Call) -> Answer {
     let doc = NOTEBOOK.find(call)?;
     START.check(&call.shared, &doc)?;
@@ -186,11 +190,13 @@ pub fn start(call: &Call) -> Answer {
     Ok(json!({}))
 }
 
+/// Answers StopNotebookInstance.
 pub fn stop(call: &Call) -> Answer {
     STOP.begin(call, |_| Ok(()))?;
     Ok(json!({}))
 }
 
+/// Answers DeleteNotebookInstance.
 pub fn delete(call: &Call) -> Answer {
     let doc = DELETE.begin(call, |_| Ok(()))?;
     NOTEBOOK.forget_tags(call, &doc)?;
@@ -204,6 +210,7 @@ const DISASSOCIATED: &[(&str, &str)] = &[
     ("DisassociateAdditionalCodeRepositories", "AdditionalCodeRepositories"),
 ];
 
+/// Answers UpdateNotebookInstance.
 pub fn update(call: &Call) -> Answer {
     check_platform(&call.shared, &call.input["PlatformIdentifier"], "made")?;
     check_lifecycle_config(call)?;
@@ -261,12 +268,14 @@ fn check_scripts(call: &Call) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Answers CreateNotebookInstanceLifecycleConfig.
 pub fn create_lifecycle_config(call: &Call) -> Answer {
     check_scripts(call)?;
     let doc = LIFECYCLE_CONFIG.document(call, json!({"LastModifiedTime": call.timestamp()}));
     LIFECYCLE_CONFIG.create(call, doc)
 }
 
+/// Answers UpdateNotebookInstanceLifecycleConfig.
 pub fn update_lifecycle_config(call: &Call) -> Answer {
     check_scripts(call)?;
     let now = call.timestamp();

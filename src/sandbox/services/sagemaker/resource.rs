@@ -124,6 +124,7 @@ impl Kind {
         Ok(json!({}))
     }
 
+    /// Deletes the tags of a document that is gone.
     pub fn forget_tags(&self, call: &Call, doc: &Value) -> Result<(), Fault> {
         tags::forget(&call.shared, doc[self.arn].as_str().unwrap_or_default())
     }
@@ -212,18 +213,21 @@ fn tagged(call: &Call) -> Result<&str, Fault> {
     }
 }
 
+/// Answers AddTags.
 pub fn add_tags(call: &Call) -> Answer {
     let arn = tagged(call)?;
     tags::add(&call.shared, arn, tags::from_list(call.list("Tags")), INVALID)?;
     Ok(json!({"Tags": tags::to_list(&tags::of(&call.shared, arn))}))
 }
 
+/// Answers DeleteTags.
 pub fn delete_tags(call: &Call) -> Answer {
     let arn = tagged(call)?;
     tags::remove(&call.shared, arn, call.list("TagKeys").iter().filter_map(Value::as_str))?;
     Ok(json!({}))
 }
 
+/// Answers ListTags.
 pub fn list_tags(call: &Call) -> Answer {
     let tags = tags::to_list(&tags::of(&call.shared, tagged(call)?));
     let named = |tag: &Value| (tag["Key"].as_str().unwrap_or_default().to_owned(), tag.clone());

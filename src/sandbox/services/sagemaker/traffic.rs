@@ -24,6 +24,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
+    /// That of a variant of an endpoint.
     pub fn of(endpoint: &Endpoint, variant: &Variant) -> Self {
         Self {
             shared: Arc::clone(&endpoint.shared),

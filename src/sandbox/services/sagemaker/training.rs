@@ -29,6 +29,7 @@ pub const CREATE: &[Constraint] = &[
     Constraint::ANY.at("StoppingCondition.MaxRuntimeInSeconds").range(1, 2_419_200),
 ];
 
+/// Answers CreateTrainingJob.
 pub fn create(call: &Call) -> Answer {
     check_algorithm(call)?;
     check_channels(call)?;
@@ -158,6 +159,7 @@ pub(super) fn in_use(shared: &SandboxState, region: &str, spot: bool) -> Count {
     used
 }
 
+/// Answers StopTrainingJob.
 pub fn stop(call: &Call) -> Answer {
     let now = call.timestamp();
     TRAINING_JOB.update(call, |entry| {

@@ -23,6 +23,7 @@ const EVENTS: &str = "scheduler.event";
 /// The group of a schedule that names none. Nobody made it, and nobody deletes it.
 const DEFAULT: &str = "default";
 
+/// The operations.
 pub const API: Api = Api {
     name: "scheduler",
     signing_name: "scheduler",
