@@ -44,13 +44,13 @@ macro_rules! clients {
                 let (calls, fence) = (CallCounter::default(), Fence::default());
                 let is_shared = target.pace == PollPace::Declared;
                 let retries = retries(target.sdk.retry_config(), is_shared);
-                let gated = |bulk| {
+                let limited = |bulk| {
                     let limiter = RateLimiter::new(is_shared, bulk);
                     RateLimitedClient::new(target.wire.clone(), limiter, fence.clone())
                 };
                 $(
                     let mut config = $crate_name::config::Builder::from(&target.sdk)
-                        .http_client(gated(false))
+                        .http_client(limited(false))
                         .retry_config(retries.clone())
                         .interceptor(NameOperation)
                         .interceptor(fence.clone())
@@ -62,12 +62,12 @@ macro_rules! clients {
                     let $field = $crate_name::Client::from_conf(config.build());
                 )*
                 let shared = Shared { target, retries: &retries, fence: &fence, calls: &calls };
-                let cloudwatch = CloudWatch::new(&shared, gated(false));
-                let ecr = Ecr::new(&shared, gated(false));
-                let kms = Kms::new(&shared, gated(false));
-                let pricing = Pricing::new(&shared, gated(false));
+                let cloudwatch = CloudWatch::new(&shared, limited(false));
+                let ecr = Ecr::new(&shared, limited(false));
+                let kms = Kms::new(&shared, limited(false));
+                let pricing = Pricing::new(&shared, limited(false));
                 let s3 = s3(target)
-                    .http_client(gated(true))
+                    .http_client(limited(true))
                     .retry_config(retries)
                     .interceptor(NameOperation)
                     .interceptor(fence.clone())

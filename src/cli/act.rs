@@ -23,7 +23,7 @@ use crate::desired::Desired;
 use crate::domain::{Contents, Diagnostic, Diagnostics, KeyPath, KindName, Money, Tally, codes, shown};
 use crate::engine::{Cancel, Event, Events};
 use crate::plan::{Mode, Observation, Observed, Op, Plan, Verb};
-use crate::report::live::{self, Look, Ndjson, Terminal};
+use crate::report::live::{self, Ndjson, Terminal, TerminalLook};
 use crate::report::plan as render;
 use crate::run::doctor::Check;
 use crate::run::{
@@ -368,7 +368,7 @@ pub fn start_display(events: Option<UnboundedReceiver<Event>>, session: &Session
         Box::new(Ndjson::new(Box::new(move |line| out.out(&format!("{line}\n"))), suggest))
     } else {
         let began = Instant::now();
-        let look = Look {
+        let look = TerminalLook {
             styles: *ui.styled_err(),
             bars: ui.live.then(|| ui.screen.live()),
             width: Box::new(Ui::width_err),

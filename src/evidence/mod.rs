@@ -266,13 +266,13 @@ pub struct Invocation {
     /// The function, or the endpoint.
     pub through: ResourceId,
     pub payload: Value,
-    pub outcome: Outcome,
+    pub outcome: InvocationOutcome,
 }
 
 /// How an invocation ended.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub enum Outcome {
+pub enum InvocationOutcome {
     Answered {
         status: i64,
         latency_ms: f64,
@@ -288,7 +288,7 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl InvocationOutcome {
     /// Whether it was answered, and not with an error.
     pub fn is_ok(&self) -> bool {
         matches!(self, Self::Answered { status, .. } if *status < 400)

@@ -147,11 +147,11 @@ fn unread(path: &Path, error: &io::Error, at: &KeyPath) -> Diagnostic {
 }
 
 type Folders = BTreeMap<(PathBuf, UseAs), (KeyPath, Result<Tree, Diagnostic>)>;
-type Found = BTreeMap<Remote, Result<Listing, Diagnostic>>;
+type Listings = BTreeMap<Remote, Result<Listing, Diagnostic>>;
 
 /// All folders that the config names and all that it names of other buckets, or why one could not be read.
 #[derive(Clone, Debug, Default)]
-pub struct Inputs(Folders, Found, Option<Result<String, Diagnostic>>);
+pub struct Inputs(Folders, Listings, Option<Result<String, Diagnostic>>);
 
 impl Inputs {
     /// Reads every source once. Problems are kept beside their source and reported with the config's.

@@ -11,13 +11,13 @@ use crate::inputs::{Listing, Look, Remote, bucket_and_key};
 const MOST: usize = 100_000;
 
 /// What was found at a place, or why it cannot be read.
-pub type Found = (Remote, Result<Listing, Diagnostic>);
+pub type Looked = (Remote, Result<Listing, Diagnostic>);
 
 /// Looks at all of them.
 ///
 /// # Errors
 /// AWS cannot be reached. That a bucket is not there, or may not be read, is an answer.
-pub async fn look(aws: &Clients, region: &str, remotes: Vec<Remote>) -> OpResult<Vec<Found>> {
+pub async fn look(aws: &Clients, region: &str, remotes: Vec<Remote>) -> OpResult<Vec<Looked>> {
     try_join_all(remotes.into_iter().map(|remote| async move {
         let found = match bucket_and_key(&remote.uri) {
             Some((bucket, key)) => Place { aws, region, remote: &remote, bucket, key }.look().await?,

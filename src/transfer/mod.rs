@@ -85,7 +85,7 @@ struct Route {
     again: AtomicUsize,
     /// Bytes of contents that S3 has confirmed to this run.
     bytes: AtomicU64,
-    outcome: Mutex<Outcome>,
+    outcome: Mutex<Results>,
     /// Of parts of large files.
     parts: Arc<Buffers>,
     /// Of small files.
@@ -119,7 +119,7 @@ impl Route {
         self.drain.cancel();
     }
 
-    fn outcome(&self) -> MutexGuard<'_, Outcome> {
+    fn outcome(&self) -> MutexGuard<'_, Results> {
         self.outcome.lock().expect("nobody panics")
     }
 
@@ -225,7 +225,7 @@ async fn send(
         drain: cx.cancel.drain.child_token(),
         again: AtomicUsize::new(0),
         bytes: AtomicU64::new(0),
-        outcome: Mutex::new(Outcome { files: Vec::with_capacity(files.len()), ..Outcome::default() }),
+        outcome: Mutex::new(Results { files: Vec::with_capacity(files.len()), ..Results::default() }),
         parts: Buffers::new(usize::MAX),
         batches: small::buffers(),
         readers: Semaphore::new(READERS),
@@ -259,7 +259,7 @@ async fn feed(route: &Arc<Route>, files: &[&Entry]) {
 
 /// The results of all files so far.
 #[derive(Default)]
-struct Outcome {
+struct Results {
     files: Vec<(Arc<str>, FileStamp, Stored)>,
     /// Files of this machine that could not be read.
     unread: Vec<OpError>,
@@ -267,7 +267,7 @@ struct Outcome {
     fatal: Option<OpError>,
 }
 
-impl Outcome {
+impl Results {
     fn finish(mut self, interrupted_since: bool) -> OpResult<Vec<(Arc<str>, FileStamp, Stored)>> {
         if let Some(error) = self.fatal {
             return Err(error);

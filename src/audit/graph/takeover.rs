@@ -95,7 +95,7 @@ impl Writer<'_> {
 }
 
 /// What a writer, by its node, takes over.
-type Found = (usize, Option<Takeover>);
+type Taken = (usize, Option<Takeover>);
 
 /// What is looked up for every writer.
 struct Finder<'g> {
@@ -109,7 +109,7 @@ struct Finder<'g> {
     /// Whether a principal could be one, by node; for those that were asked about.
     admins: RefCell<HashMap<usize, bool>>,
     /// What was found for the first writers of those who hold the same.
-    found: RefCell<HashMap<u32, Vec<Found>>>,
+    found: RefCell<HashMap<u32, Vec<Taken>>>,
 }
 
 impl<'g> Finder<'g> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::lines::{known, named, painted, wrapped};
-use super::{Emphasis, Look, Paint};
+use super::{Emphasis, Layout, Paint};
 use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Finding, Severity};
@@ -33,7 +33,7 @@ pub(super) fn rank(rule: &str) -> u8 {
     }
 }
 
-pub(super) fn by_rule(audit: &Audit, paint: Paint, look: Look, out: &mut String) {
+pub(super) fn by_rule(audit: &Audit, paint: Paint, look: Layout, out: &mut String) {
     let mut blocks: BTreeMap<&str, Vec<Group<'_>>> = BTreeMap::new();
     for group in audit.groups() {
         blocks.entry(group.first().rule).or_default().push(group);
@@ -80,7 +80,7 @@ fn fact(finding: &Finding) -> &str {
     finding.evidence.first().map_or(finding.title.as_str(), String::as_str)
 }
 
-pub(super) fn by_role(audit: &Audit, paint: Paint, look: Look, out: &mut String) {
+pub(super) fn by_role(audit: &Audit, paint: Paint, look: Layout, out: &mut String) {
     let mut roles: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in &audit.findings {
         roles.entry(&finding.resource).or_default().push(finding);
@@ -103,7 +103,7 @@ pub(super) fn by_role(audit: &Audit, paint: Paint, look: Look, out: &mut String)
 }
 
 /// One finding under its role.
-fn of_role(finding: &Finding, paint: Paint, look: Look, out: &mut String) {
+fn of_role(finding: &Finding, paint: Paint, look: Layout, out: &mut String) {
     let is_known = known(&[finding.status]);
     let said = format!("{} {}  {}{is_known}", finding.severity.word(), finding.rule, finding.title);
     if !look.details {

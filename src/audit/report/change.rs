@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::json;
 
 use super::lines::wrapped;
-use super::{Emphasis, Format, Look, Options};
+use super::{Emphasis, Format, Layout, Options};
 use crate::audit::account::{Problem, name_of};
 use crate::audit::against::Gain;
 use crate::domain::workflow::{data, property};
@@ -30,7 +30,7 @@ pub const FORMATS: [(&str, Format); 4] = [
 ];
 
 /// Renders the answer; `None` in a form that it is not told in.
-pub fn render(change: Change<'_>, form: Format, options: Options<'_>, look: Look) -> Option<String> {
+pub fn render(change: Change<'_>, form: Format, options: Options<'_>, look: Layout) -> Option<String> {
     match form {
         Format::Human => Some(human(change, options, look)),
         Format::Json => Some(shown::json(&json(change)).into_owned()),
@@ -58,7 +58,7 @@ fn gap(problem: &Problem) -> String {
     }
 }
 
-fn human(change: Change<'_>, options: Options<'_>, look: Look) -> String {
+fn human(change: Change<'_>, options: Options<'_>, look: Layout) -> String {
     let look_of_answer = if change.gains.is_empty() { Emphasis::Title } else { Emphasis::Severe };
     let mut out = format!("{}\n", (options.paint)(look_of_answer, &answer(change)));
     for gain in change.gains {

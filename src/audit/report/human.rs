@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::lines::{known, named, painted, shown_of_all, title, wrapped};
-use super::{Emphasis, GroupBy, Look, Paint, brief};
+use super::{Emphasis, GroupBy, Layout, Paint, brief};
 use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Finding, Status};
@@ -17,7 +17,7 @@ const OLD: i64 = 90;
 /// With more findings than this, each is a line, unless somebody asks for more.
 const FEW: usize = 25;
 
-pub(super) fn render(audit: &Audit, paint: Paint, look: Look) -> String {
+pub(super) fn render(audit: &Audit, paint: Paint, look: Layout) -> String {
     let mut out = summary(audit, paint);
     match look.group_by {
         Some(GroupBy::Role) => brief::by_role(audit, paint, look, &mut out),
@@ -73,7 +73,7 @@ fn summary(audit: &Audit, paint: Paint) -> String {
 }
 
 /// A group with all evidence of its first finding and its remedy.
-fn in_full(group: &Group<'_>, paint: Paint, Look { width, details, .. }: Look, out: &mut String) {
+fn in_full(group: &Group<'_>, paint: Paint, Layout { width, details, .. }: Layout, out: &mut String) {
     let first = group.first();
     let severity = painted(first.severity, paint);
     let _ = writeln!(out, "\n{severity} {}  {}", first.rule, paint(Emphasis::Title, &title(group)));
@@ -105,7 +105,7 @@ fn unnamed(finding: &Finding) -> Vec<String> {
     finding.evidence.iter().map(|line| line.replace(&finding.resource, "")).collect()
 }
 
-fn muted(audit: &Audit, look: Look, out: &mut String) {
+fn muted(audit: &Audit, look: Layout, out: &mut String) {
     if !audit.muted.is_empty() {
         out.push_str("\nSet aside:\n");
     }

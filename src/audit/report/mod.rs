@@ -84,7 +84,7 @@ pub struct Options<'a> {
 
 /// How the form for people looks.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Look {
+pub struct Layout {
     /// Columns to break lines at; `None`: lines are as long as what they say.
     pub width: Option<usize>,
     /// All evidence of every finding, and everybody whom it is about.
@@ -120,11 +120,11 @@ pub fn plain(_: Emphasis, text: &str) -> String {
 
 /// Renders an audit. Whole lines; for GitHub none when there is nothing to report.
 pub fn render(audit: &Audit, form: Format, options: Options<'_>) -> String {
-    render_as(audit, form, options, Look::default())
+    render_as(audit, form, options, Layout::default())
 }
 
 /// As [`render`], with a look for people.
-pub fn render_as(audit: &Audit, form: Format, options: Options<'_>, look: Look) -> String {
+pub fn render_as(audit: &Audit, form: Format, options: Options<'_>, look: Layout) -> String {
     match form {
         Format::Json => shown::json(&json(audit)).into_owned(),
         Format::Sarif => shown::json(&sarif::render(audit, options)).into_owned(),

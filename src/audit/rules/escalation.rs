@@ -2,7 +2,7 @@
 //!
 //! Two tiers: CAPABLE, the actions are there; REACHABLE, a target exists now that makes an administrator.
 
-use super::found::{Found, Held, held, lowered_if, says_it_all, times};
+use super::found::{Gathered, Held, held, lowered_if, says_it_all, times};
 use super::rule::{Check, Context, Hit, Rule};
 use super::takeover::principal_access;
 use crate::audit::account::{User, is_aws_owned, name_of};
@@ -160,7 +160,7 @@ fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     if !view.touches_iam {
         return None;
     }
-    let mut found = Found::default();
+    let mut found = Gathered::default();
     if let Some((action, on)) = view.self_rewrite(cx.engine) {
         // Within a boundary or beside a Deny that leave too little, what it gives itself counts for less.
         let severity = match cx.engine.may_be_admin(&view.effective) || view.outgrows_boundary(cx.engine) {
@@ -213,7 +213,7 @@ fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         return None;
     }
     let pass = cx.catalogue.find("iam:PassRole")?;
-    let mut found = Found::default();
+    let mut found = Gathered::default();
     for (index, (service, way)) in PASSING_WAYS.iter().enumerate() {
         let at_times = !way.is_open(&view.effective.some);
         if at_times
@@ -260,7 +260,7 @@ fn ways_everywhere(
     if says_it_all(view) {
         return None;
     }
-    let mut found = Found::default();
+    let mut found = Gathered::default();
     for way in ways {
         let held = way.actions.iter().map(|&action| held(view, action)).min().unwrap_or(Held::No);
         if held == Held::No {
@@ -346,7 +346,7 @@ fn assume_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     }
     let at_times = held == Held::AtTimes;
     let (any, admin) = cx.graph.judge(&view.effective, action, Via::Assume, view.index);
-    let mut found = Found::default();
+    let mut found = Gathered::default();
     match admin {
         Some(role) => found.add(
             lowered_if(at_times, Severity::Critical),
@@ -402,7 +402,7 @@ fn pass_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         return None;
     }
     let action = cx.catalogue.find("iam:PassRole").filter(|&id| view.effective.open.contains(id))?;
-    let mut found = Found::default();
+    let mut found = Gathered::default();
     match cx.graph.service_reaches_admin() {
         Some(role) => {
             found.add(Severity::High, format!("{role} trusts a service and leads to an administrator"))
@@ -419,7 +419,7 @@ fn boundary_removal(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     if !view.touches_iam || says_it_all(view) {
         return None;
     }
-    let mut found = Found::default();
+    let mut found = Gathered::default();
     let bounded = matches!(view.effective.ceiling, Ceiling::Known { .. });
     let own = if view.outgrows_boundary(cx.engine) { Severity::Critical } else { Severity::High };
     for name in ["iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary"] {

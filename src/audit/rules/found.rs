@@ -28,7 +28,7 @@ pub(super) fn held(view: &RoleView<'_>, action: ActionId) -> Held {
 
 /// What was found of a family of ways; the worst severity counts.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct Gathered {
     pub severity: Option<Severity>,
     pub evidence: Vec<String>,
     pub causes: Vec<String>,
@@ -36,7 +36,7 @@ pub(super) struct Found {
     told: Vec<ActionId>,
 }
 
-impl Found {
+impl Gathered {
     /// Adds a line, of so much weight.
     pub fn add(&mut self, severity: Severity, line: String) {
         self.severity = self.severity.max(Some(severity));

@@ -1,6 +1,6 @@
 //! IAM202: taking over users and roles, those included that are no administrators yet.
 
-use super::found::{Found, Held, held, lowered_if, says_it_all, times};
+use super::found::{Gathered, Held, held, lowered_if, says_it_all, times};
 use super::rule::{Context, Hit};
 use crate::audit::escalate::USER_WAYS;
 use crate::audit::finding::Severity;
@@ -12,7 +12,7 @@ pub(super) fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<
     if !view.touches_iam || says_it_all(view) {
         return None;
     }
-    let mut found = Found::default();
+    let mut found = Gathered::default();
     for name in USER_WAYS {
         let Some(action) = cx.catalogue.find(name) else { continue };
         let key = KEYS.iter().position(|key| key == name).map(Via::Key);
@@ -48,7 +48,7 @@ pub(super) fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<
 }
 
 /// Roles whose trust the role may rewrite.
-fn trusted(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Found) {
+fn trusted(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Gathered) {
     let Some(action) = cx.catalogue.find("iam:UpdateAssumeRolePolicy") else { return };
     let (_, target) = if view.effective.some.contains(action) {
         cx.graph.judge(&view.effective, action, Via::Rewrite, view.index)
@@ -76,7 +76,7 @@ fn trusted(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Found) {
 }
 
 /// Somebody who can be given any rights, and whether the role can then become it.
-fn rewritten(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Found) {
+fn rewritten(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Gathered) {
     let Some(takeover) = cx.graph.takeover(view.index) else { return };
     let calls = takeover.in_order();
     let (severity, line) = match takeover.becomes_admin {

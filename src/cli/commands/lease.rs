@@ -15,7 +15,7 @@ use crate::cli::ui::Ui;
 use crate::desired::Kind;
 use crate::domain::{KindName, Owner, codes};
 use crate::engine::OpCx;
-use crate::engine::lease::{self, Found};
+use crate::engine::lease::{self, FoundLease};
 use crate::resources::bucket::{self, Bucket};
 use crate::run::{Folders, Session};
 
@@ -44,7 +44,7 @@ pub async fn run(args: &LeaseArgs, global: &Global, ui: &Ui, env: &Environment) 
 
 /// The lease of the project, and its bucket: the one of the config, else one that it had under another name,
 /// where a run with the config of then may be under way.
-async fn found(session: &Session) -> Result<Option<(String, Found)>, Failure> {
+async fn found(session: &Session) -> Result<Option<(String, FoundLease)>, Failure> {
     let Some(name) = session.context.wanted(KindName::Bucket).next() else { return Ok(None) };
     let (aws, cx) = (&session.context.aws, OpCx::new(&session.context, Bucket::id(Bucket::MAIN)));
     let here = match bucket::owner(&cx, name).await? {

@@ -23,14 +23,14 @@ pub(super) struct Claim {
 
 /// A lease as it was found in the bucket.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct FoundLease {
     pub(super) claim: Claim,
     pub(super) etag: String,
     /// S3's time of the answer less S3's time of the last renewal.
     pub age: Duration,
 }
 
-impl Found {
+impl FoundLease {
     /// How long it holds if it is not renewed.
     pub fn left(&self) -> Duration {
         let life = match self.claim.life_s {
@@ -60,7 +60,7 @@ impl Found {
     }
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for FoundLease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |d: Duration| humantime::format_duration(Duration::from_secs(d.as_secs()));
         write!(f, "{}", self.who())?;
@@ -75,9 +75,9 @@ impl fmt::Display for Found {
 mod tests {
     use super::*;
 
-    fn found(text: &str, age: u64) -> Found {
+    fn found(text: &str, age: u64) -> FoundLease {
         let claim = serde_json::from_str(text).unwrap_or_default();
-        Found { claim, etag: String::new(), age: Duration::from_secs(age) }
+        FoundLease { claim, etag: String::new(), age: Duration::from_secs(age) }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::aws::{Fence, Held as Hold, LeaseLost, Moment};
 use crate::domain::LEASE_KEY;
 use crate::domain::action;
 use claim::Claim;
-pub use claim::{Found, LIFE};
+pub use claim::{FoundLease, LIFE};
 use proof::Proof;
 
 /// The key of the lease object.
@@ -110,7 +110,7 @@ pub async fn acquire(
 }
 
 /// Who holds the lease of the bucket.
-pub async fn read(aws: &Clients, bucket: &str) -> OpResult<Option<Found>> {
+pub async fn read(aws: &Clients, bucket: &str) -> OpResult<Option<FoundLease>> {
     Place::of(aws, bucket).read().await
 }
 
@@ -135,7 +135,7 @@ pub async fn ensure_free(context: &RunContext, bucket: &str) -> OpResult<()> {
 ///
 /// # Errors
 /// [`OpErrorKind::Conflict`] if it was renewed or changed hands since.
-pub async fn remove(aws: &Clients, bucket: &str, found: &Found) -> OpResult<()> {
+pub async fn remove(aws: &Clients, bucket: &str, found: &FoundLease) -> OpResult<()> {
     Place::of(aws, bucket).delete(&found.etag).await
 }
 
@@ -296,7 +296,7 @@ impl Held {
 }
 
 /// Why a lease is not ours, by what is in its place.
-fn lost_to(found: Option<&Found>) -> String {
+fn lost_to(found: Option<&FoundLease>) -> String {
     match found {
         Some(found) => format!("the lease is lost to {}", found.who()),
         None => {
@@ -328,7 +328,7 @@ impl Place {
         Ok(call.send().await.op(action::s3::PutObject)?.e_tag.unwrap_or_default())
     }
 
-    async fn read(&self) -> OpResult<Option<Found>> {
+    async fn read(&self) -> OpResult<Option<FoundLease>> {
         let date = AnswerDate::default();
         let call = self.s3.get_object().bucket(&self.bucket).key(KEY);
         let found = whole(|| call.clone().customize().interceptor(date.clone()).send()).await;
@@ -340,7 +340,7 @@ impl Place {
         // What cannot be read was not written by us; it holds all the same, but not for longer.
         let claim = serde_json::from_slice(&body).unwrap_or_default();
         let age = Duration::from_secs(u64::try_from(now.saturating_sub(changed)).unwrap_or_default());
-        Ok(Some(Found { claim, etag, age }))
+        Ok(Some(FoundLease { claim, etag, age }))
     }
 
     async fn delete(&self, etag: &str) -> OpResult<()> {

@@ -13,7 +13,7 @@ use tokio::time::interval;
 
 use crate::engine::{Cancel, Cause, Event, RunError, StepResult};
 
-pub use terminal::{Look, Terminal};
+pub use terminal::{Terminal, TerminalLook};
 
 /// Consumes events in their order until the channel closes.
 pub trait Reader: Send {

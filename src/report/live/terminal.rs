@@ -22,7 +22,7 @@ const TOLD: usize = 5;
 const LONGEST: usize = 500;
 
 /// What the reader may do, and how it looks.
-pub struct Look {
+pub struct TerminalLook {
     pub styles: Styles,
     /// The lines that are rewritten; `None`: each line stays, with its time.
     pub bars: Option<MultiProgress>,
@@ -43,7 +43,7 @@ pub struct Look {
 /// Ended steps scroll up; on a terminal running ones have a live line each.
 pub struct Terminal {
     err: Sink,
-    look: Look,
+    look: TerminalLook,
     running: BTreeMap<StepId, (Running, Option<ProgressBar>)>,
     total: usize,
     /// How many steps have ended.
@@ -56,7 +56,7 @@ pub struct Terminal {
 
 impl Terminal {
     /// What `err` writes goes above the live lines.
-    pub fn new(err: Sink, look: Look) -> Self {
+    pub fn new(err: Sink, look: TerminalLook) -> Self {
         let (running, counts) = (BTreeMap::new(), BTreeMap::new());
         Self { err, look, running, total: 0, ended: 0, counts, told: Duration::ZERO }
     }

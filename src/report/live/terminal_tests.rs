@@ -21,7 +21,7 @@ impl Watch {
     fn new(verbose: bool, github: bool) -> Self {
         let (said, now) = (Arc::new(Mutex::new(String::new())), Arc::new(Mutex::new(Duration::ZERO)));
         let (sink, clock) = (Arc::clone(&said), Arc::clone(&now));
-        let look = Look {
+        let look = TerminalLook {
             styles: Styles::plain(),
             bars: None,
             width: Box::new(|| 80),

@@ -20,12 +20,12 @@ pub struct Tile {
     pub name: String,
     pub value: String,
     pub more: String,
-    pub look: Look,
+    pub look: Tone,
 }
 
 /// How a tile stands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum Tone {
     Plain,
     Good,
     Bad,

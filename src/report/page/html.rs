@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::blocks::{Block, Figure, Look, Node, Page, Section, Table, Text, Tile};
+use super::blocks::{Block, Figure, Node, Page, Section, Table, Text, Tile, Tone};
 use super::style::{class, line};
 use super::{graph, plot};
 use crate::domain::{Phase, shown};
@@ -61,9 +61,9 @@ fn gaps(gaps: &[(String, String)]) -> Markup {
 
 fn drawn(tile: &Tile) -> Markup {
     let class = match tile.look {
-        Look::Plain => "tile",
-        Look::Good => "tile good",
-        Look::Bad => "tile bad",
+        Tone::Plain => "tile",
+        Tone::Good => "tile good",
+        Tone::Bad => "tile bad",
     };
     html! {
         div class=(class) {

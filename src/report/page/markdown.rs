@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::blocks::{Block, Figure, Form, Look, Page, Table, Text};
+use super::blocks::{Block, Figure, Form, Page, Table, Text, Tone};
 use crate::domain::{figure, many, markdown, shown};
 
 /// The same page in GitHub's Markdown: plots are tables, the graph is a list.
@@ -16,7 +16,7 @@ pub fn render(page: &Page) -> String {
     }
     out += "\n";
     for tile in &page.tiles {
-        let mark = if tile.look == Look::Bad { " ⚠" } else { "" };
+        let mark = if tile.look == Tone::Bad { " ⚠" } else { "" };
         let more =
             if tile.more.is_empty() { String::new() } else { format!(" ({})", markdown::text(&tile.more)) };
         let _ = writeln!(

@@ -4,7 +4,7 @@
 use aws_sdk_lambda::types::FunctionUrlAuthType;
 use serde_json::Value;
 
-use super::url::{Found, Url};
+use super::url::{LiveUrl, Url};
 use crate::aws::{OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::domain::action;
 use crate::engine::OpCx;
@@ -15,7 +15,7 @@ const MAY_CALL: &str = "opsctl-url";
 const MAY_INVOKE: &str = "opsctl-url-invoke";
 
 /// What there is on the alias. An emulator without URLs has none.
-pub async fn found(cx: &OpCx<'_>, function: &str, alias: &str) -> OpResult<Option<Found>> {
+pub async fn found(cx: &OpCx<'_>, function: &str, alias: &str) -> OpResult<Option<LiveUrl>> {
     let call = cx.aws.lambda.get_function_url_config().function_name(function).qualifier(alias);
     let found = match call.send().await.op(action::lambda::GetFunctionUrlConfig).found() {
         Err(error) if error.kind == OpErrorKind::NotOffered => None,
@@ -24,7 +24,7 @@ pub async fn found(cx: &OpCx<'_>, function: &str, alias: &str) -> OpResult<Optio
     let Some(found) = found else { return Ok(None) };
     let url = if *found.auth_type() == FunctionUrlAuthType::None { Url::Public } else { Url::Iam };
     let open = url == Url::Public && is_open(cx, function, alias).await?;
-    Ok(Some(Found { url, open, address: found.function_url().to_owned() }))
+    Ok(Some(LiveUrl { url, open, address: found.function_url().to_owned() }))
 }
 
 async fn is_open(cx: &OpCx<'_>, function: &str, alias: &str) -> OpResult<bool> {

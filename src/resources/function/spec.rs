@@ -82,7 +82,7 @@ pub struct State {
     pub weighted: bool,
     /// The address of the alias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<url::Found>,
+    pub url: Option<url::LiveUrl>,
 }
 
 /// What `$LATEST` or a version is.
@@ -210,7 +210,7 @@ impl Kind for Function {
             configuration: want.configuration.clone(),
             more: BTreeMap::new(),
         };
-        let (latest, url) = (Some(live.clone()), want.url.map(url::Found::wanted));
+        let (latest, url) = (Some(live.clone()), want.url.map(url::LiveUrl::wanted));
         State { live: Some(live), latest, reserved: want.reserved, weighted: false, url }
     }
 

@@ -33,14 +33,14 @@ impl Url {
 
 /// The address on the alias, as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Found {
+pub struct LiveUrl {
     pub url: Url,
     /// Whether the alias has both permissions for everybody: without them a public address answers 403.
     pub open: bool,
     pub address: String,
 }
 
-impl Found {
+impl LiveUrl {
     /// What a look finds of it when nobody has touched it.
     pub fn wanted(url: Url) -> Self {
         Self { url, open: url == Url::Public, address: String::new() }
@@ -53,9 +53,9 @@ pub fn wanted_word(url: Option<Url>) -> &'static str {
 }
 
 /// The same of what is there.
-pub fn found_word(found: Option<&Found>) -> &'static str {
+pub fn found_word(found: Option<&LiveUrl>) -> &'static str {
     match found {
-        Some(Found { url: Url::Public, open: false, .. }) => "public, without its permissions",
+        Some(LiveUrl { url: Url::Public, open: false, .. }) => "public, without its permissions",
         found => wanted_word(found.map(|found| found.url)),
     }
 }

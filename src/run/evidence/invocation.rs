@@ -4,7 +4,7 @@ use super::{Session, ends};
 use crate::aws::OpResult;
 use crate::domain::{Media, codes};
 use crate::engine::invoke::{Request, Response, Start};
-use crate::evidence::{Invocation, Outcome};
+use crate::evidence::{Invocation, InvocationOutcome};
 use crate::run::invoke::{self, InvokeError};
 use crate::run::jobs::Job;
 
@@ -19,20 +19,20 @@ pub async fn invoked(session: &Session, through: &Job, payload: Media) -> OpResu
         Ok(response) => answered(response),
         Err(InvokeError::Op(error)) if ends(&error) => return Err(error),
         Err(InvokeError::Op(error)) => {
-            Outcome::Failed { code: error.code().to_string(), error: error.to_string() }
+            InvocationOutcome::Failed { code: error.code().to_string(), error: error.to_string() }
         }
         Err(InvokeError::Model { whole, .. }) => {
-            Outcome::Failed { code: codes::MODEL_ERROR.to_string(), error: whole }
+            InvocationOutcome::Failed { code: codes::MODEL_ERROR.to_string(), error: whole }
         }
         Err(InvokeError::Failed { code, message, .. }) => {
-            Outcome::Failed { code: code.to_string(), error: message }
+            InvocationOutcome::Failed { code: code.to_string(), error: message }
         }
     };
     Ok(Invocation { through: through.id.clone(), payload: sent, outcome })
 }
 
-fn answered(response: Response) -> Outcome {
-    Outcome::Answered {
+fn answered(response: Response) -> InvocationOutcome {
+    InvocationOutcome::Answered {
         status: response.status,
         latency_ms: (response.latency_ms * 10.0).round() / 10.0,
         cold_start: response.start.map(|start| matches!(start, Start::Cold(_))),

@@ -18,7 +18,7 @@ use super::metrics::{LastValues, Metric};
 use super::process::{Line, LineSink, Process, Program};
 use super::python::{CONTAINER_PACKAGES, Environments, Python};
 use super::serving::{ModelServer, ModelServerSpec, STARTUP_LIMIT, StartCause};
-use super::training::{Outcome, StartError, Training, TrainingRun};
+use super::training::{StartError, Training, TrainingEnd, TrainingRun};
 
 /// Lines that a run wrote.
 #[derive(Clone, Default)]
@@ -127,7 +127,7 @@ open(os.environ["SM_MODEL_DIR"] + "/model.txt", "w").write(text)
     let root = TempDir::new().unwrap();
     let lines = Lines::default();
     let run = start_training(root.path(), "train.py", &[("train.py", SCRIPT)], &lines).await;
-    assert_eq!(run.outcome().await, Outcome::Completed, "{:#?}", lines.all());
+    assert_eq!(run.outcome().await, TrainingEnd::Completed, "{:#?}", lines.all());
     assert_eq!(lines.all().last().unwrap(), "to stderr");
     let last = LastValues::of([Metric::new("accuracy", "accuracy=([0-9.]+)").unwrap()]);
     lines.all().iter().for_each(|line| last.see(line));
@@ -145,7 +145,7 @@ async fn a_failing_script_is_told_as_sagemaker_tells_it() {
     let lines = Lines::default();
     let files = [("train.py", "def main():\n    raise ValueError('bad data')\nmain()\n")];
     let run = start_training(root.path(), "train.py", &files, &lines).await;
-    let Outcome::Failed { reason } = run.outcome().await else { panic!("{:#?}", lines.all()) };
+    let TrainingEnd::Failed { reason } = run.outcome().await else { panic!("{:#?}", lines.all()) };
     assert!(
         reason.starts_with("AlgorithmError: ExecuteUserScriptError:\nExitCode 1\nErrorMessage \"Traceback"),
         "{reason}"
@@ -163,7 +163,7 @@ async fn a_failing_script_is_told_as_sagemaker_tells_it() {
     let run = start_training(&root.path().join("second"), "run.sh", &files, &lines).await;
     assert_eq!(
         run.outcome().await,
-        Outcome::Failed { reason: "AlgorithmError: my own words, exit code: 1".to_owned() }
+        TrainingEnd::Failed { reason: "AlgorithmError: my own words, exit code: 1".to_owned() }
     );
 }
 
@@ -196,7 +196,7 @@ threading.Event().wait()
     let run = start_training(root.path(), "train.py", &[("train.py", SCRIPT)], &lines).await;
     lines.wait_for("started").await;
     run.stop(Duration::from_secs(20)).await;
-    assert_eq!(run.outcome().await, Outcome::Stopped);
+    assert_eq!(run.outcome().await, TrainingEnd::Stopped);
     assert!(run.pack(root.path()).await.unwrap().model.is_some());
 
     // A spot interruption of a script that does not listen, and its restart in the same root.
@@ -216,9 +216,9 @@ threading.Event().wait()
     let run = start_training(&root, "train.py", &[("train.py", DEAF)], &lines).await;
     lines.wait_for("saved").await;
     run.interrupt(Duration::from_millis(100)).await;
-    assert_eq!(run.outcome().await, Outcome::Interrupted);
+    assert_eq!(run.outcome().await, TrainingEnd::Interrupted);
     let run = start_training(&root, "train.py", &[("train.py", DEAF)], &lines).await;
-    assert_eq!(run.outcome().await, Outcome::Completed, "{:#?}", lines.all());
+    assert_eq!(run.outcome().await, TrainingEnd::Completed, "{:#?}", lines.all());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,7 +228,7 @@ async fn the_time_limit_ends_a_job_as_stopped_not_failed() {
     let run =
         TrainingRun { max_runtime: Duration::from_millis(300), ..training(root.path(), "train.py", &files) };
     let run = run.start(&environments().await, Lines::default().sink()).await.unwrap();
-    assert_eq!(run.outcome().await, Outcome::MaxRuntimeExceeded);
+    assert_eq!(run.outcome().await, TrainingEnd::MaxRuntimeExceeded);
 }
 
 #[tokio::test(flavor = "multi_thread")]

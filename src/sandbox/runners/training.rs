@@ -92,7 +92,7 @@ enum Entry {
 
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum TrainingEnd {
     Completed,
     /// `FailureReason` as AWS writes it, at most 1024 characters.
     Failed {
@@ -126,7 +126,7 @@ pub struct Training {
     tail: Tail,
     deadline: Instant,
     /// Who ended it, if it was not the script itself. The first one counts.
-    ended_by: OnceLock<Outcome>,
+    ended_by: OnceLock<TrainingEnd>,
 }
 
 impl TrainingRun {
@@ -243,30 +243,30 @@ impl Training {
     }
 
     /// Waits for the end; enforces the time limit.
-    pub async fn outcome(&self) -> Outcome {
+    pub async fn outcome(&self) -> TrainingEnd {
         let status = match timeout_at(self.deadline, self.process.wait()).await {
             Ok(status) => status,
-            Err(_) => self.end(Outcome::MaxRuntimeExceeded, STOP_GRACE).await,
+            Err(_) => self.end(TrainingEnd::MaxRuntimeExceeded, STOP_GRACE).await,
         };
         match (self.ended_by.get(), status) {
             (Some(outcome), _) => outcome.clone(),
-            (None, Some(status)) if status.success() => Outcome::Completed,
-            (None, Some(status)) => Outcome::Failed { reason: self.failure_reason(status) },
-            (None, None) => Outcome::Interrupted, // the sandbox itself shuts down
+            (None, Some(status)) if status.success() => TrainingEnd::Completed,
+            (None, Some(status)) => TrainingEnd::Failed { reason: self.failure_reason(status) },
+            (None, None) => TrainingEnd::Interrupted, // the sandbox itself shuts down
         }
     }
 
     /// `StopTrainingJob`: SIGTERM, and SIGKILL after `grace` (AWS: [`STOP_GRACE`]).
     pub async fn stop(&self, grace: Duration) {
-        self.end(Outcome::Stopped, grace).await;
+        self.end(TrainingEnd::Stopped, grace).await;
     }
 
     /// A spot interruption: the same signals, another outcome.
     pub async fn interrupt(&self, grace: Duration) {
-        self.end(Outcome::Interrupted, grace).await;
+        self.end(TrainingEnd::Interrupted, grace).await;
     }
 
-    async fn end(&self, outcome: Outcome, grace: Duration) -> Option<ExitStatus> {
+    async fn end(&self, outcome: TrainingEnd, grace: Duration) -> Option<ExitStatus> {
         if let Some(status) = self.process.ended() {
             return Some(status); // too late: it has ended by itself
         }

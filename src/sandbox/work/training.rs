@@ -26,7 +26,7 @@ use crate::fault::Fault;
 use crate::runners::container::Layout;
 use crate::runners::metrics::{LastValues, Metric};
 use crate::runners::process::{Line, LineSink};
-use crate::runners::training::{Outcome, STOP_GRACE, StartError, Training, TrainingRun};
+use crate::runners::training::{STOP_GRACE, StartError, Training, TrainingEnd, TrainingRun};
 use crate::services::sagemaker::backend::missing_data;
 use crate::services::sagemaker::{End, Ended, Job};
 use crate::state::SandboxState;
@@ -199,11 +199,11 @@ impl<'a> Container<'a> {
                 .map_err(|error| format!("ClientError: Failed to upload checkpoints: {error}"))?;
         }
         let status = match outcome {
-            Outcome::Interrupted => return Ok(None),
-            Outcome::Completed => Ended::Completed,
-            Outcome::Failed { reason } => Ended::Failed(self.log.inside(&reason)),
-            Outcome::Stopped => Ended::Stopped,
-            Outcome::MaxRuntimeExceeded => Ended::MaxRuntimeExceeded,
+            TrainingEnd::Interrupted => return Ok(None),
+            TrainingEnd::Completed => Ended::Completed,
+            TrainingEnd::Failed { reason } => Ended::Failed(self.log.inside(&reason)),
+            TrainingEnd::Stopped => Ended::Stopped,
+            TrainingEnd::MaxRuntimeExceeded => Ended::MaxRuntimeExceeded,
         };
         let model = self.upload(&training, matches!(status, Ended::Failed(_))).await?;
         Ok(Some(End { status, ..End::stopped(model) }))
@@ -298,7 +298,7 @@ impl<'a> Container<'a> {
     }
 
     /// Waits for the end, passes signals on, and saves checkpoints meanwhile.
-    async fn watch(&self, training: &Training, checkpoints: Option<&mut Checkpoints>) -> Outcome {
+    async fn watch(&self, training: &Training, checkpoints: Option<&mut Checkpoints>) -> TrainingEnd {
         let ending = async {
             tokio::select! {
                 () = self.signals.stop.cancelled() => training.stop(STOP_GRACE).await,

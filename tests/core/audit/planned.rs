@@ -2,7 +2,7 @@
 
 use opsctl::audit::planned::{Kind, of_plan, of_policies, of_yaml};
 use opsctl::audit::report::change::{self, Change};
-use opsctl::audit::report::{Format, Look, Options, plain};
+use opsctl::audit::report::{Format, Layout, Options, plain};
 use opsctl::audit::{Account, Settings, Usage, against, audit};
 use serde_json::{Value, json};
 
@@ -310,7 +310,7 @@ fn the_answer_is_told_in_four_forms() {
     let told = |gains: &[against::Gain], form: Format| {
         let change = Change { against: "old.json", gains, gaps: &gaps };
         let options = Options { location: "opsctl.toml", fail_on: None, paint: plain };
-        change::render(change, form, options, Look { width: Some(80), ..Look::default() })
+        change::render(change, form, options, Layout { width: Some(80), ..Layout::default() })
     };
     for (word, form) in Format::ALL {
         let is_one = change::FORMATS.iter().any(|(known, _)| *known == word);

@@ -1,7 +1,7 @@
 //! Reading the report of many roles: what is shown, in which order, and how wide.
 
 use opsctl::audit::filter::Filter;
-use opsctl::audit::report::{Format, GroupBy, Look, Options, plain, render_as};
+use opsctl::audit::report::{Format, GroupBy, Layout, Options, plain, render_as};
 use opsctl::audit::{Audit, Settings, Severity, Usage, audit};
 
 use super::generate::generate;
@@ -15,7 +15,7 @@ fn many() -> Audit {
     audit(&world.account(), &Usage::default(), &Settings::at(now()))
 }
 
-fn human(audit: &Audit, look: Look) -> String {
+fn human(audit: &Audit, look: Layout) -> String {
     let options = Options { location: "opsctl.toml", fail_on: None, paint: plain };
     render_as(audit, Format::Human, options, look)
 }
@@ -23,7 +23,7 @@ fn human(audit: &Audit, look: Look) -> String {
 #[test]
 fn three_hundred_roles_fit_ten_screens_and_the_worst_comes_first() {
     let audit = many();
-    let text = human(&audit, Look { width: Some(100), ..Look::default() });
+    let text = human(&audit, Layout { width: Some(100), ..Layout::default() });
     assert!(text.lines().count() <= TEN_SCREENS, "{} lines", text.lines().count());
     // Names and commands stay whole.
     let long: Vec<&str> =
@@ -42,7 +42,7 @@ fn three_hundred_roles_fit_ten_screens_and_the_worst_comes_first() {
 #[test]
 fn findings_are_put_together_by_role() {
     let audit = many();
-    let look = Look { width: Some(100), group_by: Some(GroupBy::Role), details: false };
+    let look = Layout { width: Some(100), group_by: Some(GroupBy::Role), details: false };
     let text = human(&audit, look);
     let mut worst = text.lines().filter(|line| line.starts_with("critical")).map(|line| line[9..].to_owned());
     let name = worst.next().expect("some role is critical");
@@ -51,7 +51,7 @@ fn findings_are_put_together_by_role() {
         text.split("\n\n").find(|block| block.starts_with(&format!("critical {name}"))).expect("a block");
     let rules: Vec<&str> = audit.findings.iter().filter(own).map(|f| f.rule).collect();
     assert!(!rules.is_empty() && rules.iter().all(|rule| said.contains(rule)), "{said}");
-    let whole = human(&audit, Look { details: true, ..look });
+    let whole = human(&audit, Layout { details: true, ..look });
     assert!(whole.len() > text.len() && whole.contains("fix: ") && whole.contains("    - "));
 }
 
@@ -65,7 +65,7 @@ fn what_is_chosen_is_shown_and_counts_stay() {
     };
     let high = shown(Filter { severity: Some(Severity::High), ..Filter::default() });
     assert!(high.findings.iter().all(|f| f.severity >= Severity::High) && !high.findings.is_empty());
-    let text = human(&high, Look::default());
+    let text = human(&high, Layout::default());
     assert!(text.contains(&format!("Shown: {} of {} findings.", high.findings.len(), audit.findings.len())));
     for word in ["IAM103", "iam103", "full-admin", "IAM10?", "*admin*"] {
         let filter = Filter { rules: vec![word.into()], ..Filter::default() };
@@ -93,10 +93,10 @@ fn what_is_chosen_is_shown_and_counts_stay() {
 #[test]
 fn few_findings_are_told_in_full_unless_somebody_asks_otherwise() {
     let audit = World::of([role("a").aws("AdministratorAccess")]).audit();
-    let of = |look: Look| human(&audit, look);
-    assert!(of(Look::default()).contains("- "), "in full");
-    let brief = of(Look { group_by: Some(GroupBy::Rule), ..Look::default() });
+    let of = |look: Layout| human(&audit, look);
+    assert!(of(Layout::default()).contains("- "), "in full");
+    let brief = of(Layout { group_by: Some(GroupBy::Rule), ..Layout::default() });
     assert!(!brief.contains("         - ") && brief.contains("  a: "), "{brief}");
-    let narrow = of(Look { width: Some(60), ..Look::default() });
-    assert!(narrow.lines().count() > of(Look::default()).lines().count());
+    let narrow = of(Layout { width: Some(60), ..Layout::default() });
+    assert!(narrow.lines().count() > of(Layout::default()).lines().count());
 }

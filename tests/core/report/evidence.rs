@@ -289,7 +289,7 @@ pub fn whole() -> Evidence {
         invocation: Some(Invocation {
             through: id("function/classify"),
             payload: json!({ "pixels": [0, 0, 5, 13] }),
-            outcome: Outcome::Answered {
+            outcome: InvocationOutcome::Answered {
                 status: 200,
                 latency_ms: 34.2,
                 cold_start: Some(false),

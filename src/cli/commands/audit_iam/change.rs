@@ -6,7 +6,7 @@ use super::args::AuditArgs;
 use super::{files, input, policies};
 use crate::audit::planned::Kind;
 use crate::audit::report::change::{self, Change};
-use crate::audit::report::{Format, Look, Options};
+use crate::audit::report::{Format, Layout, Options};
 use crate::audit::{Account, Instant, against};
 use crate::cli::CommandResult;
 use crate::cli::error::Failure;
@@ -42,7 +42,7 @@ fn unlike(old: &Path, why: &str) -> Failure {
 pub fn run(
     (before, after): (&Account, &Account),
     (old, form): (&Path, Format),
-    (options, look): (Options<'_>, Look),
+    (options, look): (Options<'_>, Layout),
     (now, ui): (Instant, &Ui),
 ) -> CommandResult {
     let gains = against::new_access(before, after, now);

@@ -17,7 +17,7 @@ pub use args::AuditArgs;
 use args::AuditCommand;
 
 use crate::audit::expected::Expected;
-use crate::audit::report::{self, Emphasis, Look, Options};
+use crate::audit::report::{self, Emphasis, Layout, Options};
 use crate::audit::{self, Account, Audit, Instant, Severity};
 use crate::cli::CommandResult;
 use crate::cli::args::Global;
@@ -108,7 +108,7 @@ fn may_be_written(args: &AuditArgs, record: &Record) -> Result<(), Failure> {
 /// The same findings in other forms, as files.
 fn also(args: &AuditArgs, shown: &Audit, shape: Options<'_>, record: &Record) -> Result<(), Failure> {
     let shape = Options { paint: report::plain, ..shape };
-    let look = Look { width: None, ..Look::default() };
+    let look = Layout { width: None, ..Layout::default() };
     args.also.iter().try_for_each(|(format, file)| {
         wrote::write(record, file, report::render_as(shown, *format, shape, look))
     })

@@ -3,7 +3,7 @@
 use super::args::AuditArgs;
 use super::files::usage;
 use crate::audit::filter::Filter;
-use crate::audit::report::{Format, Look};
+use crate::audit::report::{Format, Layout};
 use crate::audit::{self, Account, Audit, Instant, Settings, Severity};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -73,8 +73,8 @@ pub fn somebody_is_meant(filter: &Filter, account: &Account, audit: &Audit) -> R
 }
 
 /// How the report for people looks.
-pub fn look(args: &AuditArgs, ui: &Ui) -> Look {
-    Look { width: ui.width_out(), details: args.details, group_by: args.group_by.map(Into::into) }
+pub fn look(args: &AuditArgs, ui: &Ui) -> Layout {
+    Layout { width: ui.width_out(), details: args.details, group_by: args.group_by.map(Into::into) }
 }
 
 /// By the options, else by the config.

@@ -2,7 +2,9 @@
 
 use super::{MOST, command, facts, settled};
 use crate::domain::{KindName, figure, many, many_of};
-use crate::evidence::{Axis, Evidence, FunctionTraffic, Invocation, Outcome, Series, Traffic, Window};
+use crate::evidence::{
+    Axis, Evidence, FunctionTraffic, Invocation, InvocationOutcome, Series, Traffic, Window,
+};
 use crate::report::answer;
 use crate::report::page::Suggest;
 use crate::report::page::blocks::{Block, Figure, Form, Line, Section, Table, Text};
@@ -211,7 +213,7 @@ fn test(invocation: Option<&Invocation>, suggest: Suggest<'_>) -> Vec<Block> {
     };
     let sent = Block::Output { name: "Sent".into(), text: shortened(payload) };
     match outcome {
-        Outcome::Failed { code, error } => vec![
+        InvocationOutcome::Failed { code, error } => vec![
             Block::Facts(vec![
                 through,
                 ("Status".to_owned(), vec![settled(format!("failed, {code}"), false)]),
@@ -219,7 +221,7 @@ fn test(invocation: Option<&Invocation>, suggest: Suggest<'_>) -> Vec<Block> {
             sent,
             Block::Output { name: "Error".into(), text: error.clone() },
         ],
-        Outcome::Answered { status, latency_ms, cold_start, init_ms, answer, response } => {
+        InvocationOutcome::Answered { status, latency_ms, cold_start, init_ms, answer, response } => {
             let start = match (cold_start, init_ms) {
                 (Some(true), Some(ms)) => format!(", cold start ({} ms to initialize)", figure(*ms)),
                 (Some(true), None) => ", cold start".to_owned(),

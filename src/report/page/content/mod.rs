@@ -7,9 +7,9 @@ mod roles;
 mod training;
 
 use super::Suggest;
-use super::blocks::{Block, Graph, Look, Node, Page, Section, Table, Text, Tile};
+use super::blocks::{Block, Graph, Node, Page, Section, Table, Text, Tile, Tone};
 use crate::domain::{HumanDuration, KindName, Money, Phase, ResourceId, figure, many};
-use crate::evidence::{Evidence, Outcome, Past, Resource};
+use crate::evidence::{Evidence, InvocationOutcome, Past, Resource};
 
 /// Rows that a table shows of what may be many.
 const MOST: usize = 40;
@@ -60,33 +60,33 @@ pub fn page(evidence: &Evidence, suggest: Suggest<'_>) -> Page {
     }
 }
 
-fn tile(name: &str, value: String, more: String, look: Look) -> Tile {
+fn tile(name: &str, value: String, more: String, look: Tone) -> Tile {
     Tile { name: name.to_owned(), value, more, look }
 }
 
 fn tiles(evidence: &Evidence) -> Vec<Tile> {
     let (ready, all) = evidence.ready();
-    let look = if ready == all && all > 0 { Look::Good } else { Look::Bad };
+    let look = if ready == all && all > 0 { Tone::Good } else { Tone::Bad };
     let mut tiles = vec![tile("Resources ready", format!("{ready} of {all}"), String::new(), look)];
     if let Some((job, metric)) = evidence.jobs.iter().find_map(|job| Some((job, best(job)?))) {
         let value = metric.last().map(figure).unwrap_or_default();
-        tiles.push(tile(&metric.name, value, job.id.to_string(), Look::Plain));
+        tiles.push(tile(&metric.name, value, job.id.to_string(), Tone::Plain));
     }
     for endpoint in evidence.of_kind(KindName::Endpoint).take(1) {
         let count = endpoint.facts.instances.map(|count| count.to_string()).unwrap_or_else(|| "–".into());
         let kind = endpoint.facts.instance_type.clone().unwrap_or_default();
-        tiles.push(tile("Instances serving", count, kind, Look::Plain));
+        tiles.push(tile("Instances serving", count, kind, Tone::Plain));
     }
     if let Some(warm) = evidence.of_kind(KindName::Concurrency).find_map(|part| part.facts.warm) {
-        tiles.push(tile("Provisioned concurrency", warm.to_string(), String::new(), Look::Plain));
+        tiles.push(tile("Provisioned concurrency", warm.to_string(), String::new(), Tone::Plain));
     }
     if let Some(invocation) = &evidence.invocation {
         let (value, look) = match &invocation.outcome {
-            Outcome::Answered { status, .. } if invocation.outcome.is_ok() => {
-                (status.to_string(), Look::Good)
+            InvocationOutcome::Answered { status, .. } if invocation.outcome.is_ok() => {
+                (status.to_string(), Tone::Good)
             }
-            Outcome::Answered { status, .. } => (status.to_string(), Look::Bad),
-            Outcome::Failed { .. } => ("failed".to_owned(), Look::Bad),
+            InvocationOutcome::Answered { status, .. } => (status.to_string(), Tone::Bad),
+            InvocationOutcome::Failed { .. } => ("failed".to_owned(), Tone::Bad),
         };
         tiles.push(tile("Test invocation", value, invocation.through.to_string(), look));
     }
@@ -98,10 +98,10 @@ fn tiles(evidence: &Evidence) -> Vec<Tile> {
             (false, false) => format!("at least {}", price.fine()),
         };
         let more = format!("US dollars; {} when all has scaled out", sum(cost.most.hour));
-        tiles.push(tile("Cost an hour", sum(cost.now.hour), more, Look::Plain));
+        tiles.push(tile("Cost an hour", sum(cost.now.hour), more, Tone::Plain));
     }
     if let Some(audit) = &evidence.audit {
-        let look = if audit.findings.is_empty() { Look::Good } else { Look::Bad };
+        let look = if audit.findings.is_empty() { Tone::Good } else { Tone::Bad };
         let roles = format!("in {} {}", audit.roles, if audit.roles == 1 { "role" } else { "roles" });
         tiles.push(tile("Audit findings", audit.findings.len().to_string(), roles, look));
     }

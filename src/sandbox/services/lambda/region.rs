@@ -87,19 +87,19 @@ impl LambdaRegion {
     }
 
     /// What a target stands for. An alias stands for its main version.
-    pub fn find(&self, target: &Target) -> Result<Found, Fault> {
+    pub fn find(&self, target: &Target) -> Result<Resolved, Fault> {
         let name = &target.name;
         let Some(qualifier) = target.qualifier.as_deref() else {
-            return Ok(Found { configuration: self.version(name, LATEST)?, alias: None });
+            return Ok(Resolved { configuration: self.version(name, LATEST)?, alias: None });
         };
         let mut found = if is_version(qualifier) {
-            Found { configuration: self.version(name, qualifier)?, alias: None }
+            Resolved { configuration: self.version(name, qualifier)?, alias: None }
         } else {
             self.function(name)?;
             let alias = self.aliases().get(&key(name, qualifier));
             let alias = alias.ok_or_else(|| self.missing(name, Some(qualifier)))?;
             let version = alias["FunctionVersion"].as_str().unwrap_or(LATEST);
-            Found { configuration: self.version(name, version)?, alias: Some(alias) }
+            Resolved { configuration: self.version(name, version)?, alias: Some(alias) }
         };
         // Asked with a qualifier, AWS answers with the ARN that has it.
         found.configuration["FunctionArn"] = Value::from(self.arn(name, Some(qualifier)));
@@ -148,14 +148,14 @@ impl LambdaRegion {
 
 /// What a target stands for.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct Resolved {
     /// As on the wire. Its `Version` is the number or `$LATEST`.
     pub configuration: Value,
     /// The alias by which it was found.
     pub alias: Option<Value>,
 }
 
-impl Found {
+impl Resolved {
     /// The version that one invocation goes to; `draw` is a random number in [0, 1).
     pub fn version(&self, draw: f64) -> &str {
         match &self.alias {

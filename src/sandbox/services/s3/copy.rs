@@ -8,7 +8,7 @@ use s3s::dto::{self, CopySource};
 use super::bucket::{self, Bucket};
 use super::digest::{Algorithm, Digests, Kind, Wanted, hex, show_sum};
 use super::get::ReadConditions;
-use super::object::{self, Content, Encryption, Found, WriteConditions, about, moment, shown_id};
+use super::object::{self, Content, Encryption, FoundVersion, WriteConditions, about, moment, shown_id};
 use super::refusal::{invalid_request, precondition_failed};
 use super::{Cx, blob, tagging};
 use crate::fault::Fault;
@@ -21,7 +21,7 @@ const LARGEST: u64 = 5 << 30;
 pub struct Source {
     pub bucket: Bucket,
     pub key: String,
-    pub found: Found,
+    pub found: FoundVersion,
     pub path: PathBuf,
 }
 

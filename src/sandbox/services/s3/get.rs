@@ -9,7 +9,7 @@ use tokio_util::io::ReaderStream;
 
 use super::bucket::Bucket;
 use super::digest::{Sum, show_sum};
-use super::object::{self, Content, Found, matches, moment};
+use super::object::{self, Content, FoundVersion, matches, moment};
 use super::refusal::{invalid_argument, invalid_request, precondition_failed};
 use super::{Cx, blob};
 use crate::fault::Fault;
@@ -39,7 +39,7 @@ macro_rules! read_guard {
 impl ReadConditions {
     /// An ETag condition outranks the date that goes with it (RFC 9110 §13.2.2). HTTP dates have whole
     /// seconds.
-    pub fn check(&self, found: &Found) -> Result<(), Fault> {
+    pub fn check(&self, found: &FoundVersion) -> Result<(), Fault> {
         let modified = moment(found.modified / 1_000 * 1_000);
         let changed = match (&self.if_match, &self.if_unmodified_since) {
             (Some(etag), _) => !matches(etag, &found.content),
@@ -181,7 +181,7 @@ async fn open(
     bucket: &Bucket,
     key: &str,
     id: Option<&str>,
-) -> Result<(Found, File), Fault> {
+) -> Result<(FoundVersion, File), Fault> {
     let mut attempts = 5;
     loop {
         let found = object::find(shared, bucket, key, id)?;

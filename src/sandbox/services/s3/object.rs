@@ -181,13 +181,13 @@ impl History {
 
 /// A version that is not a delete marker.
 #[derive(Debug)]
-pub struct Found {
+pub struct FoundVersion {
     pub id: String,
     pub modified: Millis,
     pub content: Content,
 }
 
-impl Found {
+impl FoundVersion {
     /// The version id, where versioning has ever been on.
     pub fn shown_id(&self, bucket: &Bucket) -> Option<String> {
         shown_id(bucket, &self.id)
@@ -204,7 +204,12 @@ pub fn shown_id(bucket: &Bucket, id: &str) -> Option<String> {
 /// # Errors
 /// `NoSuchKey` and `NoSuchVersion`; a delete marker is `NoSuchKey`, or `MethodNotAllowed` when asked for by
 /// id (docs/aws/s3.md#versioning).
-pub fn find(shared: &SandboxState, bucket: &Bucket, key: &str, id: Option<&str>) -> Result<Found, Fault> {
+pub fn find(
+    shared: &SandboxState,
+    bucket: &Bucket,
+    key: &str,
+    id: Option<&str>,
+) -> Result<FoundVersion, Fault> {
     let doc = shared.store.get(&objects_table(&bucket.name), key);
     let history = doc.map(History::read).transpose()?.unwrap_or_default();
     let mut versions = history.versions.into_iter();
@@ -223,7 +228,7 @@ pub fn find(shared: &SandboxState, bucket: &Bucket, key: &str, id: Option<&str>)
         fault.with("x-amz-delete-marker", "true").with("x-amz-version-id", version.id.clone())
     };
     let content = version.content.clone().ok_or_else(marked)?;
-    Ok(Found { id: version.id, modified: version.modified, content })
+    Ok(FoundVersion { id: version.id, modified: version.modified, content })
 }
 
 /// Conditions of a write (docs/aws/s3.md#conditional-writes).
