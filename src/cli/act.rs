@@ -27,7 +27,7 @@ use crate::report::live::{self, Ndjson, Terminal, TerminalLook};
 use crate::report::plan as render;
 use crate::run::doctor::Check;
 use crate::run::{
-    self, Ending, Folders, Intent, Operator, Refusal, Session, Stopped, Terms, UnknownName, few,
+    self, Ending, Folders, Intent, Refusal, Reviewer, Session, Stopped, Terms, UnknownName, few,
 };
 
 /// `deploy` of what ends in these kinds, with all that it needs.
@@ -148,7 +148,7 @@ pub async fn run_plan(
     let terms = Terms { dry_run: preview.dry_run, asks, exact: saved.is_some(), monthly };
     let events = session.events.take();
     let mut by = AtTerminal { session, intent, preview, saved, events, display: None, ui };
-    let ended = session.operate(intent, terms, &mut by).await;
+    let ended = session.carry_out_reviewed(intent, terms, &mut by).await;
     if let Some(display) = by.display {
         finish_display(session, display).await;
     }
@@ -166,7 +166,7 @@ pub async fn run_plan(
             Ok(Exit::Failed)
         }
         Err(Stopped::Before(refusal)) => Err(refuse(refusal)),
-        Err(Stopped::Operator(failure)) => Err(failure),
+        Err(Stopped::Reviewer(failure)) => Err(failure),
         Err(Stopped::Beginning(refusal)) => {
             let cancel = &session.context.cancel;
             Err(match refusal {
@@ -189,7 +189,7 @@ struct AtTerminal<'a> {
     ui: &'a Ui,
 }
 
-impl Operator for AtTerminal<'_> {
+impl Reviewer for AtTerminal<'_> {
     type Refused = Failure;
 
     fn accept(&mut self, plan: &Plan) -> Result<(), Failure> {

@@ -3,8 +3,8 @@
 //! A [`Project`] is read from a config, a [`Session`] is opened with it, an [`Intent`] says what is wanted,
 //! and a [`Run`] does it: look, plan, check, hold the plan against the budget and the account, take the
 //! lease, plan again, execute, look again, give the lease back. Each part can be called alone; what it finds
-//! is typed, and the words are the command line's. [`Session::operate`] is the whole of it for an
-//! [`Operator`] who sees the plan first and may be asked.
+//! is typed, and the words are the command line's. [`Session::carry_out_reviewed`] is the whole of it for a
+//! [`Reviewer`] who sees the plan first and may be asked.
 //!
 //! ```
 //! use opsctl::aws::{self, TargetOptions};
@@ -52,12 +52,12 @@ pub mod jobs;
 mod key;
 pub mod logs;
 pub mod named;
-mod operator;
 pub mod overview;
 pub mod prices;
 pub mod pull;
 mod refusal;
 mod remote;
+mod reviewer;
 mod session;
 pub mod stop;
 pub mod upload;
@@ -68,7 +68,7 @@ pub use done::{Done, Unverified, few};
 pub use flow::{Gated, LeasedRun, Run, differences, leased, release};
 pub use gate::{Gates, Month, MonthlyLimit, OverBudget, cost};
 pub use intent::{Intent, UnknownName};
-pub use operator::{Ending, Operator, Stopped, Terms};
 pub use refusal::{Refusal, Verified};
+pub use reviewer::{Ending, Reviewer, Stopped, Terms};
 pub use session::{Connection, Folders, OpenError, Project, Session, sections};
 pub use whose::{bucket_is_ours, ours};

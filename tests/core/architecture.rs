@@ -384,7 +384,7 @@ const NAMES_KINDS: [&str; 34] = [
     "src/plan/build.rs",
     "src/plan/check.rs",
     "src/run/flow.rs",
-    "src/run/operator.rs",
+    "src/run/reviewer.rs",
     "src/run/session.rs",
     "src/run/whose.rs",
     // What a permission, a quota, a network, a role or a log of one kind is about.

@@ -12,7 +12,7 @@ use opsctl::plan::{Observation, Observed, Plan};
 use opsctl::run::invoke::{self, InvokeError};
 use opsctl::run::upload::{self, NotMeant, Upload, UploadRefusal};
 use opsctl::run::{
-    Connection, Done, Ending, Folders, Intent, Month, OpenError, Operator, OverBudget, Project, Refusal,
+    Connection, Done, Ending, Folders, Intent, Month, OpenError, OverBudget, Project, Refusal, Reviewer,
     Session, Stopped, Terms, named,
 };
 use opsctl_sandbox::Sandbox;
@@ -124,7 +124,7 @@ impl Scripted {
     }
 }
 
-impl Operator for Scripted {
+impl Reviewer for Scripted {
     type Refused = &'static str;
 
     fn accept(&mut self, _: &Plan) -> Result<(), &'static str> {
@@ -148,7 +148,7 @@ impl Operator for Scripted {
     }
 }
 
-/// Nothing is done that its operator did not see, or did not want, and no lease is left; what nobody has to
+/// Nothing is done that its reviewer did not see, or did not want, and no lease is left; what nobody has to
 /// answer to is shown when it can no longer change.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_shown_and_asked_for_before_it_begins() {
@@ -163,29 +163,29 @@ async fn a_run_is_shown_and_asked_for_before_it_begins() {
 
     let mut other = Scripted { accepts: false, ..Scripted::new() };
     let exact = Terms { exact: true, ..Terms::default() };
-    let refused = session.operate(&deploy, exact, &mut other).await;
-    assert!(matches!(refused, Err(Stopped::Operator("another plan"))), "{refused:?}");
+    let refused = session.carry_out_reviewed(&deploy, exact, &mut other).await;
+    assert!(matches!(refused, Err(Stopped::Reviewer("another plan"))), "{refused:?}");
     assert_eq!(other.asked, ["accept"]);
 
     let mut dry = Scripted::new();
     let terms = Terms { dry_run: true, ..Terms::default() };
-    let ended = session.operate(&deploy, terms, &mut dry).await;
+    let ended = session.carry_out_reviewed(&deploy, terms, &mut dry).await;
     assert!(matches!(ended, Ok(Ending::Shown)), "{ended:?}");
     assert_eq!(dry.asked, ["accept", "show"]);
 
     let mut unwilling = Scripted { consents: false, ..Scripted::new() };
-    let ended = session.operate(&deploy, asks, &mut unwilling).await;
+    let ended = session.carry_out_reviewed(&deploy, asks, &mut unwilling).await;
     assert!(matches!(ended, Ok(Ending::Declined)), "{ended:?}");
     assert_eq!(unwilling.asked, ["accept", "show", "consent"]);
 
     let mut blind = Scripted { sees: false, ..Scripted::new() };
-    let ended = session.operate(&deploy, asks, &mut blind).await;
+    let ended = session.carry_out_reviewed(&deploy, asks, &mut blind).await;
     assert!(matches!(ended, Ok(Ending::Unseen { created: None })), "{ended:?}");
     assert_eq!(blind.asked, ["accept", "show"]);
     assert_eq!(calls("s3:CreateBucket"), 0, "nothing was done so far");
 
     let mut blind = Scripted { sees: false, ..Scripted::new() };
-    let ended = session.operate(&deploy, Terms::default(), &mut blind).await;
+    let ended = session.carry_out_reviewed(&deploy, Terms::default(), &mut blind).await;
     let Ok(Ending::Unseen { created: Some(bucket) }) = ended else { panic!("it has a lease: {ended:?}") };
     assert_eq!(blind.asked, ["accept", "begin", "show"]);
     assert_eq!(bucket, session.bucket());
@@ -193,12 +193,12 @@ async fn a_run_is_shown_and_asked_for_before_it_begins() {
     assert!(held.is_none(), "the lease was given back");
 
     let mut willing = Scripted::new();
-    let ended = session.operate(&deploy, asks, &mut willing).await;
+    let ended = session.carry_out_reviewed(&deploy, asks, &mut willing).await;
     assert!(matches!(&ended, Ok(Ending::Done(done)) if done.is_ok()), "{ended:?}");
     assert_eq!(willing.asked, ["accept", "show", "consent", "begin"]);
     // Nothing is to do, so nobody is asked.
     let mut willing = Scripted::new();
-    let ended = session.operate(&deploy, asks, &mut willing).await;
+    let ended = session.carry_out_reviewed(&deploy, asks, &mut willing).await;
     assert!(matches!(&ended, Ok(Ending::Done(done)) if done.plan.is_empty()), "{ended:?}");
     assert_eq!(willing.asked, ["accept", "show", "begin"]);
     sandbox.stop().await;

@@ -1,4 +1,4 @@
-//! A run that somebody operates: they see the plan before it is done, may be asked, and can refuse. In which
+//! A run that somebody reviews: they see the plan before it is done, may be asked, and can refuse. In which
 //! order, and what that means for the lease, is here; a terminal is the command line's.
 
 use std::future::Future;
@@ -9,8 +9,8 @@ use crate::domain::{Money, Verb};
 use crate::plan::{Observed, Plan};
 use crate::resources::bucket::Bucket;
 
-/// Who operates a run.
-pub trait Operator {
+/// Who reviews a run.
+pub trait Reviewer {
     /// Why they end it.
     type Refused;
 
@@ -43,7 +43,7 @@ pub struct Terms {
     pub dry_run: bool,
     /// Asks before anything is changed.
     pub asks: bool,
-    /// Only the plan that [`Operator::accept`] has accepted is done, and no other.
+    /// Only the plan that [`Reviewer::accept`] has accepted is done, and no other.
     pub exact: bool,
     /// What a month may cost, in place of the config's budget.
     pub monthly: Option<Money>,
@@ -70,7 +70,7 @@ pub enum Stopped<R> {
     Before(Refusal),
     /// After it was asked for, on the way to the lease or under it.
     Beginning(Refusal),
-    Operator(R),
+    Reviewer(R),
 }
 
 impl<R> From<Refusal> for Stopped<R> {
@@ -85,20 +85,20 @@ impl Session {
     ///
     /// # Errors
     /// See [`Stopped`]: nothing was done. What went wrong after the first step is in [`Done`].
-    pub async fn operate<O: Operator>(
+    pub async fn carry_out_reviewed<O: Reviewer>(
         &self,
         intent: &Intent,
         terms: Terms,
-        operator: &mut O,
+        reviewer: &mut O,
     ) -> Result<Ending, Stopped<O::Refused>> {
         let run = self.run(intent).within(terms.monthly);
         let (plan, have) = Box::pin(run.plan()).await?;
-        operator.accept(&plan).map_err(Stopped::Operator)?;
+        reviewer.accept(&plan).map_err(Stopped::Reviewer)?;
         prices::load(self, &have).await;
         // Where nobody has to answer, what is shown is what is done: under the lease, when it can no longer
         // change.
         let shown = terms.dry_run || terms.asks || terms.exact || plan.is_empty();
-        let unseen = shown && !operator.show(&plan, &have);
+        let unseen = shown && !reviewer.show(&plan, &have);
         if terms.dry_run {
             run.afford(&plan, &have).await?;
             return Ok(if unseen { Ending::Unseen { created: None } } else { Ending::Shown });
@@ -108,12 +108,12 @@ impl Session {
             return Ok(Ending::Unseen { created: None });
         }
         let asks = terms.asks && !gated.plan.is_empty();
-        if asks && !operator.consent(&gated.plan).await.map_err(Stopped::Operator)? {
+        if asks && !reviewer.consent(&gated.plan).await.map_err(Stopped::Reviewer)? {
             return Ok(Ending::Declined);
         }
-        operator.begin(&gated.plan).await.map_err(Stopped::Operator)?;
+        reviewer.begin(&gated.plan).await.map_err(Stopped::Reviewer)?;
         let leased = Box::pin(run.begin(gated, &self.who, shown)).await.map_err(Stopped::Beginning)?;
-        if !shown && !operator.show(&leased.plan, &leased.have) {
+        if !shown && !reviewer.show(&leased.plan, &leased.have) {
             let created = bucket_of_lease(&leased.plan);
             leased.release().await;
             return Ok(Ending::Unseen { created });
