@@ -5,6 +5,7 @@ use std::error::Error;
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::http::SandboxEnded;
@@ -240,7 +241,7 @@ where
         return OpError::ended(OpErrorKind::SandboxEnded, SandboxEnded.to_string());
     }
     match error {
-        SdkError::ServiceError(e) => refused(action, e.err(), e.raw()),
+        SdkError::ServiceError(e) => refused(action, e.err().meta(), e.raw()),
         SdkError::TimeoutError(_) => OpError::new(action, OpErrorKind::Network, "no answer in time"),
         SdkError::DispatchFailure(e) => not_sent(action, e.is_io() || e.is_timeout(), error),
         SdkError::ResponseError(e) => unreadable(action, e.raw(), error),
@@ -250,7 +251,7 @@ where
 }
 
 /// AWS's own answer; or that of something between, which has no code of AWS.
-fn refused(action: Action, error: &impl ProvideErrorMetadata, raw: &Response) -> OpError {
+fn refused(action: Action, error: &ErrorMetadata, raw: &Response) -> OpError {
     let (service, status) = (action.service(), raw.status().as_u16());
     let code = error.code().unwrap_or_default();
     let message = shortened(error.message().unwrap_or_default());
