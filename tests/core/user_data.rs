@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use opsctl::resources::instance::{Instance, Spec, user_data};
+use opsctl::resources::instance::{Instance, Missing, Outcome, Spec, user_data};
 use opsctl::resources::training::hyperparameter::Hyperparameter;
 
 use crate::project;
@@ -145,10 +145,39 @@ for path in ["TrainedModels/model.pth", "TrainedModels/.hidden/a", "runs/best.js
     for file in ["model.pth", ".hidden/a", "best.json"] {
         assert_eq!(model(file), "woof", "{file}");
     }
-    spec.outputs = vec!["other.pth".into()];
-    spec.inputs.clear();
-    let said = run_in(root.path(), &spec, "train.py", code, "(collect) 2>&1 || true\n");
-    assert!(said.ends_with("opsctl: train.py ended well, but left no other.pth\n"), "{said}");
+}
+
+/// What the instance writes of a job whose script this is.
+fn result(code: &str, outputs: &[&str]) -> Outcome {
+    let root = tempfile::tempdir().unwrap();
+    for folder in ["model", "output"] {
+        std::fs::create_dir_all(root.path().join("opt/ml").join(folder)).unwrap();
+    }
+    let mut spec = spec("plain");
+    spec.outputs = outputs.iter().map(|path| (*path).to_owned()).collect();
+    let steps = "fetch() { :; }\nprepare_python() { :; }\ncopy() { :; }\nshutdown() { :; }\n\
+                 set +e\n(set -e; work) >\"$LOG\" 2>&1\nfinish\ncat \"$WORK/result.json\"\n";
+    serde_json::from_str(&run_in(root.path(), &spec, "train.py", code, steps)).unwrap()
+}
+
+/// In a field of the result; the message has the script's own words in it.
+#[test]
+fn what_a_script_that_ended_well_has_not_left_is_said_in_a_field() {
+    let nothing = result("pass", &[]);
+    assert_eq!((nothing.exit_code, nothing.missing), (1, Some(Missing::Model)), "{}", nothing.message);
+    let other = result("pass", &["out ä/", "other.pth"]);
+    assert_eq!(other.missing, Some(Missing::Output("other.pth".into())), "{}", other.message);
+    let own = r#"
+import os
+with open(os.environ["SM_OUTPUT_DIR"] + "/failure", "w") as file:
+    file.write("eval.py ended well, but left no other.pth; train.py ended well, but wrote nothing to SM_MODEL_DIR")
+raise SystemExit(3)
+"#;
+    let failed = result(own, &["other.pth"]);
+    assert_eq!((failed.exit_code, failed.missing), (3, None), "{}", failed.message);
+    assert!(failed.message.contains("left no other.pth"), "{}", failed.message);
+    let older: Outcome = serde_json::from_str(r#"{"exit_code":1,"message":"a","seconds":2}"#).unwrap();
+    assert_eq!(older.missing, None);
 }
 
 #[test]

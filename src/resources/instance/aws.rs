@@ -214,7 +214,7 @@ impl ObservedJob {
     }
 
     fn saved_nothing(&self) -> bool {
-        matches!(&self.outcome, Some(Ok(outcome)) if outcome.missing().is_some())
+        matches!(&self.outcome, Some(Ok(Outcome { missing: Some(_), .. })))
     }
 
     /// What the record says, if it can be read.
@@ -256,9 +256,9 @@ impl ObservedJob {
         match (&self.outcome, &self.instance) {
             (Some(Err(garbled)), _) => failed(garbled.clone()),
             (Some(Ok(Outcome { exit_code: 0, .. })), _) => Status::ready("Completed"),
-            (Some(Ok(outcome)), _) if outcome.missing().is_some() => {
+            (Some(Ok(Outcome { missing: Some(missing), .. })), _) => {
                 let entry = self.content().map_or("the script", |record| &record.entry);
-                failed(job::left_no(entry, outcome.missing().unwrap_or_default()))
+                failed(missing.said(entry))
             }
             (Some(Ok(Outcome { exit_code, message, .. })), _) if message.is_empty() => {
                 failed(format!("exit code {exit_code}"))

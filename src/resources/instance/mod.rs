@@ -22,7 +22,7 @@ use serde::Serialize;
 use crate::config::Network;
 use crate::resources::training::job::{Channel, Code};
 
-pub use spec::{Instance, Outcome, State};
+pub use spec::{Instance, Missing, Outcome, State};
 
 /// As its section asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]

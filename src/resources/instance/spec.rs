@@ -21,9 +21,6 @@ use crate::resources::training::job::{self, Channel, Item, Platform};
 /// The kind.
 pub struct Instance;
 
-/// What `user_data.sh` says of a script that left no model.
-const NOTHING: &str = "ended well, but wrote nothing to SM_MODEL_DIR";
-
 /// What the instance writes last: `<output>/<job>/output/result.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -32,18 +29,31 @@ pub struct Outcome {
     pub message: String,
     #[serde(default)]
     pub seconds: f64,
+    /// Of a script that ended well and left no model. A failure without it is of the script or of what came
+    /// before it, and is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
 }
 
-impl Outcome {
-    /// What a script that ended well has not left, in the words of `user_data.sh`: its model, or one of its
-    /// `outputs`.
-    pub fn missing(&self) -> Option<&str> {
-        if self.exit_code != 0 && self.message.contains(NOTHING) {
-            return Some("model");
+/// What a script that ended well has not left.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// Anything in SM_MODEL_DIR.
+    Model,
+    /// One of its `outputs`.
+    Output(String),
+}
+
+impl Missing {
+    /// As it is said of a script.
+    pub fn said(&self, entry: &str) -> String {
+        match self {
+            Self::Model => job::saved_nothing(entry),
+            Self::Output(path) => {
+                format!("{entry} ended well, but left no {path}, one of its `outputs`: there is no model")
+            }
         }
-        let (_, what) = self.message.rsplit_once(" ended well, but left no ")?;
-        // A place in the script may follow.
-        what.split(" (").next()
     }
 }
 
@@ -423,15 +433,4 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
         code: common.code?,
     };
     Some((spec, common.needs))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_job_without_a_model_is_known_by_the_words_of_its_program() {
-        assert!(include_str!("user_data.sh").contains(NOTHING));
-        assert!(job::saved_nothing("train.py").contains(NOTHING), "as it is said of a job of SageMaker's");
-    }
 }

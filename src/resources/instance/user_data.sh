@@ -18,6 +18,8 @@
 #
 # Results, in this order: model.tar.gz, output.tar.gz (if the script wrote to SM_OUTPUT_DATA_DIR), train.log, and
 # last result.json: {"exit_code":0,"message":"","seconds":12}. Who sees result.json finds the others complete.
+# Of a script that ended well and left no model it says "missing":"model" too; of one that left no such output,
+# "missing":{"output":"PATH"}.
 # While it works, what is new in the log goes to <output>/<job>/log/000000 and so on.
 #
 # opsctl's sandbox runs this file unchanged, with aws and shutdown replaced on the PATH, and with
@@ -69,6 +71,12 @@ fail() {
   exit 1
 }
 
+# The same of a script that ended well: what it has not left as JSON, for result.json, and in words.
+fail_without() {
+  echo "$1" >"$WORK/missing"
+  fail "$ENTRY ended well, but $2"
+}
+
 # The work, in a process of its own, so that one time limit covers all of it and its log is one file.
 
 fetch() {
@@ -114,7 +122,8 @@ collect() {
   while read -r path; do
     path=${path%/}
     [[ -n $path ]] || continue
-    [[ -e $path ]] || fail "$ENTRY ended well, but left no $path"
+    # It has no quotes in it (paths.rs).
+    [[ -e $path ]] || fail_without "{\"output\":\"$path\"}" "left no $path"
     files=("$path")
     [[ ! -d $path ]] || files=("$path"/*)
     for file in "${files[@]}"; do
@@ -216,7 +225,7 @@ work() {
   run_script
   step "store the results"
   collect
-  [[ -n $(ls -A "$ML/model") ]] || fail "$ENTRY ended well, but wrote nothing to SM_MODEL_DIR"
+  [[ -n $(ls -A "$ML/model") ]] || fail_without '"model"' "wrote nothing to SM_MODEL_DIR"
   pack "$ML/model" model.tar.gz
   pack "$ML/output/data" output.tar.gz
 }
@@ -272,12 +281,14 @@ message() {
 }
 
 finish() {
-  local code=$?
+  local code=$? missing
   trap - EXIT
   trap '' TERM INT # nothing may come between here and the result
   set +e
   kill "${streamer:-}" 2>/dev/null
-  printf '{"exit_code":%d,"message":"%s","seconds":%d}\n' "$code" "$(message "$code")" "$SECONDS" >"$WORK/result.json"
+  missing=$(cat "$WORK/missing" 2>/dev/null)
+  printf '{"exit_code":%d,"message":"%s","seconds":%d%s}\n' "$code" "$(message "$code")" "$SECONDS" \
+    "${missing:+,\"missing\":$missing}" >"$WORK/result.json"
   copy "$LOG" "$RESULTS/train.log"
   # The console output of the instance is the last place to look when nothing can be uploaded.
   copy "$WORK/result.json" "$RESULTS/result.json" || { cat "$WORK/result.json" && tail -n 50 "$LOG"; }

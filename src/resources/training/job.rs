@@ -375,16 +375,6 @@ pub fn saved_nothing(entry: &str) -> String {
     format!("{entry} ended well, but wrote nothing to SM_MODEL_DIR (/opt/ml/model): there is no model")
 }
 
-/// The same of a script on EC2, which may have left another of its `outputs` than the model.
-pub fn left_no(entry: &str, what: &str) -> String {
-    match what {
-        "model" => saved_nothing(entry),
-        output => {
-            format!("{entry} ended well, but left no {output}, one of its `outputs`: there is no model")
-        }
-    }
-}
-
 /// What is said of a job whose archive is another one now. Nobody but the job writes it, so whose weights
 /// these are, nobody knows; and what others put there is not overwritten by training again.
 pub fn replaced() -> Mixed {
