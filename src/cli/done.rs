@@ -118,7 +118,7 @@ fn place(session: &Session, resource: &ResourceId) -> Option<(String, usize)> {
 async fn made(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
     let Some(have) = &done.have else { return };
     let overview = Overview::of(session, &intent.desired, have).await;
-    let told = |row: &&Row| logs::has_log(session, row.id.kind);
+    let told = |row: &&Row| session.kind(row.id.kind).has_log();
     let rows: Vec<(&Row, Facts)> =
         overview.rows.iter().filter(told).map(|row| (row, overview.whole(session, row))).collect();
     if rows.is_empty() {

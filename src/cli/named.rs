@@ -2,7 +2,7 @@
 
 use super::error::Failure;
 use super::exit::Exit;
-use crate::domain::{KindName, codes};
+use crate::domain::{KindName, ResourceId, codes};
 use crate::run::Session;
 use crate::run::jobs::Job;
 use crate::run::named::{Unnamed, resource};
@@ -12,6 +12,17 @@ pub struct Among<'a> {
     /// What they have in common: "has a log".
     pub what: &'a str,
     pub kinds: &'a dyn Fn(KindName) -> bool,
+}
+
+impl Among<'_> {
+    /// What of the config can be meant.
+    fn known(&self, ids: &[ResourceId]) -> String {
+        let some = ids.iter().take(8).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        match some.is_empty() {
+            true => format!("the config has nothing that {}", self.what),
+            false => format!("what {}: {some}", self.what),
+        }
+    }
 }
 
 /// The resource that `given` means.
@@ -28,14 +39,20 @@ pub async fn named(session: &Session, given: &str, among: &Among<'_>) -> Result<
             (format!("several resources are named `{given}`"), format!("{} or {last}?", others.join(", ")))
         }
         Unnamed::OtherKind { known } => {
-            let message = format!("`{given}` is nothing that {}", among.what);
-            let ids = known.iter().take(8).map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            let help = match ids.is_empty() {
-                true => format!("the config has nothing that {}", among.what),
-                false => format!("what {}: {ids}", among.what),
-            };
-            (message, help)
+            (format!("`{given}` is nothing that {}", among.what), among.known(&known))
         }
     };
     Err(Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, help))
+}
+
+/// The resource that is meant where none is named: the only one of the config.
+pub fn only_one(session: &Session, among: &Among<'_>) -> Result<Job, Failure> {
+    let ids = session.desired.nodes.iter().map(|node| &node.id).filter(|id| (among.kinds)(id.kind));
+    let known: Vec<ResourceId> = ids.cloned().collect();
+    let message = match known.as_slice() {
+        [one] => return Ok(Job::of(session, one.clone())),
+        [] => "no resource is named",
+        _ => "several resources may be meant: name one",
+    };
+    Err(Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, among.known(&known)))
 }

@@ -60,7 +60,13 @@ pub trait AnyKind: Send + Sync {
         seen: Option<&AnySeen>,
         to: &Scale,
     ) -> Option<Result<(Node, Vec<String>), Diagnostic>>;
+    /// Whether [`Kind::LOG`] says where its log is.
+    fn has_log(&self) -> bool;
+    /// [`Kind::LOG`] of one.
     fn log(&self, physical: &str) -> Option<Log>;
+    /// Whether [`Kind::ARTIFACT`] says where it leaves one.
+    fn leaves_artifact(&self) -> bool;
+    /// [`Kind::ARTIFACT`] of one.
     fn artifact(&self, physical: &str) -> Option<String>;
     fn read_keys(&self, physical: &str) -> Vec<String>;
     fn arns(&self, scope: &Scope, physical: &str) -> Vec<String>;
@@ -218,12 +224,20 @@ impl<K: Kind> AnyKind for K {
         }))
     }
 
+    fn has_log(&self) -> bool {
+        K::LOG.is_some()
+    }
+
     fn log(&self, physical: &str) -> Option<Log> {
-        <K as Kind>::log(physical)
+        K::LOG.map(|log| log(physical))
+    }
+
+    fn leaves_artifact(&self) -> bool {
+        K::ARTIFACT.is_some()
     }
 
     fn artifact(&self, physical: &str) -> Option<String> {
-        <K as Kind>::artifact(physical)
+        K::ARTIFACT.map(|artifact| artifact(physical))
     }
 
     fn read_keys(&self, physical: &str) -> Vec<String> {

@@ -22,7 +22,16 @@ pub enum Log {
     Streams { group: String, prefix: Option<String> },
     /// An object of the project's bucket, which is there when its writer has ended. Before that, what it will
     /// hold comes in parts: `<parts>000000` and so on.
-    Object { key: String, parts: String },
+    Object(LogObject),
+}
+
+/// A log in the project's bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogObject {
+    /// Of the whole.
+    pub key: String,
+    /// Before the number of a part.
+    pub parts: String,
 }
 
 /// The numbers that a part is scaled from and to.
@@ -82,6 +91,10 @@ pub trait Kind: Send + Sync + 'static {
     const REPORTED: &'static [Action] = &[];
     /// The user's code runs in it as soon as it is made: in the sandbox by the Python of this machine.
     const RUNS_CODE: bool = false;
+    /// Where what the user's code prints in one lies, by its physical name; `None`: nothing is printed.
+    const LOG: Option<fn(&str) -> Log> = None;
+    /// Where one leaves what it made, as a key of the project's bucket; `None`: nothing is made.
+    const ARTIFACT: Option<fn(&str) -> String> = None;
     /// The kind whose word the config has for it too: a training that runs on EC2 is `training/NAME` there.
     const ALSO_CALLED: Option<KindName> = None;
     /// Whether AWS itself says how long it takes: then [`Self::usual`] may be held against the clock.
@@ -260,20 +273,10 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
 
-    /// Where what the user's code prints in it lies; `None`: nothing does.
-    fn log(_physical: &str) -> Option<Log> {
-        None
-    }
-
-    /// Where it leaves what it made, as a key of the project's bucket; `None`: it makes nothing.
-    fn artifact(_physical: &str) -> Option<String> {
-        None
-    }
-
     /// The objects of the project's bucket that a plan looks at, by their keys: what was made is only looked
     /// for, which is the same permission as reading it.
     fn read_keys(physical: &str) -> Vec<String> {
-        Self::artifact(physical).into_iter().collect()
+        Self::ARTIFACT.iter().map(|artifact| artifact(physical)).collect()
     }
 
     /// The objects of the project's bucket that its verbs read and write.
@@ -281,7 +284,7 @@ pub trait Kind: Send + Sync + 'static {
         Self::read_keys(physical)
     }
 
-    /// The ARNs of what its calls are about, besides the bucket and the logs of [`Self::log`]: what a policy
+    /// The ARNs of what its calls are about, besides the bucket and the logs of [`Self::LOG`]: what a policy
     /// names for whoever may make them. `physical` may have wildcards in it.
     fn arns(scope: &Scope, physical: &str) -> Vec<String>;
 

@@ -22,6 +22,8 @@ pub mod model;
 pub mod notebook;
 #[cfg(feature = "sdk")]
 mod objects;
+#[cfg(feature = "sdk")]
+pub mod parted_log;
 pub mod role;
 #[cfg(feature = "sdk")]
 mod sagemaker;

@@ -6,24 +6,19 @@ use super::jobs::Job;
 use super::{Session, whose};
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::{Log, Node};
-use crate::domain::{KindName, ResourceId, action};
+use crate::domain::{ResourceId, action};
 use crate::engine::OpCx;
-use crate::resources::instance::log::PartedLog;
 use crate::resources::log_stream::new_lines;
+use crate::resources::parted_log::PartedLog;
 
 /// Whose log is about a resource: its own, or that of the whole it is part of.
 pub fn writer(session: &Session, id: &ResourceId) -> Option<ResourceId> {
     let kind = session.kind(id.kind);
-    if kind.log(&id.name).is_some() {
+    if kind.has_log() {
         return Some(id.clone());
     }
     let whole = kind.part_of()?;
-    session.kind(whole).log(&id.name).map(|_| ResourceId::new(whole, id.name.clone()))
-}
-
-/// Whether what runs in a resource of a kind prints something.
-pub fn has_log(session: &Session, kind: KindName) -> bool {
-    session.kind(kind).log("").is_some()
+    session.kind(whole).has_log().then(|| ResourceId::new(whole, id.name.clone()))
 }
 
 /// Refuses the log group of somebody else: it outlives its writer, and has an owner of its own.
@@ -56,12 +51,12 @@ pub enum LogReader {
 }
 
 impl LogReader {
-    /// Of a job's log, from the beginning.
-    pub fn new(session: &Session, job: &Job, physical: &str) -> Self {
-        match session.kind(job.id.kind).log(physical).expect("its kind has a log") {
+    /// Of a job's log, from the beginning. `None`: its kind has none.
+    pub fn new(session: &Session, job: &Job, physical: &str) -> Option<Self> {
+        Some(match session.kind(job.id.kind).log(physical)? {
             Log::Streams { group, prefix } => Self::Streams { group, prefix, tokens: BTreeMap::new() },
-            Log::Object { key, parts } => Self::Parts(PartedLog::new(&key, &parts)),
-        }
+            Log::Object(log) => Self::Parts(PartedLog::new(log)),
+        })
     }
 
     /// Whether it is in the project's bucket.

@@ -5,11 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use super::{Session, prices};
 use crate::cost::{self, Bill, Prices};
-use crate::desired::{AnySeen, Desired, Log, Node};
+use crate::desired::{AnySeen, Desired, Log, LogObject, Node};
 use crate::domain::{Facts, HumanDuration, Owner, Phase, ResourceId, Status};
 use crate::engine::OpCx;
 use crate::plan::{Leftover, Observation, Observed};
-use crate::resources::instance::{Instance, log};
+use crate::resources::instance::Instance;
+use crate::resources::parted_log::tail;
 use crate::resources::training::metrics::Metrics;
 
 /// A project as it was seen.
@@ -119,11 +120,11 @@ async fn measured(session: &Session, node: &Node, seen: Option<&AnySeen>) -> Vec
     let Some(spec) = node.spec_as::<Instance>().filter(|spec| !spec.metrics.is_empty()) else {
         return seen.measured();
     };
-    let Some(Log::Object { key, .. }) = session.kind(node.id.kind).log(&node.physical) else {
+    let Some(Log::Object(LogObject { key, .. })) = session.kind(node.id.kind).log(&node.physical) else {
         return Vec::new();
     };
     let cx = OpCx::new(&session.context, node.id.clone());
     // Without its log the job is as good as with it.
-    let tail = log::tail(&cx, session.bucket(), &key).await.ok().flatten().unwrap_or_default();
+    let tail = tail(&cx, session.bucket(), &key).await.ok().flatten().unwrap_or_default();
     Metrics::of(&spec.metrics, &spec.hyperparameters).last(&tail)
 }

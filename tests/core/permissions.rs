@@ -112,7 +112,7 @@ fn what_aws_checks_beside_a_call_is_known() {
 /// Calls beside those of the kinds, and where they are made.
 const BESIDE: [(&str, &[&str]); 7] = [
     ("The lease, which every command takes that writes", &["src/engine/lease/mod.rs"]),
-    ("`opsctl logs`", &["src/run/logs.rs", "src/resources/log_stream.rs", "src/resources/instance/log.rs"]),
+    ("`opsctl logs`", &["src/run/logs.rs", "src/resources/log_stream.rs", "src/resources/parted_log.rs"]),
     ("`opsctl invoke`", &["src/resources/endpoint/invoke.rs", "src/resources/function/invoke.rs"]),
     (
         "`opsctl doctor`, and what a deploy asks before its first write",

@@ -82,6 +82,8 @@ fn log_and_model_of_the_job_before_an_edit_are_within_reach() {
         .ended(1)
         .says("error[U315]: opsctl.toml is there");
     assert_eq!(world.read("opsctl.toml"), config);
+    let several = world.run(["model", "pull"]).ended(64).says("several resources may be meant: name one");
+    several.says("what leaves a model: training/cloud, instance/plain");
     let unknown = world.run(["logs", "training/follow-dev-cloud-0000000000"]).ended(64);
     assert!(unknown.stderr.contains("U303"), "{unknown}");
 }

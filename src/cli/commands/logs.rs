@@ -37,9 +37,9 @@ const EVERY: Duration = Duration::from_secs(2);
 /// Prints the log of the newest job that has one; with `--follow`, until the job ends.
 pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Read, async |session| {
-        let among = Among { what: "has a log", kinds: &|kind| logs::has_log(session, kind) };
+        let among = Among { what: "has a log", kinds: &|kind| session.kind(kind).has_log() };
         let job = named(session, &args.target, &among).await?;
-        if LogReader::new(session, &job, &job.physical).is_in_bucket() {
+        if LogReader::new(session, &job, &job.physical).is_some_and(|log| log.is_in_bucket()) {
             run::bucket_is_ours(session).await?; // the log is there
         }
         logs::group_is_ours(session, &job).await?;
@@ -51,7 +51,7 @@ pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -
 async fn show(session: &Session, job: &Job, follows: bool, ui: &Ui) -> CommandResult {
     let cx = OpCx::new(&session.context, job.id.clone());
     let found = job.newest_with(session, async |physical| {
-        let mut reader = LogReader::new(session, job, physical);
+        let Some(mut reader) = LogReader::new(session, job, physical) else { return Ok(None) };
         let text = reader.more(&cx, session.bucket()).await?;
         // One that has only begun is waited for, not its predecessor shown.
         let begun = text.is_none() && follows && job.is_running(session, physical).await?;

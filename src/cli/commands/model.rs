@@ -11,8 +11,8 @@ use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::named::{Among, named};
-use crate::cli::session::{only, with_session};
+use crate::cli::named::{Among, named, only_one};
+use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::cli::wrote;
 use crate::domain::{Phase, bytes, codes};
@@ -62,16 +62,12 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
 
 /// The job that is meant: the named one, or that of the only training.
 async fn job(session: &Session, args: &PullArgs) -> Result<Job, Failure> {
-    let leaves = |kind| session.kind(kind).artifact("").is_some();
-    let given = match &args.name {
-        Some(given) => given.as_str(),
-        None => {
-            // All that leave one are of one section.
-            let first = session.kinds.iter().map(|kind| kind.name()).find(|kind| leaves(*kind));
-            only(session, first.expect("some kind trains models"), None)?
-        }
-    };
-    named(session, given, &Among { what: "leaves a model", kinds: &leaves }).await
+    let leaves = |kind| session.kind(kind).leaves_artifact();
+    let among = Among { what: "leaves a model", kinds: &leaves };
+    match &args.name {
+        Some(given) => named(session, given, &among).await,
+        None => only_one(session, &among),
+    }
 }
 
 /// Why a job has left no model, as `opsctl status` and a deploy say it.

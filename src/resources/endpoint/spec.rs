@@ -33,6 +33,10 @@ impl Kind for Endpoint {
     const INVOKED: Option<Action> = Some(action::sagemaker::InvokeEndpoint);
     const REPORTED: &'static [Action] = &[action::autoscaling::DescribeScalingActivities];
     const RUNS_CODE: bool = true;
+    const LOG: Option<fn(&str) -> Log> = Some(|physical| {
+        let group = format!("{}{physical}", LogGroup::ENDPOINTS);
+        Log::Streams { group, prefix: None }
+    });
     type Section = section::Section;
     type Spec = Spec;
     type State = State;
@@ -107,10 +111,6 @@ impl Kind for Endpoint {
             Verb::Update => "AWS continues the update; the instances of before answer until it is done.",
             _ => "AWS is still creating it, and bills it.",
         })
-    }
-
-    fn log(physical: &str) -> Option<Log> {
-        Some(Log::Streams { group: format!("{}{physical}", LogGroup::ENDPOINTS), prefix: None })
     }
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {

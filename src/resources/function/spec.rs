@@ -163,6 +163,10 @@ impl Kind for Function {
     const INVOKED: Option<Action> = Some(action::lambda::InvokeFunction);
     const REPORTED: &'static [Action] = &[action::lambda::ListVersionsByFunction];
     const RUNS_CODE: bool = true;
+    const LOG: Option<fn(&str) -> Log> = Some(|physical| {
+        let group = format!("{}{physical}", LogGroup::FUNCTIONS);
+        Log::Streams { group, prefix: None }
+    });
     type Section = BTreeMap<Name, Item>;
     type Spec = Spec;
     type State = State;
@@ -292,10 +296,6 @@ impl Kind for Function {
 
     fn console_path(physical: &str, _: &State, region: &str) -> Option<String> {
         Some(format!("lambda/home?region={region}#/functions/{physical}"))
-    }
-
-    fn log(physical: &str) -> Option<Log> {
-        Some(Log::Streams { group: format!("{}{physical}", LogGroup::FUNCTIONS), prefix: None })
     }
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {

@@ -12,7 +12,6 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use super::Spec;
-use super::log::PartedLog;
 use super::spec::{Instance, JobScope, Outcome, Record, State};
 use super::user_data;
 use crate::aws::{AnswerDate, OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, whole};
@@ -21,6 +20,7 @@ use crate::domain::{FieldChange, KindName, Owner, Phase, Scope, Status, action, 
 use crate::engine::{Driver, Found, OpCx, Probe};
 use crate::resources::bucket::{self, empty};
 use crate::resources::objects::{etag, is_replaced};
+use crate::resources::parted_log::PartedLog;
 use crate::resources::training::job::{self, model_uri};
 use crate::resources::training::metrics::Metrics;
 use crate::resources::training::source;
@@ -435,9 +435,7 @@ fn profile(named: &str) -> IamInstanceProfileSpecification {
 async fn finished(cx: &OpCx<'_>, job: &str, spec: &Spec) -> OpResult<()> {
     let limit = Duration::from_secs(u64::from(spec.max_runtime_s.unsigned_abs()) + 1800);
     let metrics = Metrics::of(&spec.metrics, &spec.hyperparameters);
-    let folder = format!("{}/{job}", Instance::OUTPUT);
-    let log = PartedLog::new(&format!("{folder}/output/train.log"), &format!("{folder}/log/"));
-    let log = Mutex::new(log);
+    let log = Mutex::new(PartedLog::new(Instance::log(job)));
     let ended = cx.wait("EC2 training finished", EVERY, limit, || async {
         let observed = ObservedJob::at(cx, job).await?;
         // In this order: what was written before the end is read after it.

@@ -9,8 +9,6 @@
 #[cfg(feature = "sdk")]
 mod aws;
 mod lint;
-#[cfg(feature = "sdk")]
-pub mod log;
 mod paths;
 mod spec;
 pub mod user_data;

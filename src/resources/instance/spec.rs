@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::lint::{IMAGE, INSTANCE_TYPE, lint};
 use super::{Spec, paths, user_data};
 use crate::config::Network;
-use crate::desired::{Draft, Kind, Log, Mixed, Seen};
+use crate::desired::{Draft, Kind, Log, LogObject, Mixed, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
     Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, ResourceId,
@@ -185,6 +185,12 @@ impl Record {
 impl Instance {
     /// The folder of the bucket that EC2 jobs write to.
     pub const OUTPUT: &'static str = "instances";
+
+    /// Where `user_data.sh` writes the log of a job.
+    pub(super) fn log(job: &str) -> LogObject {
+        let folder = format!("{}/{job}", Self::OUTPUT);
+        LogObject { key: format!("{folder}/output/train.log"), parts: format!("{folder}/log/") }
+    }
 }
 
 impl Kind for Instance {
@@ -194,6 +200,8 @@ impl Kind for Instance {
     const FINGERPRINTED: bool = true;
     const STOPS: bool = true;
     const RUNS_CODE: bool = true;
+    const LOG: Option<fn(&str) -> Log> = Some(|job| Log::Object(Self::log(job)));
+    const ARTIFACT: Option<fn(&str) -> String> = Some(|job| job::model_key(Self::OUTPUT, job));
     type Section = job::Section;
     type Spec = Spec;
     type State = State;
@@ -327,15 +335,6 @@ impl Kind for Instance {
         // By its id, which is AWS's.
         let id = seen.instance_id.as_ref()?;
         Some(format!("ec2/home?region={region}#InstanceDetails:instanceId={id}"))
-    }
-
-    fn log(physical: &str) -> Option<Log> {
-        let folder = format!("{}/{physical}", Self::OUTPUT);
-        Some(Log::Object { key: format!("{folder}/output/train.log"), parts: format!("{folder}/log/") })
-    }
-
-    fn artifact(physical: &str) -> Option<String> {
-        Some(job::model_key(Self::OUTPUT, physical))
     }
 
     fn read_keys(physical: &str) -> Vec<String> {

@@ -183,6 +183,9 @@ impl Kind for Notebook {
     const STOPS: bool = true;
     const TAKES_ALONG: Option<&'static str> = Some("all that is on its disk");
     const STARTS: bool = true;
+    const LOG: Option<fn(&str) -> Log> = Some(|physical| {
+        Log::Streams { group: Self::LOG_GROUP.into(), prefix: Some(format!("{physical}/")) }
+    });
     type Section = BTreeMap<Name, Item>;
     type Spec = Spec;
     type State = State;
@@ -323,10 +326,6 @@ impl Kind for Notebook {
 
     fn next(id: &ResourceId) -> Option<(&'static str, String)> {
         Some(("work in it", format!("`opsctl open {id}`")))
-    }
-
-    fn log(physical: &str) -> Option<Log> {
-        Some(Log::Streams { group: Self::LOG_GROUP.into(), prefix: Some(format!("{physical}/")) })
     }
 
     fn facts(seen: &State) -> Facts {

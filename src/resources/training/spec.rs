@@ -160,6 +160,11 @@ impl Kind for Training {
     const FINGERPRINTED: bool = true;
     const STOPS: bool = true;
     const RUNS_CODE: bool = true;
+    const LOG: Option<fn(&str) -> Log> = Some(|physical| {
+        let prefix = Some(format!("{physical}/"));
+        Log::Streams { group: Self::LOG_GROUP.into(), prefix }
+    });
+    const ARTIFACT: Option<fn(&str) -> String> = Some(|physical| job::model_key(Self::OUTPUT, physical));
     type Section = job::Section;
     type Spec = Spec;
     type State = State;
@@ -362,17 +367,9 @@ impl Kind for Training {
         Some(console::sagemaker("jobs", physical, region))
     }
 
-    fn log(physical: &str) -> Option<Log> {
-        Some(Log::Streams { group: Self::LOG_GROUP.into(), prefix: Some(format!("{physical}/")) })
-    }
-
-    fn artifact(physical: &str) -> Option<String> {
-        Some(job::model_key(Self::OUTPUT, physical))
-    }
-
     fn object_keys(want: &Spec, physical: &str) -> Vec<String> {
         let code = want.code.iter().map(|code| code.key.clone());
-        code.chain(Self::artifact(physical)).collect()
+        code.chain([job::model_key(Self::OUTPUT, physical)]).collect()
     }
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {

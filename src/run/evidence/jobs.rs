@@ -8,7 +8,7 @@ use crate::engine::OpCx;
 use crate::evidence::{Artifact, Axis, Gap, Job, Series, Time};
 use crate::plan::{Observation, Observed};
 use crate::resources::instance::Instance;
-use crate::resources::instance::log::{PartedLog, tail};
+use crate::resources::parted_log::{PartedLog, tail};
 use crate::resources::training::Training;
 use crate::resources::training::metrics::Metrics;
 
@@ -23,7 +23,7 @@ const MOST_BYTES: usize = 64 << 20;
 pub async fn all(session: &Session, have: &Observed, gaps: &mut Gaps) -> OpResult<Vec<Job>> {
     let mut all = Vec::new();
     for node in &session.desired.nodes {
-        let is_job = session.kind(node.id.kind).artifact("").is_some();
+        let is_job = session.kind(node.id.kind).leaves_artifact();
         let seen = match have.observations.get(&node.id) {
             Some(Observation::Present(seen)) if is_job && seen.owner().is_managed() => seen,
             _ => continue,
@@ -68,14 +68,15 @@ async fn log(session: &Session, node: &Node) -> OpResult<(String, bool)> {
     let cx = OpCx::new(&session.context, node.id.clone());
     match session.kind(node.id.kind).log(&node.physical) {
         Some(Log::Streams { group, prefix }) => streams(&cx, &group, prefix.as_deref()).await,
-        Some(Log::Object { key, parts }) => {
-            let head = session.context.aws.s3.head_object().bucket(session.bucket()).key(&key).send().await;
+        Some(Log::Object(log)) => {
+            let (s3, key) = (&session.context.aws.s3, &log.key);
+            let head = s3.head_object().bucket(session.bucket()).key(key).send().await;
             let length = head.op(action::s3::GetObject).found()?.and_then(|head| head.content_length());
             if length.is_some_and(|length| length > MOST_BYTES as i64) {
-                let end = tail(&cx, session.bucket(), &key).await?;
+                let end = tail(&cx, session.bucket(), key).await?;
                 return Ok((end.unwrap_or_default(), false));
             }
-            let whole = PartedLog::new(&key, &parts).more(&cx, session.bucket()).await?;
+            let whole = PartedLog::new(log).more(&cx, session.bucket()).await?;
             Ok((whole, true))
         }
         None => Ok((String::new(), true)),

@@ -1,15 +1,15 @@
-//! The log of an EC2 job, read while it runs: the instance writes what is new as a numbered part, and the
-//! whole at the end.
+//! A log in the project's bucket, read while its writer runs: that writes what is new as a numbered part, and
+//! the whole at the end.
 
 use crate::aws::{OpResult, OpResultExt, SdkResultExt, whole};
+use crate::desired::LogObject;
 use crate::domain::action;
 use crate::engine::OpCx;
 
 /// A log in parts, and how far it was read.
 #[derive(Debug)]
 pub struct PartedLog {
-    key: String,
-    parts: String,
+    log: LogObject,
     next: u32,
     read: usize,
     /// The beginning of a line whose end has not come.
@@ -17,10 +17,9 @@ pub struct PartedLog {
 }
 
 impl PartedLog {
-    /// The whole is at `key`; the parts are `<parts>000000` and so on.
-    pub fn new(key: &str, parts: &str) -> Self {
-        let (key, parts) = (key.to_owned(), parts.to_owned());
-        Self { key, parts, next: 0, read: 0, begun: Vec::new() }
+    /// From its beginning.
+    pub fn new(log: LogObject) -> Self {
+        Self { log, next: 0, read: 0, begun: Vec::new() }
     }
 
     /// The lines that came since it was read last. Once the whole is there, its end.
@@ -28,16 +27,17 @@ impl PartedLog {
     /// # Errors
     /// What AWS said.
     pub async fn more(&mut self, cx: &OpCx<'_>, bucket: &str) -> OpResult<String> {
-        while let Some(part) = object(cx, bucket, &format!("{}{:06}", self.parts, self.next), 0).await? {
+        let LogObject { key, parts } = &self.log;
+        while let Some(part) = object(cx, bucket, &format!("{parts}{:06}", self.next), 0).await? {
             self.next += 1;
             self.read += part.len();
             self.begun.extend(part);
         }
-        let head = cx.aws.s3.head_object().bucket(bucket).key(&self.key).send().await;
+        let head = cx.aws.s3.head_object().bucket(bucket).key(key).send().await;
         let whole = head.op(action::s3::GetObject).found()?.and_then(|head| head.content_length());
         let whole = whole.and_then(|length| usize::try_from(length).ok());
         if whole.is_some_and(|length| length > self.read)
-            && let Some(rest) = object(cx, bucket, &self.key, self.read).await?
+            && let Some(rest) = object(cx, bucket, key, self.read).await?
         {
             self.read += rest.len();
             self.begun.extend(rest);
