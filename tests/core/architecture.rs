@@ -366,7 +366,7 @@ fn sessions_are_opened_where_they_are_closed() {
 /// What does something that only one kind has, and names it. A new kind is no line here: kinds answer for
 /// themselves where their log, their artifact and their page are, what `scale`, `stop` and `invoke` do with
 /// them, what a person does next.
-const NAMES_KINDS: [&str; 33] = [
+const NAMES_KINDS: [&str; 32] = [
     // The commands of one kind, and Tab for them.
     "src/cli/commands/bucket.rs",
     "src/cli/commands/data.rs",
@@ -387,12 +387,11 @@ const NAMES_KINDS: [&str; 33] = [
     "src/run/reviewer.rs",
     "src/run/session.rs",
     "src/run/whose.rs",
-    // What a permission, a quota, a network, a role or the metrics of one kind are about.
+    // What a permission, a network, a role or the metrics of one kind are about.
     "src/policy/mod.rs",
     "src/policy/questions.rs",
     "src/run/audit/mod.rs",
     "src/run/doctor/account.rs",
-    "src/run/doctor/quotas.rs",
     "src/run/doctor/roles.rs",
     "src/run/overview.rs",
     // What the report shows of one kind.

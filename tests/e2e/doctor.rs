@@ -9,9 +9,15 @@ use crate::support::inside::{DEPLOY, Project, post, sandbox};
 use crate::support::{Ran, World};
 
 async fn run(url: &str, arguments: &[&str]) -> Ran {
+    run_edited(url, |config| config, arguments).await
+}
+
+/// The same with another config.
+async fn run_edited(url: &str, edited: fn(String) -> String, arguments: &[&str]) -> Ran {
     let (url, arguments) = (url.to_owned(), arguments.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
     let run = move || {
         let world = World::shipped().credentials();
+        world.write("config/opsctl.toml", &edited(world.read("config/opsctl.toml")));
         let fixed = ["--endpoint-url", &url, "-c", "config/opsctl.toml"];
         world.run(fixed.into_iter().chain(arguments.iter().map(String::as_str)))
     };
@@ -169,5 +175,11 @@ async fn a_deploy_that_cannot_succeed_makes_nothing() {
         .success()
         .says("unknown  quota")
         .says("ml.m5.large for endpoint usage: 1 of 1, and 1 in use, of this project or of others");
+
+    // What is there and becomes another counts, too.
+    post(&sandbox, "quotas", &json!({ "L-2F737F8D": 0 })).await;
+    let larger = |config: String| config.replace("\"ml.m5.large\"", "\"ml.m5.xlarge\"");
+    let ran = run_edited(&url, larger, &deploy).await.ended(9).says("E250");
+    ran.says("ml.m5.xlarge for endpoint usage: the config needs 1, the account may have 0");
     sandbox.stop().await;
 }

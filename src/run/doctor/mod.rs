@@ -105,12 +105,12 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What certainly keeps a plan from succeeding: a quota below what one of its resources needs, an image that
 /// is not there, Lambda's limit, no network, a right that is denied, a role of others that lacks one. All are
-/// looked at at the same time, and only for what the plan makes.
+/// looked at at the same time, and only for what the plan makes or changes.
 pub async fn before(session: &Session, plan: &Plan) -> Vec<Check> {
     let made: BTreeSet<&ResourceId> =
         plan.steps.iter().filter(|step| step.op.verb() == Verb::Create).map(|step| &step.target).collect();
     let is_made = |node: &Node| made.contains(&node.id);
-    // Something that is there may be given another role.
+    // Something that is there may be given another role, or instances of another type.
     let is_used =
         |id: &ResourceId| plan.steps.iter().any(|step| step.target == *id && !step.op.verb().removes());
     let allowed = async {
@@ -124,7 +124,7 @@ pub async fn before(session: &Session, plan: &Plan) -> Vec<Check> {
         timeout(PATIENCE, account::concurrency(session, |node| is_used(&node.id))),
         timeout(PATIENCE, account::default_vpc(session, is_made)),
         timeout(PATIENCE, account::registries(session, is_made)),
-        timeout(PATIENCE, quotas::too_small(session, is_made)),
+        timeout(PATIENCE, quotas::too_small(session, |node| is_used(&node.id))),
         timeout(PATIENCE, roles::roles(session, |node| is_used(&node.id))),
     );
     let single = [looks.0, looks.1, looks.2].into_iter().flatten().flatten();

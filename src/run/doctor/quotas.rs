@@ -17,12 +17,9 @@ use futures_util::future::join_all;
 use super::Check;
 use crate::aws::{Metric, MetricQuery, MetricTime, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Node;
+use crate::domain::usage::{Instances, Purpose, Runs};
 use crate::domain::{action, console};
 use crate::inputs;
-use crate::resources::endpoint_config::EndpointConfig;
-use crate::resources::instance::Instance;
-use crate::resources::notebook::Notebook;
-use crate::resources::training::Training;
 use crate::run::Session;
 
 pub(super) const CHECK: &str = "quota";
@@ -154,9 +151,9 @@ pub(super) async fn instances(session: &Session) -> Vec<Check> {
     checks
 }
 
-/// The quotas below what one of these resources needs: it cannot be made.
-pub(super) async fn too_small(session: &Session, is_made: impl Fn(&Node) -> bool) -> Vec<Check> {
-    let Ok(needs) = needs(session, is_made).await else { return Vec::new() };
+/// The quotas below what one of these resources needs: it cannot be as the config says.
+pub(super) async fn too_small(session: &Session, is_meant: impl Fn(&Node) -> bool) -> Vec<Check> {
+    let Ok(needs) = needs(session, is_meant).await else { return Vec::new() };
     let (known, _) = quotas(session, &needs).await;
     let of = |(counted, need): (&Counted, &Need)| {
         let quota = known.get(counted).filter(|quota| quota.value < need.largest as f64)?;
@@ -199,34 +196,37 @@ fn judge(session: &Session, counted: &Counted, quota: &Quota, count: i64, used: 
     }
 }
 
+/// For what SageMaker's quotas count instances, as their names have it. `None`: EC2 counts them.
+fn use_of_sagemaker(purpose: Purpose, runs: Runs) -> Option<&'static str> {
+    Some(match (purpose, runs) {
+        (Purpose::Hosting, _) => "endpoint usage",
+        (Purpose::Training, Runs::Once { spot: true, .. }) => "spot training job usage",
+        (Purpose::Training, _) => "training job usage",
+        (Purpose::Notebook, _) => "notebook instance usage",
+        (Purpose::Ec2, _) => return None,
+    })
+}
+
 /// What these resources need.
 async fn needs(session: &Session, is_meant: impl Fn(&Node) -> bool) -> OpResult<Needs> {
     let mut needs = Needs::new();
-    let mut on_ec2: BTreeMap<&str, Need> = BTreeMap::new();
-    let mut add = |instance_type: &str, usage: &str, count: i32| {
-        let quota = Counted::Instances(format!("{instance_type} for {usage}"));
-        needs.entry(quota).or_default().add(i64::from(count));
-    };
+    let mut on_ec2: BTreeMap<String, Need> = BTreeMap::new();
     for node in session.desired.nodes.iter().filter(|node| is_meant(node)) {
-        if let Some(spec) = node.spec_as::<Training>() {
-            let usage =
-                if spec.max_wait_s.is_some() { "spot training job usage" } else { "training job usage" };
-            add(&spec.instance_type, usage, spec.instance_count);
-        }
-        if let Some(spec) = node.spec_as::<EndpointConfig>() {
-            add(&spec.instance_type, "endpoint usage", spec.instance_count);
-        }
-        if let Some(spec) = node.spec_as::<Notebook>() {
-            add(&spec.instance_type, "notebook instance usage", 1);
-        }
-        if let Some(spec) = node.spec_as::<Instance>() {
-            on_ec2.entry(&spec.instance_type).or_default().add(1);
-        }
+        let usage = node.spec.usage();
+        let Some(Instances { purpose, instance_type, count }) = usage.instances else { continue };
+        let need = match use_of_sagemaker(purpose, usage.runs) {
+            Some(name) => {
+                let quota = Counted::Instances(format!("{instance_type} for {name}"));
+                needs.entry(quota).or_default()
+            }
+            None => on_ec2.entry(instance_type).or_default(),
+        };
+        need.add(i64::try_from(count).unwrap_or(i64::MAX));
     }
     if on_ec2.is_empty() {
         return Ok(needs);
     }
-    let types = on_ec2.keys().map(|name| InstanceType::from(*name)).collect();
+    let types = on_ec2.keys().map(|name| InstanceType::from(name.as_str())).collect();
     let call = session.context.aws.ec2.describe_instance_types().set_instance_types(Some(types));
     for found in call.send().await.op(action::ec2::DescribeInstanceTypes)?.instance_types() {
         let vcpus = found.v_cpu_info().and_then(|info| info.default_v_cpus());
@@ -364,6 +364,21 @@ async fn in_use(session: &Session, known: &Quotas) -> OpResult<BTreeMap<Counted,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::HumanDuration;
+
+    #[test]
+    fn a_quota_of_sagemaker_counts_one_use_of_a_type() {
+        let once = |spot| Runs::Once { at_most: HumanDuration::minutes(1), spot };
+        for (purpose, runs, name) in [
+            (Purpose::Hosting, Runs::Always, Some("endpoint usage")),
+            (Purpose::Training, once(false), Some("training job usage")),
+            (Purpose::Training, once(true), Some("spot training job usage")),
+            (Purpose::Notebook, Runs::UntilIdle, Some("notebook instance usage")),
+            (Purpose::Ec2, once(false), None),
+        ] {
+            assert_eq!(use_of_sagemaker(purpose, runs), name);
+        }
+    }
 
     #[test]
     fn a_quota_of_ec2_counts_the_families_in_its_name() {
