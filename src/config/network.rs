@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Name;
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes, many};
+use crate::domain::{Changes, Diagnostic, Diagnostics, KeyPath, Needs, codes, many};
 
 /// `[network.NAME]`: subnets and security groups that you have. Trainings, endpoints, functions and notebooks
 /// that name it by `network` run there; nothing of it is made, changed or deleted.
@@ -27,11 +27,6 @@ impl Network {
     /// `subnet-1, subnet-2 with sg-1`
     pub fn words(&self) -> String {
         format!("{} with {}", self.subnets.join(", "), self.security_groups.join(", "))
-    }
-
-    /// The same of one that may not be there.
-    pub fn word(network: Option<&Self>) -> String {
-        network.map_or_else(|| "none".to_owned(), Self::words)
     }
 
     /// As AWS answers it, in the order of the config; `None` outside of any VPC.
@@ -63,6 +58,15 @@ impl Network {
         sorted.subnets.sort();
         sorted.security_groups.sort();
         sorted
+    }
+}
+
+impl Changes {
+    /// Adds the network when it is another, or none.
+    pub fn network(self, seen: &Option<Network>, want: &Option<Network>, needs: Needs) -> Self {
+        let words =
+            |network: &Option<Network>| network.as_ref().map_or_else(|| "none".into(), Network::words);
+        self.field("network", words(seen), words(want), needs)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::domain::{
     Action, Attributes, FieldChange, KindName, Needs, Scope, action, attributes, changes, console,
 };
 
-use crate::resources::encryption::{KEY, KMS_KEY, word};
+use crate::resources::encryption::KEY;
 
 /// The kind.
 pub struct EndpointConfig;
@@ -49,7 +49,7 @@ impl Kind for EndpointConfig {
             .field("model", &seen.model, &want.model, Needs::Replace)
             .field("instance_type", &seen.instance_type, &want.instance_type, Needs::Replace)
             .field("instance_count", seen.instance_count, want.instance_count, Needs::Replace)
-            .field(KMS_KEY, word(&seen.kms_key), word(&want.kms_key), Needs::Replace)
+            .kms_key(&seen.kms_key, &want.kms_key, Needs::Replace)
             .done()
     }
 

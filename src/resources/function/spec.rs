@@ -18,7 +18,7 @@ use crate::inputs::{Source, Tree, UseAs};
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
 use crate::resources::concurrency::Concurrency;
-use crate::resources::encryption::{KEY, KMS_KEY, word};
+use crate::resources::encryption::KEY;
 use crate::resources::log_group::LogGroup;
 use crate::resources::role::{Assumer, Role, policy};
 
@@ -249,13 +249,8 @@ impl Kind for Function {
             )
             .field("ephemeral_storage_mb", have.storage_mb, config.storage_mb, Needs::Update)
             .field("layers", listed(&have.layers), listed(&config.layers), Needs::Update)
-            .field(
-                "network",
-                Network::word(have.network.as_ref()),
-                Network::word(config.network.as_ref()),
-                Needs::Update,
-            )
-            .field(KMS_KEY, word(&have.kms_key), word(&config.kms_key), Needs::Update)
+            .network(&have.network, &config.network, Needs::Update)
+            .kms_key(&have.kms_key, &config.kms_key, Needs::Update)
             .field("role", &live.role_arn, &want.role_arn, Needs::Update)
             // Values may be private to the user: only that they differ is told.
             .when(

@@ -13,7 +13,7 @@ use crate::domain::{
     Scope, Usage, Verb, action, attributes, changes, codes, fingerprint,
 };
 use crate::limits::Bound;
-use crate::resources::encryption::{KEY, KMS_KEY, word};
+use crate::resources::encryption::KEY;
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::schedule::Schedule;
 use crate::resources::training::job::{self, Channel, Item, Platform};
@@ -293,13 +293,8 @@ impl Kind for Instance {
             .field("entry", &seen.entry, entry, Needs::Replace)
             .field("max_runtime", hours(seen.max_runtime_s), hours(*max_runtime_s), Needs::Replace)
             .when(seen.environment != *environment, "environment", "other values", "these", Needs::Replace)
-            .field(
-                "network",
-                Network::word(seen.network.as_ref()),
-                Network::word(network.as_ref()),
-                Needs::Replace,
-            )
-            .field(KMS_KEY, word(&seen.kms_key), word(kms_key), Needs::Replace)
+            .network(&seen.network, network, Needs::Replace)
+            .kms_key(&seen.kms_key, kms_key, Needs::Replace)
             .field("outputs", seen.outputs.join(", "), outputs.join(", "), Needs::Replace)
             .map_field("data", &seen.data, data, short)
             .map_field("inputs", &seen.inputs, inputs, Clone::clone)

@@ -195,12 +195,7 @@ impl Kind for Model {
             .field("code", &seen.code, &want.code, Needs::Replace)
             .field("image", &seen.image, &want.image, Needs::Replace)
             .field("role", &seen.role_arn, &want.role_arn, Needs::Replace)
-            .field(
-                "network",
-                Network::word(seen.network.as_ref()),
-                Network::word(want.network.as_ref()),
-                Needs::Replace,
-            )
+            .network(&seen.network, &want.network, Needs::Replace)
             .field("isolation", seen.isolated, want.isolated, Needs::Replace)
             .when(
                 seen.environment != want.environment,

@@ -14,7 +14,7 @@ use crate::domain::{
 };
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
-use crate::resources::encryption::{KEY, KMS_KEY, word};
+use crate::resources::encryption::KEY;
 use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
 use crate::resources::schedule::Schedule;
 
@@ -294,13 +294,8 @@ impl Kind for Notebook {
             )
             .field("metadata", seen.metadata_version.as_deref().unwrap_or("2"), "2", Needs::Update)
             .field("role", &seen.role_arn, &want.role_arn, Needs::Update)
-            .field(
-                "network",
-                Network::word(seen.network.as_ref()),
-                Network::word(want.network.as_ref()),
-                Needs::Replace,
-            )
-            .field(KMS_KEY, word(&seen.kms_key), word(&want.kms_key), Needs::Replace)
+            .network(&seen.network, &want.network, Needs::Replace)
+            .kms_key(&seen.kms_key, &want.kms_key, Needs::Replace)
             .when(script != Some(&want.on_start), "idle_stop", "another script", "this", Needs::Update)
             .when(seen.on_create, "script at creation", "one", "none", Needs::Update)
             .when(!seen.attached, "lifecycle configuration", "none or another", "its own", Needs::Update)

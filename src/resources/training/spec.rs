@@ -15,7 +15,7 @@ use crate::domain::{
 };
 use crate::inputs::Source;
 use crate::limits::{self, Bound};
-use crate::resources::encryption::{KEY, KMS_KEY, word};
+use crate::resources::encryption::{KEY, word};
 use crate::resources::image::{self, Purpose as ImagePurpose};
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::schedule::Schedule;
@@ -317,14 +317,9 @@ impl Kind for Training {
             .field("max_runtime", time(seen.max_runtime_s), time(*max_runtime_s), Needs::Replace)
             .field("spot", seen.spot, spot, Needs::Replace)
             .field("checkpoints", seen.checkpoints, checkpoints, Needs::Replace)
-            .field(
-                "network",
-                Network::word(seen.network.as_ref()),
-                Network::word(network.as_ref()),
-                Needs::Replace,
-            )
+            .network(&seen.network, network, Needs::Replace)
             .field("isolation", seen.isolated, isolated, Needs::Replace)
-            .field(KMS_KEY, word(&seen.kms_key), word(kms_key), Needs::Replace)
+            .kms_key(&seen.kms_key, kms_key, Needs::Replace)
             .field("key of the volume", word(&seen.volume_key), word(volume_key), Needs::Replace)
             .when(seen.environment != *environment, "environment", "other values", "these", Needs::Replace)
             .map_field("data", &seen.data, data, |digest| short(digest))
