@@ -170,7 +170,7 @@ fn what_a_script_that_ended_well_has_not_left_is_said_in_a_field() {
     let own = r#"
 import os
 with open(os.environ["SM_OUTPUT_DIR"] + "/failure", "w") as file:
-    file.write("eval.py ended well, but left no other.pth; train.py ended well, but wrote nothing to SM_MODEL_DIR")
+    file.write("eval.py ended well, but left no other.pth, but wrote nothing to SM_MODEL_DIR")
 raise SystemExit(3)
 "#;
     let failed = result(own, &["other.pth"]);
