@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::{Kind, Mixed, Seen};
 use crate::domain::{
-    Attributes, Facts, FieldChange, HumanDuration, KindName, Needs, Owner, Status, Tags, Tally, Usage,
-    console,
+    Action, Attributes, Facts, FieldChange, HumanDuration, KindName, Needs, Owner, Status, Tags, Tally,
+    Usage, console,
 };
 
 /// The spec of some kind. It is JSON only where it is written down: in the fingerprint of a plan.
@@ -44,6 +44,9 @@ pub trait OfSpec: Any + Debug + Send + Sync {
     fn summary(&self) -> String;
     fn usage(&self) -> Usage;
     fn object_keys(&self, physical: &str) -> Vec<String>;
+    /// [`Kind::calls_for`].
+    fn calls(&self) -> Vec<Action>;
+    fn also_needs(&self) -> Vec<(Action, String)>;
 }
 
 /// What every kind answers of one that is there: each method is what the function of its name in [`Kind`] is,
@@ -217,6 +220,14 @@ impl<K: Kind> OfSpec for SpecOf<K> {
 
     fn object_keys(&self, physical: &str) -> Vec<String> {
         K::object_keys(&self.0, physical)
+    }
+
+    fn calls(&self) -> Vec<Action> {
+        K::calls_for(&self.0)
+    }
+
+    fn also_needs(&self) -> Vec<(Action, String)> {
+        K::also_needs(&self.0)
     }
 }
 

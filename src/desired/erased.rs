@@ -4,7 +4,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::config::{Config, Document, section};
-use crate::desired::{AnySeen, AnySpec, Draft, Kind, Log, Node, Scaled, Scaling};
+use crate::desired::{AnySeen, AnySpec, Draft, KeyUse, Kind, Log, Node, Scaled, Scaling};
 use crate::domain::{
     Action, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, ResourceId, Scale, Scope, Verb,
 };
@@ -43,6 +43,8 @@ pub trait AnyKind: Send + Sync {
     fn invoked(&self) -> Option<Action>;
     /// [`Kind::REPORTED`].
     fn reported(&self) -> &'static [Action];
+    /// [`Kind::KEY_USE`].
+    fn key_use(&self) -> Option<KeyUse>;
     fn runs_code(&self) -> bool;
     /// Whether it is of this kind, or called so in the config ([`Kind::ALSO_CALLED`]).
     fn is_called(&self, kind: KindName) -> bool;
@@ -179,6 +181,10 @@ impl<K: Kind> AnyKind for K {
 
     fn reported(&self) -> &'static [Action] {
         K::REPORTED
+    }
+
+    fn key_use(&self) -> Option<KeyUse> {
+        K::KEY_USE
     }
 
     fn runs_code(&self) -> bool {

@@ -34,6 +34,16 @@ pub struct LogObject {
     pub parts: String,
 }
 
+/// For what a service uses the project's key with the rights of its caller (docs/aws/kms.md#who-needs-what).
+#[derive(Clone, Copy, Debug)]
+pub struct KeyUse {
+    pub service: &'static str,
+    /// In a deploy.
+    pub changes: &'static [Action],
+    /// In a plan.
+    pub looks: &'static [Action],
+}
+
 /// The numbers that a part is scaled from and to.
 pub struct Scaling<'a, K: Kind + ?Sized> {
     pub whole: &'a Node,
@@ -89,6 +99,8 @@ pub trait Kind: Send + Sync + 'static {
     const INVOKED: Option<Action> = None;
     /// What `opsctl report` calls of it beside what its verbs do.
     const REPORTED: &'static [Action] = &[];
+    /// What whoever makes or reads one must be allowed to do with the project's key.
+    const KEY_USE: Option<KeyUse> = None;
     /// The user's code runs in it as soon as it is made: in the sandbox by the Python of this machine.
     const RUNS_CODE: bool = false;
     /// Where what the user's code prints in one lies, by its physical name; `None`: nothing is printed.
@@ -290,6 +302,17 @@ pub trait Kind: Send + Sync + 'static {
 
     /// The calls that its verbs make. What permissions they need follows ([`Action::needs`]).
     fn calls() -> &'static [Action];
+
+    /// Those of [`Self::calls`] that are made for one which is so: some are made for one of its keys alone.
+    fn calls_for(_want: &Self::Spec) -> Vec<Action> {
+        Self::calls().to_vec()
+    }
+
+    /// What AWS checks of whoever makes one which is so, beside the calls of its verbs: each with the ARN
+    /// that it is about, or `*`.
+    fn also_needs(_want: &Self::Spec) -> Vec<(Action, String)> {
+        Vec::new()
+    }
 
     /// The id of one of its resources.
     fn id(name: &str) -> ResourceId {

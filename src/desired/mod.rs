@@ -21,7 +21,7 @@ use crate::inputs::{Inputs, Remote, Source};
 pub use any::{AnySeen, AnySpec, OfSeen, OfSpec};
 pub use draft::Draft;
 pub use erased::AnyKind;
-pub use kind::{Kind, Log, LogObject, Scaled, Scaling};
+pub use kind::{KeyUse, Kind, Log, LogObject, Scaled, Scaling};
 pub use seen::{Mixed, Seen};
 
 /// A resource as it should be.

@@ -11,15 +11,13 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::config::Encryption;
-use crate::desired::{AnyKind, Desired, GivenRole, Kind, Log, Node};
+use crate::desired::{AnyKind, Desired, GivenRole, KeyUse, Kind, Log, Node};
 use crate::domain::{Action, KindName, Scope, action};
 use crate::inputs::{Look, bucket_and_key};
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::bucket::Bucket;
 use crate::resources::data::Data;
-use crate::resources::function::Function;
 use crate::resources::image::Reference;
-use crate::resources::log_group::LogGroup;
 use crate::resources::manifest::Manifest;
 use crate::resources::model::{Model, Spec};
 use crate::resources::role::Role;
@@ -84,51 +82,6 @@ const OF_CHANGES: &[&str] =
 /// Only with a boundary in the config: without that key opsctl leaves those of others.
 const BOUNDS: &str = "iam:PutRolePermissionsBoundary";
 
-/// Only with a URL in the config: whoever may do it can open a function to everybody.
-const OPENS: &[Action] = &[
-    action::lambda::AddPermission,
-    action::lambda::CreateFunctionUrlConfig,
-    action::lambda::UpdateFunctionUrlConfig,
-];
-
-/// For what a service uses the key with the rights of its caller.
-struct KeyUse {
-    /// Of which there has to be one.
-    kind: KindName,
-    service: &'static str,
-    /// In a deploy, and in a plan.
-    changes: &'static [Action],
-    looks: &'static [Action],
-}
-
-const KEY_USES: &[KeyUse] = &[
-    // Parts of an upload are decrypted, too (docs/aws/kms.md#who-needs-what).
-    KeyUse {
-        kind: KindName::Bucket,
-        service: "s3",
-        changes: &[action::kms::Decrypt, action::kms::GenerateDataKey],
-        looks: &[action::kms::Decrypt],
-    },
-    // Without `Decrypt` nobody sees the variables.
-    KeyUse {
-        kind: KindName::Function,
-        service: "lambda",
-        changes: &[action::kms::Decrypt, action::kms::Encrypt],
-        looks: &[action::kms::Decrypt],
-    },
-    KeyUse {
-        kind: KindName::Instance,
-        service: "ec2",
-        changes: &[
-            action::kms::Decrypt,
-            action::kms::GenerateDataKeyWithoutPlaintext,
-            action::kms::ReEncryptFrom,
-            action::kms::ReEncryptTo,
-        ],
-        looks: &[],
-    },
-];
-
 /// Functions of which a version or the alias is meant, and what ends the ARN then.
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-api-permissions-ref.html>).
 const QUALIFIED: &[&str] = &[
@@ -162,7 +115,7 @@ pub fn documents(desired: &Desired, kinds: &[Box<dyn AnyKind>], whom: Whom, name
     }
     writer.images(desired);
     writer.remotes(desired);
-    writer.encryption(desired);
+    writer.encryption(desired, kinds);
     writer.audit();
     writer.grants.documents()
 }
@@ -214,23 +167,16 @@ impl Writer<'_> {
             arns.extend(of_the_bucket);
         }
         let calls = match self.names {
-            Names::Exact => calls_for(kind, node),
+            Names::Exact => node.spec.calls(),
             Names::OfProject => kind.calls().to_vec(),
         };
         self.calls(&calls, &arns);
         self.calls(kind.reported(), &arns);
         if self.whom == Whom::Deployer {
-            // "you must have permission to call GetLayerVersion on the layer version"
-            // (https://docs.aws.amazon.com/lambda/latest/dg/permissions-user-function.html#permissions-user-layer)
-            for layer in node.spec_as::<Function>().into_iter().flat_map(|spec| &spec.configuration.layers) {
-                self.grants.add(action::lambda::GetLayerVersion.name, layer.clone(), Value::Null);
-            }
-            // What whoever makes it needs beside its role.
-            // (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions)
-            if node.spec_as::<Function>().is_some_and(|spec| spec.configuration.network.is_some()) {
-                let looks = [action::ec2::DescribeSecurityGroups, action::ec2::DescribeSubnets];
-                self.calls(&looks, &[]);
-                self.calls(&[action::ec2::DescribeVpcs], &[]);
+            for (action, arn) in node.spec.also_needs() {
+                for permission in action.needs() {
+                    self.grants.add(permission, arn.clone(), Value::Null);
+                }
             }
             self.calls(kind.invoked().as_slice(), &arns);
         }
@@ -308,16 +254,15 @@ impl Writer<'_> {
     }
 
     /// What AWS's services do with the key in the name of whoever calls them.
-    fn encryption(&mut self, desired: &Desired) {
+    fn encryption(&mut self, desired: &Desired, kinds: &[Box<dyn AnyKind>]) {
         let Some(key) = &desired.kms_key else { return };
         let region = self.scope.region.clone();
         let has = |kind: KindName| desired.nodes.iter().any(|node| node.id.kind == kind);
         let deploys = self.whom == Whom::Deployer;
-        for use_ in KEY_USES.iter().filter(|use_| has(use_.kind)) {
-            let actions = if deploys { use_.changes } else { use_.looks };
-            let via =
-                json!({ "StringEquals": { "kms:ViaService": Encryption::via(&[use_.service], &region) } });
-            for action in actions {
+        let uses = kinds.iter().filter(|kind| has(kind.name())).filter_map(|kind| kind.key_use());
+        for KeyUse { service, changes, looks } in uses {
+            let via = json!({ "StringEquals": { "kms:ViaService": Encryption::via(&[service], &region) } });
+            for action in if deploys { changes } else { looks } {
                 self.grants.add(action.name, key.clone(), via.clone());
             }
         }
@@ -362,14 +307,6 @@ impl Writer<'_> {
         }
         .unwrap_or_else(|| arn.to_owned())
     }
-}
-
-/// Those of its kind's calls that a resource may need as it is wanted.
-fn calls_for(kind: &dyn AnyKind, node: &Node) -> Vec<Action> {
-    let opens = node.spec_as::<Function>().is_some_and(|spec| spec.url.is_some());
-    let has_key = node.spec_as::<LogGroup>().is_none_or(|spec| spec.kms_key.is_some());
-    let calls = kind.calls().iter().copied().filter(|call| opens || !OPENS.contains(call));
-    calls.filter(|call| has_key || *call != action::logs::AssociateKmsKey).collect()
 }
 
 /// The images that SageMaker runs of these.

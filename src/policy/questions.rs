@@ -10,7 +10,7 @@ use crate::desired::{AnyKind, Desired, Kind, Log, Node};
 use crate::domain::{Action, KindName, ResourceId, Scope, action};
 use crate::resources::role::Role;
 
-use super::{BOUNDS, LOGS, boundary, calls_for, condition, fitting};
+use super::{BOUNDS, LOGS, boundary, condition, fitting};
 
 /// Whether each of the actions is allowed on each of the resources, where these keys have these values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl Asked<'_> {
             arns.push(format!("{group}:*"));
             self.calls(LOGS, &arns, work);
         }
-        self.calls(&calls_for(kind, node), &arns, work);
+        self.calls(&node.spec.calls(), &arns, work);
         if work == Work::Any {
             self.calls(kind.invoked().as_slice(), &arns, work);
         }

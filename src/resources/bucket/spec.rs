@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Keys;
 use crate::config::Name;
-use crate::desired::{Draft, Kind, Seen};
+use crate::desired::{Draft, KeyUse, Kind, Seen};
 use crate::domain::{
     Action, Attributes, Days, FieldChange, HumanDuration, KeyPath, KindName, LEASE_KEY, Needs, Phase, Scope,
     Usage, Verb, action, attributes, changes, codes, many,
@@ -146,6 +146,12 @@ impl Kind for Bucket {
     const NAME: KindName = KindName::Bucket;
     const SECTION: Option<&'static str> = Some("bucket");
     const ADOPTABLE: bool = true;
+    // Parts of an upload are decrypted, too.
+    const KEY_USE: Option<KeyUse> = Some(KeyUse {
+        service: "s3",
+        changes: &[action::kms::Decrypt, action::kms::GenerateDataKey],
+        looks: &[action::kms::Decrypt],
+    });
     type Section = Section;
     type Spec = Spec;
     type State = State;

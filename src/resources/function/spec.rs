@@ -8,7 +8,7 @@ use super::section::{self, Item};
 use super::url::{self, Url};
 use super::{code, lint, machine, references};
 use crate::config::{Name, Network};
-use crate::desired::{Draft, Kind, Log, Node, Seen};
+use crate::desired::{Draft, KeyUse, Kind, Log, Node, Seen};
 use crate::domain::usage::{Memory, counted};
 use crate::domain::{
     Action, Attributes, Changes, Facts, FieldChange, HumanDuration, KeyPath, KindName, Needs, Scope, Usage,
@@ -162,6 +162,12 @@ impl Kind for Function {
     const SECTION: Option<&'static str> = Some("function");
     const INVOKED: Option<Action> = Some(action::lambda::InvokeFunction);
     const REPORTED: &'static [Action] = &[action::lambda::ListVersionsByFunction];
+    // Without `Decrypt` nobody sees the variables.
+    const KEY_USE: Option<KeyUse> = Some(KeyUse {
+        service: "lambda",
+        changes: &[action::kms::Decrypt, action::kms::Encrypt],
+        looks: &[action::kms::Decrypt],
+    });
     const RUNS_CODE: bool = true;
     const LOG: Option<fn(&str) -> Log> = Some(|physical| {
         let group = format!("{}{physical}", LogGroup::FUNCTIONS);
@@ -351,6 +357,30 @@ impl Kind for Function {
             action::s3::GetObject,
             action::s3::PutObject,
         ]
+    }
+
+    fn calls_for(want: &Spec) -> Vec<Action> {
+        // Whoever may do these can open a function to everybody.
+        let opens = [
+            action::lambda::AddPermission,
+            action::lambda::CreateFunctionUrlConfig,
+            action::lambda::UpdateFunctionUrlConfig,
+        ];
+        let calls = Self::calls().iter().copied();
+        calls.filter(|call| want.url.is_some() || !opens.contains(call)).collect()
+    }
+
+    fn also_needs(want: &Spec) -> Vec<(Action, String)> {
+        // "you must have permission to call GetLayerVersion on the layer version"
+        // (https://docs.aws.amazon.com/lambda/latest/dg/permissions-user-function.html#permissions-user-layer)
+        let layers = want.configuration.layers.iter();
+        let layers = layers.map(|layer| (action::lambda::GetLayerVersion, layer.clone()));
+        // What its maker needs beside its role.
+        // (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions)
+        let looks =
+            [action::ec2::DescribeSecurityGroups, action::ec2::DescribeSubnets, action::ec2::DescribeVpcs];
+        let looks = want.configuration.network.iter().flat_map(|_| looks);
+        layers.chain(looks.map(|look| (look, "*".to_owned()))).collect()
     }
 }
 

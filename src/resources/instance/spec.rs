@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::lint::{IMAGE, INSTANCE_TYPE, lint};
 use super::{Spec, paths, user_data};
 use crate::config::Network;
-use crate::desired::{Draft, Kind, Log, LogObject, Mixed, Seen};
+use crate::desired::{Draft, KeyUse, Kind, Log, LogObject, Mixed, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
     Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, ResourceId,
@@ -200,6 +200,16 @@ impl Kind for Instance {
     const FINGERPRINTED: bool = true;
     const STOPS: bool = true;
     const RUNS_CODE: bool = true;
+    const KEY_USE: Option<KeyUse> = Some(KeyUse {
+        service: "ec2",
+        changes: &[
+            action::kms::Decrypt,
+            action::kms::GenerateDataKeyWithoutPlaintext,
+            action::kms::ReEncryptFrom,
+            action::kms::ReEncryptTo,
+        ],
+        looks: &[],
+    });
     const LOG: Option<fn(&str) -> Log> = Some(|job| Log::Object(Self::log(job)));
     const ARTIFACT: Option<fn(&str) -> String> = Some(|job| job::model_key(Self::OUTPUT, job));
     type Section = job::Section;

@@ -126,4 +126,9 @@ impl Kind for LogGroup {
             action::logs::DeleteLogGroup,
         ]
     }
+
+    fn calls_for(want: &Spec) -> Vec<Action> {
+        let calls = Self::calls().iter().copied();
+        calls.filter(|call| want.kms_key.is_some() || *call != action::logs::AssociateKmsKey).collect()
+    }
 }
