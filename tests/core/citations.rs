@@ -363,44 +363,71 @@ fn the_names_that_pages_use_are_those_of_the_code() {
     assert!(count > 100, "only {count} names were found");
 }
 
-/// A block of a guide begins with "```files": a path a line, where `<key>` stands for what the first line
-/// gives it. An `example` is a word that all files of src/ and config/ have which such a change touches: none
-/// of them is left out.
-#[test]
-fn the_files_that_guides_list_are_there_and_are_all() {
-    let texts = texts();
-    let (mut wrong, mut count, mut examples) = (Vec::new(), 0, 0);
-    for guide in texts.iter().filter(|t| t.path.starts_with("docs/guides/")) {
-        let (mut listed, mut example) = (BTreeSet::new(), None);
+/// What the blocks of a guide list, which begin with "```files": a path a line, where `<key>` stands for what
+/// the first line gives it. An `example` is words, with commas between them, that all files of src/ and
+/// config/ have which such a change touches.
+#[derive(Default)]
+struct Listed<'g> {
+    /// With the number of the line, and whether another change has it under another name.
+    paths: Vec<(usize, String, bool)>,
+    examples: Vec<&'g str>,
+}
+
+impl<'g> Listed<'g> {
+    fn of(guide: &'g Text) -> Self {
+        let mut listed = Self::default();
         let mut given: Option<Vec<(String, &str)>> = None;
         for (n, line) in guide.text.lines().enumerate() {
             if let Some(values) = line.strip_prefix("```files") {
                 let pairs = values.split_whitespace().map(|pair| pair.split_once('=').expect("key=value"));
-                let pairs: BTreeMap<&str, &str> = pairs.collect();
-                example = example.or(pairs.get("example").copied());
-                given = Some(pairs.into_iter().map(|(key, value)| (format!("<{key}>"), value)).collect());
+                let (examples, values): (Vec<_>, Vec<_>) = pairs.partition(|(key, _)| *key == "example");
+                listed.examples.extend(examples.iter().flat_map(|(_, words)| words.split(',')));
+                given = Some(values.into_iter().map(|(key, value)| (format!("<{key}>"), value)).collect());
             } else if line.starts_with("```") {
                 given = None;
             } else if let Some(given) = &given {
                 let path = given.iter().fold(line.to_owned(), |path, (key, value)| path.replace(key, value));
-                count += 1;
-                if !Path::new(&path).exists() {
-                    wrong.push(format!("{}:{}: {path} is not there", guide.path, n + 1));
-                }
-                listed.insert(path);
+                let is_named = path != line;
+                listed.paths.push((n + 1, path, is_named));
             }
         }
-        if let Some(example) = example {
-            let touched = |t: &&Text| t.path.starts_with("src/") || t.path.starts_with("config/");
-            let named: Vec<_> = texts.iter().filter(touched).filter(|t| t.has_word(example)).collect();
+        listed
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.paths.iter().any(|(_, listed, _)| listed == path)
+    }
+}
+
+/// No file that an example touches is left out, and no test that names such a file by its path: that is a
+/// list by hand.
+#[test]
+fn the_files_that_guides_list_are_there_and_are_all() {
+    let texts = texts();
+    let (mut wrong, mut count, mut examples) = (Vec::new(), 0, 0);
+    let is_test = |t: &&Text| t.path.starts_with("tests/") && t.path.ends_with(".rs");
+    let is_touched = |t: &&Text| t.path.starts_with("src/") || t.path.starts_with("config/");
+    for guide in texts.iter().filter(|t| t.path.starts_with("docs/guides/")) {
+        let listed = Listed::of(guide);
+        count += listed.paths.len();
+        let gone = listed.paths.iter().filter(|(_, path, _)| !Path::new(path).exists());
+        wrong.extend(gone.map(|(n, path, _)| format!("{}:{n}: {path} is not there", guide.path)));
+        let mut needs = |named: Vec<&Text>, word: &str| {
+            let missing = named.into_iter().filter(|t| !listed.has(&t.path));
+            wrong.extend(missing.map(|t| format!("{}: {} has {word} too", guide.path, t.path)));
+        };
+        for example in &listed.examples {
+            let named: Vec<&Text> = texts.iter().filter(is_touched).filter(|t| t.has_word(example)).collect();
             assert!(!named.is_empty(), "{}: no file has {example}", guide.path);
-            let missing = named.into_iter().filter(|t| !listed.contains(&t.path));
-            wrong.extend(missing.map(|t| format!("{}: {} has {example} too", guide.path, t.path)));
-            examples += 1;
+            needs(named, example);
         }
+        for (_, path, _) in listed.paths.iter().filter(|(.., is_named)| *is_named) {
+            needs(texts.iter().filter(is_test).filter(|t| t.has_word(path)).collect(), path);
+        }
+        examples += usize::from(!listed.examples.is_empty());
     }
     assert!(wrong.is_empty(), "files that guides list moved, went, or are not all:\n{}", wrong.join("\n"));
-    assert!(examples > 3, "only {examples} guides have an example");
+    assert!(examples > 4, "only {examples} guides have an example");
     assert!(count > 20, "only {count} paths were found");
 }
 
