@@ -63,6 +63,8 @@ pub enum OpErrorKind {
     Unavailable,
     /// The packages of a function cannot be had for Lambda.
     NotPacked,
+    /// An upload would leave nothing of a data set.
+    Empties,
     /// A file of this machine.
     Local,
     Unexpected,
@@ -159,6 +161,7 @@ impl OpError {
             OpErrorKind::NotAws => codes::NOT_AWS,
             OpErrorKind::Unavailable => codes::NO_GOOD_ANSWER,
             OpErrorKind::NotPacked => codes::NOT_PACKED,
+            OpErrorKind::Empties => codes::EMPTIES,
             OpErrorKind::Local => codes::LOCAL_IO,
             OpErrorKind::Unexpected => codes::FAILED,
         }

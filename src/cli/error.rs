@@ -15,6 +15,10 @@ use crate::run::OpenError;
 const LATER: [Code; 5] =
     [codes::THROTTLED, codes::NO_GOOD_ANSWER, codes::NETWORK, codes::TIMED_OUT, codes::CONFLICT];
 
+/// Problems of what is there, not of the file.
+const OF_THE_PLACE: [Code; 5] =
+    [codes::FAILED, codes::SAVED_NOTHING, codes::NOT_OFFERED, codes::REFUSED, codes::EMPTIES];
+
 /// The help of what was interrupted: what continues is in the message, and the code's explanation would
 /// contradict one that says that there is nothing.
 const AGAIN: &str = "run the same command again";
@@ -72,11 +76,7 @@ impl Failure {
                     Exit::Failed
                 } else if LATER.into_iter().any(has) {
                     Exit::Incomplete
-                } else if [codes::FAILED, codes::SAVED_NOTHING, codes::NOT_OFFERED, codes::REFUSED]
-                    .into_iter()
-                    .any(has)
-                {
-                    // A problem of AWS, not of the file.
+                } else if OF_THE_PLACE.into_iter().any(has) {
                     Exit::Failed
                 } else {
                     Exit::Config

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Kind, Mixed, Seen};
+use super::{Kind, Mistake, Mixed, Seen};
 use crate::domain::{
     Action, Attributes, Facts, FieldChange, HumanDuration, KindName, Needs, Owner, Status, Tags, Tally,
     Usage, console,
@@ -41,6 +41,7 @@ pub trait OfSpec: Any + Debug + Send + Sync {
     fn diff(&self, seen: &AnySeen) -> Vec<FieldChange>;
     fn lost(&self, seen: &AnySeen) -> Vec<FieldChange>;
     fn taken(&self, seen: &AnySeen) -> Vec<String>;
+    fn mistaken(&self, seen: &AnySeen) -> Option<Mistake>;
     fn summary(&self) -> String;
     fn usage(&self) -> Usage;
     fn object_keys(&self, physical: &str) -> Vec<String>;
@@ -208,6 +209,10 @@ impl<K: Kind> OfSpec for SpecOf<K> {
 
     fn taken(&self, seen: &AnySeen) -> Vec<String> {
         seen.of::<K>().map_or_else(Vec::new, |seen| K::taken(&self.0, &seen.state))
+    }
+
+    fn mistaken(&self, seen: &AnySeen) -> Option<Mistake> {
+        K::mistaken(&self.0, &seen.of::<K>()?.state)
     }
 
     fn summary(&self) -> String {

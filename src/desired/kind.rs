@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::desired::{Draft, Mixed, Node, Seen};
+use crate::desired::{Draft, Mistake, Mixed, Node, Seen};
 use crate::domain::{
     Action, Attributes, Diagnostic, Facts, FieldChange, HumanDuration, KindName, ResourceId, Scale, Scope,
     Tally, Usage, Verb,
@@ -203,6 +203,11 @@ pub trait Kind: Send + Sync + 'static {
     /// What others have put into it, or in the place of what it made, that whoever reads it would take for a
     /// part of it.
     fn mixed(_seen: &Self::State) -> Option<Mixed> {
+        None
+    }
+
+    /// Why a change that can be made is refused: most likely nobody means it.
+    fn mistaken(_want: &Self::Spec, _seen: &Self::State) -> Option<Mistake> {
         None
     }
 

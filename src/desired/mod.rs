@@ -22,7 +22,7 @@ pub use any::{AnySeen, AnySpec, OfSeen, OfSpec};
 pub use draft::Draft;
 pub use erased::AnyKind;
 pub use kind::{KeyUse, Kind, Log, LogObject, Scaled, Scaling};
-pub use seen::{Mixed, Seen};
+pub use seen::{Mistake, Mixed, Seen};
 
 /// A resource as it should be.
 #[derive(Clone, Debug, PartialEq)]

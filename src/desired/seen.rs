@@ -43,6 +43,14 @@ impl<S> Seen<S> {
     }
 }
 
+/// A change that most likely nobody means ([`super::Kind::mistaken`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    pub code: Code,
+    pub why: String,
+    pub help: &'static str,
+}
+
 /// What others have put into something that is about to be read ([`super::Kind::mixed`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mixed {

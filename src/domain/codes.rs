@@ -310,6 +310,8 @@ codes! {
         "`requirements.txt` of a function is installed while its code is packed, for the Python and the processor that Lambda runs it on: by `python3 -m pip`, else by uv, from wheels alone, because this machine cannot build for another. The message is the installer's. A package without a wheel for Lambda goes into the folder, or another version has one; `architecture` and `runtime` decide which wheels fit. With its packages a function may have 250 MB unzipped.";
     NO_KEY "E263" "The KMS key cannot be used"
         "`[encryption] kms_key` names an alias, which is looked up before anything is planned (kms:DescribeKey), because names and policies hold the key behind it. There is none, the caller may not see it, or it is disabled, about to be deleted, or no symmetric key for encryption. Nothing was made. `aws kms describe-key --key-id alias/NAME` shows what AWS knows; the ARN of the key itself is not looked up.";
+    EMPTIES "E264" "An upload would empty the data set"
+        "`delete = true` removes from the bucket what is no longer in the folder, and there is no file left to upload: most often the folder is not mounted, or `include`, `exclude` or .opsctlignore leave out all of it. Nothing was sent or deleted. To delete a data set take its section out of the config and run `opsctl deploy --prune`.";
     BUG "E299" "A bug in opsctl"
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 

@@ -320,11 +320,15 @@ impl<'a> Planner<'a> {
         Some(FieldChange { path: "owner".into(), from: owner.to_string(), to, needs: Needs::Update })
     }
 
-    /// Whether nothing may be made of it as it is, which is a problem then.
+    /// Whether nothing may be made of it as it is, or by mistake, which is a problem then.
     fn is_spoiled(&mut self, node: &Node, seen: &AnySeen) -> bool {
         if let Some(mixed) = seen.mixed() {
             let text = format!("{} `{}` {}", node.id.kind.words(), node.physical, mixed.what);
             self.problem(mixed.code, &node.id, text, mixed.help);
+            return true;
+        }
+        if let Some(mistake) = node.spec.mistaken(seen) {
+            self.problem(mistake.code, &node.id, mistake.why, mistake.help);
             return true;
         }
         if seen.owner().is_managed() && seen.saved_nothing() {

@@ -228,6 +228,9 @@ impl Reasons<'_> {
         if owner.is_managed() && seen.saved_nothing() && (made.is_some() || gone.is_some()) {
             return Some(format!("{id} saved nothing, and would do so again"));
         }
+        if node.spec.mistaken(seen).is_some() && (made.is_some() || gone.is_some()) {
+            return Some(format!("{id} is changed by mistake"));
+        }
         // What a fingerprinted resource of ours is made of is in its name.
         let in_name = kind.fingerprinted() && owner == Owner::Ours;
         let mut changes = if in_name { node.spec.lost(seen) } else { node.spec.diff(seen) };

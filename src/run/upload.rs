@@ -12,13 +12,13 @@ use tokio::time::Instant;
 use super::{Intent, Session, UnknownName, release};
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::desired::Kind as _;
-use crate::domain::{Diagnostic, KindName, Owner, ResourceId, Verb};
+use crate::domain::{Diagnostic, Diagnostics, KindName, Owner, ResourceId, Verb};
 use crate::engine::lease::{self, Lease, LeaseTiming};
 use crate::engine::{Event, OpCx, RunResult, StepResult, ms};
 use crate::inputs::Tree;
 use crate::resources::bucket::{self, Bucket};
 use crate::resources::data::sync::{self, RemoteState};
-use crate::resources::data::{Data, Difference, Spec};
+use crate::resources::data::{Data, Difference, Spec, State};
 
 /// One data set, and its state in the bucket.
 pub struct DataSet {
@@ -27,6 +27,8 @@ pub struct DataSet {
     there: RemoteState,
     /// Whether the manifest must be written whatever differs.
     pub rewrite: bool,
+    /// What others have put between its objects, after a look at those.
+    mixed: Option<String>,
 }
 
 impl DataSet {
@@ -39,6 +41,20 @@ impl DataSet {
     /// What will be sent and, where the data set says so, deleted.
     pub fn difference<'a>(&'a self, session: &'a Session) -> Difference<'a> {
         Difference::of(self.tree(session), &self.there.manifest.files, self.spec.delete)
+    }
+
+    /// Why it may not be sent, as a plan would say it.
+    fn problems(&self, session: &Session) -> Vec<Diagnostic> {
+        let (files, mixed) = (self.there.manifest.files.len(), self.mixed.clone());
+        let state = State { files, mixed, ..State::default() };
+        let mixed = Data::mixed(&state).map(|mixed| {
+            let text = format!("{} `{}` {}", self.id.kind.words(), self.spec.uri(), mixed.what);
+            (mixed.code, text, mixed.help)
+        });
+        let mistake = Data::mistaken(&self.spec, &state).map(|it| (it.code, it.why, it.help));
+        let at = || session.desired.origin.get(&self.id).cloned().unwrap_or_default();
+        let problems = mixed.into_iter().chain(mistake);
+        problems.map(|(code, text, help)| Diagnostic::error(code, at(), text, help)).collect()
     }
 
     /// Whether there is something to do.
@@ -101,7 +117,13 @@ pub async fn compare(
 ) -> Result<Option<Comparison>, UploadRefusal> {
     let read = read_manifests(session, intent, verify).await.map_err(UploadRefusal::Op)?;
     let Some(sets) = read else { return Ok(None) };
-    read_files(session, &sets, reading).map_err(UploadRefusal::File)?;
+    let mut problems = Diagnostics::default();
+    problems.extend(sets.iter().flat_map(|set| set.problems(session)));
+    if problems.has_errors() {
+        return Err(UploadRefusal::Problems(problems));
+    }
+    read_files(session, &sets, reading)
+        .map_err(|problem| UploadRefusal::Problems(Diagnostics(vec![problem])))?;
     let (todo, done) = sets.into_iter().partition(|set| set.has_work(session));
     Ok(Some(Comparison { todo, done }))
 }
@@ -134,14 +156,16 @@ async fn read_manifests(session: &Session, intent: &Intent, verify: bool) -> OpR
         let mut there = sync::read_manifest(&cx, &spec.uri()).await?;
         // What an interrupted run changed is not in the manifest.
         let mut rewrite = sync::is_unfinished(&cx, &spec.uri());
+        let mut mixed = None;
         if verify && !there.bucket_is_missing {
             let said = there.manifest.files.clone();
             let tree = session.context.inputs.tree(&spec.path, &spec.use_as());
             let tree = tree.and_then(|tree| tree.as_ref().ok()).expect("the session has walked it");
-            there = sync::verify(&cx, spec, tree, there).await?;
-            rewrite |= there.manifest.files != said;
+            let unlike;
+            (there, unlike) = sync::verify(&cx, spec, tree, there).await?;
+            (rewrite, mixed) = (rewrite || there.manifest.files != said, unlike.words().1);
         }
-        OpResult::Ok(DataSet { id: id.clone(), spec: spec.clone(), there, rewrite })
+        OpResult::Ok(DataSet { id: id.clone(), spec: spec.clone(), there, rewrite, mixed })
     }));
     let (owner, sets) = futures_util::try_join!(owner, sets)?;
     let whose = session.context.scope.whose();
@@ -182,8 +206,8 @@ fn read_files(
 #[derive(Debug)]
 pub enum UploadRefusal {
     Op(OpError),
-    /// A file cannot be read.
-    File(Diagnostic),
+    /// A file cannot be read, or what would be sent or deleted is refused.
+    Problems(Diagnostics),
     /// Somebody else has uploaded it since its manifest was read.
     Changed(ResourceId),
 }

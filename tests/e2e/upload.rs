@@ -127,9 +127,21 @@ fn a_folder_that_is_suddenly_empty_deletes_nothing() {
     world.edit("opsctl.toml", "path = \"things\"", "path = \"things\"\ndelete = true");
     upload(&world);
     fs::remove_file(world.path("things/a")).unwrap();
-    world.run(["upload", "--yes"]).ended(1).says("would remove all 1 from the bucket");
+    // Refused before anything is shown as something that will be done, by whatever would do it.
+    for args in [&["upload", "--yes"][..], &["upload", "--dry-run"], &["plan"], &["deploy", "--yes"]] {
+        let refused =
+            world.run(args.iter().copied()).ended(1).says("error[E264]: things has nothing to upload");
+        let refused = refused.says("would delete 1 file from the bucket").does_not_say("failed");
+        refused.does_not_say("E210").does_not_say("- a");
+    }
+    let refused = world.run(["upload", "--yes", "-o", "json"]).ended(1).json();
+    assert_eq!((&refused["error"]["code"], &refused["error"]["retryable"]), (&"E264".into(), &false.into()));
     put(&world, "a", b"1");
     world.run(["upload", "--yes"]).success().says("up to date");
+    // Who means it says so.
+    fs::remove_file(world.path("things/a")).unwrap();
+    fs::write(world.path("opsctl.toml"), CONFIG.split_once("[data").unwrap().0).unwrap();
+    world.run(["deploy", "--prune", "--yes"]).success();
 }
 
 #[test]
@@ -344,7 +356,7 @@ fn a_change_that_was_taken_back_is_taken_back_in_the_bucket() {
     world.run(["upload", "--yes"]).success().says("up to date");
 }
 
-/// Objects that are not ours stay, and do not come back with the data.
+/// Objects that are not ours stay, do not come back with the data, and are told of by who looks.
 #[test]
 fn what_others_put_there_is_left_alone() {
     let world = world(&[("a", "1")]);
@@ -357,7 +369,12 @@ fn what_others_put_there_is_left_alone() {
             aws.s3.put_object().bucket(bucket).key(key).body(Vec::new().into()).send().await.expect("put");
         }
     });
-    world.run(["upload", "--yes", "--verify"]).success().says("up to date");
+    world.run(["upload", "--yes"]).success().says("up to date");
+    for options in ["--yes", "--dry-run"] {
+        let place = "s3://small-dev-123456789012-eu-west-1/data/things/";
+        let refused = world.run(["upload", "--verify", options]).ended(1).does_not_say("up to date");
+        refused.says(&format!("error[E203]: data set `{place}` holds 1 object that opsctl did not upload"));
+    }
     assert_eq!(objects_and_parts(&served).0, 4, "ours, theirs, the folder marker, the manifest");
     drop(served);
     same_in_the_bucket(&world);

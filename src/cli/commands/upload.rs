@@ -14,7 +14,7 @@ use crate::cli::error::{Failure, exit_of, help_of};
 use crate::cli::exit::Exit;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::domain::{Diagnostics, KindName, bytes, codes};
+use crate::domain::{KindName, bytes, codes};
 use crate::report::upload as report;
 use crate::run::upload::{self, Comparison, NotMeant, Upload, UploadRefusal};
 use crate::run::{Folders, Session};
@@ -108,9 +108,7 @@ async fn send(session: &mut Session, compared: Comparison, ui: &Ui) -> CommandRe
 fn not_compared(why: UploadRefusal, session: &Session) -> Failure {
     match why {
         UploadRefusal::Op(error) => error.into(),
-        UploadRefusal::File(problem) => {
-            Failure::config(session.config.document.clone(), Diagnostics(vec![problem]))
-        }
+        UploadRefusal::Problems(problems) => Failure::config(session.config.document.clone(), problems),
         UploadRefusal::Changed(id) => {
             let message = format!("somebody else has just uploaded {id}; nothing was done");
             Failure::new(codes::CHANGED_MEANWHILE, Exit::Failed, message, "run the same command again")

@@ -95,7 +95,7 @@ async fn upload(cx: &OpCx<'_>, uri: &str, spec: &Spec, verify: bool) -> OpResult
     let mut tree = tree.clone();
     let mut there = sync::read_manifest(cx, uri).await?;
     if verify {
-        there = sync::verify(cx, spec, &tree, there).await?;
+        (there, _) = sync::verify(cx, spec, &tree, there).await?;
     }
     let report = sync::run(cx, spec, &mut tree, there).await?;
     cx.tell(|step, target| Event::StepLog { step, target, line: report.to_string() });

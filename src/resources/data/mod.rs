@@ -21,4 +21,4 @@ pub use bandwidth::Bandwidth;
 pub use difference::{Difference, SendReason};
 pub use outside::Outside;
 pub use reading::{Distribution, InputMode, Reading};
-pub use spec::{Data, Spec};
+pub use spec::{Data, Spec, State};

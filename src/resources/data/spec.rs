@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Bandwidth, Distribution, InputMode, Reading, outside};
 use crate::config::ChannelName;
-use crate::desired::{Draft, Kind, Mixed, Seen};
+use crate::desired::{Draft, Kind, Mistake, Mixed, Seen};
 use crate::domain::usage::Storage;
 use crate::domain::{
     Action, Attributes, FieldChange, KeyPath, KindName, Needs, Scope, Tally, Usage, action, attributes,
@@ -277,6 +277,15 @@ impl Kind for Data {
         Some(Mixed { code: codes::FOREIGN, what, help })
     }
 
+    /// Everything would go: the sign of a wrong folder, or of one that is not mounted.
+    fn mistaken(want: &Spec, seen: &State) -> Option<Mistake> {
+        (want.delete && want.files == 0 && seen.files > 0).then(|| Mistake {
+            code: codes::EMPTIES,
+            why: empties(&want.path, seen.files),
+            help: NOT_EMPTIED,
+        })
+    }
+
     fn usage(want: &Spec) -> Usage {
         Usage { stored: vec![(Storage::S3, want.bytes)], ..Usage::default() }
     }
@@ -333,6 +342,16 @@ impl Kind for Data {
             action::s3::AbortMultipartUpload,
         ]
     }
+}
+
+/// What to do about [`empties`].
+const NOT_EMPTIED: &str = "look at `path`, `include` and `exclude`; to delete the data set, take its \
+                           section out and run `opsctl deploy --prune`";
+
+/// That an upload of this folder would leave nothing of so many files.
+pub(super) fn empties(folder: &Path, files: usize) -> String {
+    let (folder, files) = (folder.display(), many(files, "file"));
+    format!("{folder} has nothing to upload, and `delete = true` would delete {files} from the bucket")
 }
 
 /// The local folder or file. `None` of data in somebody's bucket, which is kept for the trainings, and after

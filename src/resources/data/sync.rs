@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
+use super::spec::empties;
 use super::{Difference, Spec};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, whole};
 use crate::domain::{Owner, Stored, action, bytes, grouped, many, shown};
@@ -190,7 +191,9 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
         }
         let difference = Difference::of(tree, &files, spec.delete);
         if difference.empties() {
-            return Err(empties(tree, difference.gone.len()));
+            // The files of the others have changed since it was planned.
+            let message = empties(&spec.path, difference.gone.len());
+            return Err(OpError::new("upload", OpErrorKind::Empties, message));
         }
         let send: Vec<_> = difference.send.iter().map(|(entry, _)| *entry).collect();
         let order = options(spec, tree);
@@ -264,12 +267,6 @@ fn options<'a>(spec: &'a Spec, tree: &'a Tree) -> TransferOptions<'a> {
         max_concurrency: spec.max_concurrency.into(),
         bytes_per_second: spec.bandwidth.map(|b| b.bytes_per_second()),
     }
-}
-
-fn empties(tree: &Tree, gone: usize) -> OpError {
-    let root = tree.root.display();
-    let message = format!("{root} has no files, and `delete = true` would remove all {gone} from the bucket");
-    OpError::new("upload", OpErrorKind::Invalid, message)
 }
 
 /// The manifest's new ETag.
@@ -361,7 +358,16 @@ pub async fn compare(
     tree: Option<&Tree>,
     manifest: &Manifest,
 ) -> OpResult<Unlike> {
-    let listed = list(cx, spec).await?;
+    Ok(unlike(cx, spec, tree, manifest, &list(cx, spec).await?))
+}
+
+fn unlike(
+    cx: &OpCx<'_>,
+    spec: &Spec,
+    tree: Option<&Tree>,
+    manifest: &Manifest,
+    listed: &BTreeMap<String, Listed>,
+) -> Unlike {
     let is_there = |(path, stored): &(&String, &Stored)| listed.get(*path).is_some_and(|o| o.is(stored));
     // What an upload has sent that did not come to its end is in no manifest.
     let confirmed = Journal::confirmed(&journal_of(cx, &spec.uri()));
@@ -374,7 +380,7 @@ pub async fn compare(
     let (lost, altered): (Vec<_>, Vec<_>) = unlike.partition(is_lost);
     let known = |path: &String| manifest.files.contains_key(path) || sent(path);
     let strange = listed.keys().filter(|path| !known(path)).cloned().chain(lost);
-    Ok(Unlike { altered, strange: strange.collect() })
+    Unlike { altered, strange: strange.collect() }
 }
 
 /// The objects under the prefix, by path.
@@ -399,11 +405,19 @@ async fn list(cx: &OpCx<'_>, spec: &Spec) -> OpResult<BTreeMap<String, Listed>> 
 /// the others S3 tells the checksum, one by one. One without (uploaded by another tool, long ago) counts as
 /// not there.
 ///
-/// Objects that neither the folder nor the manifest names are somebody else's, and are left alone.
-pub async fn verify(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: RemoteState) -> OpResult<RemoteState> {
+/// Objects that neither the folder nor the manifest names are somebody else's, and are left alone; they are
+/// in [`Unlike`].
+pub async fn verify(
+    cx: &OpCx<'_>,
+    spec: &Spec,
+    tree: &Tree,
+    there: RemoteState,
+) -> OpResult<(RemoteState, Unlike)> {
     const AT_ONCE: usize = 32;
+    let listed = list(cx, spec).await?;
+    let unlike = unlike(cx, spec, Some(tree), &there.manifest, &listed);
     let (mut files, mut unsure) = (BTreeMap::new(), Vec::new());
-    for (path, object) in list(cx, spec).await? {
+    for (path, object) in listed {
         match there.manifest.files.get(&path) {
             Some(stored) if object.is(stored) => drop(files.insert(path, stored.clone())),
             None if tree.entry(&path).is_none() => {}
@@ -421,5 +435,5 @@ pub async fn verify(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, there: RemoteState)
     let heads = stream::iter(heads.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
     let found: Vec<Option<(String, Stored)>> = heads.try_collect().await?;
     files.extend(found.into_iter().flatten());
-    Ok(RemoteState { manifest: Manifest { files, ..there.manifest }, ..there })
+    Ok((RemoteState { manifest: Manifest { files, ..there.manifest }, ..there }, unlike))
 }

@@ -473,6 +473,25 @@ fn data_that_others_added_to_is_not_trained_on() {
     );
 }
 
+/// A folder that is suddenly empty is most likely not mounted.
+#[test]
+fn a_data_set_is_not_emptied() {
+    let mut files = Files::new();
+    files.edit("[data.digits]", "[data.digits]\ndelete = true\nexclude = [\"*\"]");
+    let want = files.desired();
+    let account = Account::with(&want);
+    // One that never had a file stays so.
+    assert!(account.plan(&want, DEPLOY).steps.is_empty());
+    let mut account = Account::with(&want);
+    (account.seen(&want, "data/digits")["files"], account.seen(&want, "data/digits")["digest"]) =
+        (json!(3), json!("other"));
+    let refused = account.refused(&want, DEPLOY);
+    assert!(
+        refused[0].starts_with("E264") && refused[0].contains("would delete 3 files from the bucket"),
+        "{refused:?}"
+    );
+}
+
 /// Tags get lost, and what has lost them may be at work: a destroy leaves what it uses, its earlier
 /// generations too, and says for whom.
 #[test]
