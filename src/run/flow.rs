@@ -50,14 +50,15 @@ pub struct LeasedRun<'a> {
     pub plan: Plan,
     pub have: Observed,
     lease: Option<Lease>,
+    /// Before it waited for the lease: a person has seen the clock run since.
+    began: Instant,
 }
 
 impl LeasedRun<'_> {
     /// Executes the plan, verifies the result, releases the lease, and sends the last events. Never an
     /// error: what went wrong is in [`Done`].
     pub async fn carry_out(self) -> Done {
-        let Self { run, plan, have, lease } = self;
-        let began = Instant::now();
+        let Self { run, plan, have, lease, began } = self;
         for (target, reason, _) in have.unread {
             run.context.events.send(Event::Unread { target, reason });
         }
@@ -185,11 +186,11 @@ impl<'a> Run<'a> {
         who: &LeaseHolder,
         shown: bool,
     ) -> Result<LeasedRun<'a>, Refusal> {
-        let (run, Gated { plan: first, have }) = (*self, gated);
+        let (run, began, Gated { plan: first, have }) = (*self, Instant::now(), gated);
         self.context.cancel.commit().map_err(Refusal::Lease)?;
         if first.is_empty() {
             // An unchanged project writes nothing.
-            return Ok(LeasedRun { run, plan: first, have, lease: None });
+            return Ok(LeasedRun { run, plan: first, have, lease: None, began });
         }
         let take = async {
             for other in have.leftovers.iter().filter(|leftover| leftover.id.kind == KindName::Bucket) {
@@ -208,7 +209,7 @@ impl<'a> Run<'a> {
             Ok((plan, have))
         };
         match again.await {
-            Ok((plan, have)) => Ok(LeasedRun { run, plan, have, lease }),
+            Ok((plan, have)) => Ok(LeasedRun { run, plan, have, lease, began }),
             Err(refusal) => {
                 release(self.context, lease).await;
                 Err(refusal)

@@ -217,6 +217,8 @@ pub enum UploadRefusal {
 pub struct Upload {
     sets: Vec<DataSet>,
     lease: Option<Lease>,
+    /// Before it waited for the lease.
+    began: Instant,
 }
 
 /// How an upload ended.
@@ -232,16 +234,16 @@ impl Upload {
     /// # Errors
     /// See [`UploadRefusal`]; the lease is given back.
     pub async fn begin(session: &Session, compared: Comparison) -> Result<Self, UploadRefusal> {
-        let sets = compared.todo;
+        let (sets, began) = (compared.todo, Instant::now());
         session.context.cancel.commit().map_err(UploadRefusal::Op)?;
-        let Some(first) = sets.first() else { return Ok(Self { sets, lease: None }) };
+        let Some(first) = sets.first() else { return Ok(Self { sets, lease: None, began }) };
         let lease =
             lease::acquire(&session.context, &first.spec.bucket, &session.who, LeaseTiming::default());
         let lease = Some(session.context.cancel.briefly("lease", lease).await.map_err(UploadRefusal::Op)?);
         let look = async { Ok(unchanged(session, &sets).await) };
         let looked = session.context.cancel.reading("looking", look).await;
         match looked.unwrap_or_else(|error| Err(UploadRefusal::Op(error))) {
-            Ok(()) => Ok(Self { sets, lease }),
+            Ok(()) => Ok(Self { sets, lease, began }),
             Err(why) => {
                 release(&session.context, lease).await;
                 Err(why)
@@ -252,7 +254,7 @@ impl Upload {
     /// Sends one data set after the other, each at full speed. Releases the lease, and sends the last event.
     pub async fn send(self, session: &mut Session) -> Uploaded {
         let events = session.context.events.clone();
-        let began = Instant::now();
+        let began = self.began;
         events.send(Event::RunStarted { steps: self.sets.len() });
         let mut failed: Option<(ResourceId, OpError)> = None;
         let last = self.sets.last().map(|set| set.id.clone());

@@ -1,14 +1,15 @@
 //! `--wait`: a run waits while another holds the lease, says so once, and gives up when it is told to.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opsctl::aws::OpErrorKind;
 use opsctl::engine::lease::{self, LeaseHolder, LeaseTiming};
-use opsctl::engine::{Cause, Patience};
+use opsctl::engine::{Cause, Event, Events, Patience};
+use opsctl::run::{Host, Run};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::support::inside::{DEPLOY, Project, sandbox};
+use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox};
 
 const BUCKET: &str = "digits-dev-123456789012-us-east-1";
 
@@ -93,5 +94,49 @@ async fn it_waits_for_the_holder_and_ends_when_it_is_told_to() {
         assert_eq!(ended.expect_err("ann has it").kind, kind);
     }
     held.release().await.expect("it is ours");
+    sandbox.stop().await;
+}
+
+/// Its whole time has the wait in it, as the clock before its lines has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_took_as_long_as_it_waited_and_longer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let first = Project::open(&sandbox).await;
+    first.succeed(DEPLOY).await;
+    let held = lease::acquire(&first.world, BUCKET, &who("ann"), LeaseTiming::default()).await;
+    let held = held.expect("nobody has it");
+    let mut other = Project::open(&sandbox).await;
+    other.world.cache = folder.path().join("another");
+    let (some, mut told) = patience(None);
+    let (sender, mut events) = unbounded_channel();
+    (other.world.patience, other.world.events) = (Some(some), Events::to(sender));
+    let run = Run {
+        context: &other.world,
+        registry: &other.registry,
+        kinds: &other.kinds,
+        desired: &other.desired,
+        mode: DESTROY,
+        whole: true,
+        gates: None,
+        host: Host::InProcess,
+    };
+    let wait = async {
+        told.recv().await.expect("it waits");
+        let began = Instant::now();
+        let before = sandbox.state().calls.of("s3:GetObject");
+        while sandbox.state().calls.of("s3:GetObject") < before + 4 {
+            tokio::task::yield_now().await;
+        }
+        let waited = began.elapsed();
+        held.release().await.expect("it is ours");
+        waited
+    };
+    let bob = who("bob");
+    let (done, waited) = tokio::join!(run.carry_out(&bob), wait);
+    assert!(done.expect("it begins").is_ok());
+    let last = std::iter::from_fn(|| events.try_recv().ok()).last().expect("an event");
+    let Event::RunFinished { elapsed_ms, .. } = last else { panic!("{last:?}") };
+    assert!(u128::from(elapsed_ms) >= waited.as_millis(), "{elapsed_ms} ms, and it waited {waited:?}");
     sandbox.stop().await;
 }
