@@ -1,7 +1,7 @@
 //! What there is of a project: each resource with its state, its age, what it measured, and its page in the
 //! console.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::{Session, prices};
 use crate::cost::{self, Bill, Prices};
@@ -100,7 +100,7 @@ async fn row(session: &Session, node: &Node, have: &Observed) -> Row {
         status,
         owner: seen.map(|seen| whole.unwrap_or(seen.owner()).clone()),
         is_readable,
-        age: created.and_then(|created| age(*created)),
+        age: created.map(|created| age(*created, session.now())),
         metrics: measured(session, node, seen).await,
         took: seen.and_then(|seen| seen.took()),
         facts: seen.map(|seen| seen.facts()).unwrap_or_default(),
@@ -108,10 +108,9 @@ async fn row(session: &Session, node: &Node, have: &Observed) -> Row {
     }
 }
 
-/// Since then (seconds since 1970), by this machine's clock; what is in the future is new.
-fn age(created: i64) -> Option<Duration> {
-    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(created).ok()?);
-    Some(SystemTime::now().duration_since(then).unwrap_or_default())
+/// From then to now (seconds since 1970, by AWS's clock); what is in the future is new.
+fn age(created: i64, now: i64) -> Duration {
+    Duration::from_secs(now.saturating_sub(created).try_into().unwrap_or_default())
 }
 
 /// What AWS keeps of a job's metrics; of one on EC2 the log is all there is.

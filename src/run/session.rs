@@ -3,12 +3,13 @@
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use aws_sdk_ec2::operation::describe_regions::DescribeRegionsOutput;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{Host, key, remote};
-use crate::aws::{Clients, OpError, OpErrorKind, SdkResultExt, Target};
+use crate::aws::{AnswerDate, Clients, OpError, OpErrorKind, SdkResultExt, Target};
 use crate::config::{Config, Document};
 use crate::cost::Prices;
 use crate::desired::{self, AnyKind, Desired};
@@ -162,6 +163,8 @@ pub struct Session {
     pub profile: Option<String>,
     pub endpoint: Option<String>,
     pub host: Host,
+    /// How many seconds AWS's clock is ahead of this machine's.
+    ahead: i64,
     /// See [`Connection::price_cache`]; none for what is not AWS.
     pub price_cache: Option<PathBuf>,
     /// What [`super::prices::load`] has found.
@@ -180,7 +183,7 @@ impl Session {
             return Err(OpenError::NoRegion);
         };
         let aws = Clients::new(&target);
-        let account = account_of(&aws, &region).await?;
+        let (account, ahead) = account_of(&aws, &region).await?;
         if connection.sandbox.is_none() {
             expect_account(&config, &account)?;
         }
@@ -227,6 +230,7 @@ impl Session {
             profile: connection.profile,
             endpoint: target.endpoint,
             host,
+            ahead,
             price_cache: connection.price_cache.filter(|_| host == Host::Aws),
             prices: OnceLock::new(),
         })
@@ -245,6 +249,11 @@ impl Session {
     /// Whether it is a sandbox, in this process or in another one of this machine.
     pub fn is_sandbox(&self) -> bool {
         matches!(self.host, Host::Sandbox | Host::InProcess)
+    }
+
+    /// Seconds since 1970 by AWS's clock, which has dated what is there; that of this machine may be wrong.
+    pub fn now(&self) -> i64 {
+        here().saturating_add(self.ahead)
     }
 
     /// The kind of this name.
@@ -314,16 +323,26 @@ fn place_of(sandbox: Option<bool>, target: &Target, account: &str, region: &str)
     }
 }
 
-/// The account of the credentials.
-async fn account_of(aws: &Clients, region: &str) -> Result<String, OpenError> {
-    let identity = aws.sts.get_caller_identity().send().await.op(action::sts::GetCallerIdentity);
-    match identity {
-        Ok(identity) => Ok(identity.account().unwrap_or_default().to_owned()),
+/// The account of the credentials, and how many seconds AWS's clock is ahead.
+async fn account_of(aws: &Clients, region: &str) -> Result<(String, i64), OpenError> {
+    let date = AnswerDate::default();
+    let identity = aws.sts.get_caller_identity().customize().interceptor(date.clone());
+    match identity.send().await.op(action::sts::GetCallerIdentity) {
+        Ok(identity) => {
+            let ahead = date.get().map_or(0, |date| date.secs().saturating_sub(here()));
+            Ok((identity.account().unwrap_or_default().to_owned(), ahead))
+        }
         Err(error) if error.kind == OpErrorKind::Credentials && is_off(aws, region).await => {
             Err(OpenError::RegionOff { region: region.to_owned(), error })
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Seconds since 1970 by this machine's clock.
+fn here() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().try_into().unwrap_or(i64::MAX)
 }
 
 /// Whether the account has not enabled the region: asked where every account is known. Only the partition

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use hyper::header::HeaderValue;
+use s3s::dto::{Timestamp, TimestampFormat};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -161,6 +163,14 @@ fn millis(duration: Duration) -> Millis {
 /// `2026-11-30T12:00:00.000Z`, the timestamp of AWS's XML protocols and of Lambda.
 pub fn iso8601(at: Millis) -> String {
     humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at.min(LAST))).to_string()
+}
+
+/// The header `Date` of an answer.
+pub fn http_date(at: Millis) -> Option<HeaderValue> {
+    let mut date = Vec::new();
+    let at = UNIX_EPOCH + Duration::from_millis(at.min(LAST));
+    Timestamp::from(at).format(TimestampFormat::HttpDate, &mut date).ok()?;
+    HeaderValue::from_bytes(&date).ok()
 }
 
 /// Seconds since 1970 with milliseconds, the timestamp of AWS's JSON protocols.

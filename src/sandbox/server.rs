@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 
 use super::activity::Activity;
 use super::authority::Principal;
+use super::clock::http_date;
 use super::control;
 use super::fault::Fault;
 use super::guard;
@@ -130,6 +131,10 @@ async fn answer(
     shared.calls.end(&exchange, shared.clock.now(), answered.then(|| response.status().as_u16()));
     if !answered {
         return Err(ConnectionCut);
+    }
+    // What is there is dated by this clock, and not by that of the machine.
+    if let Some(date) = http_date(shared.clock.now()) {
+        response.headers_mut().entry(DATE).or_insert(date);
     }
     // S3's clients read the one, all others the other.
     if let Ok(id) = HeaderValue::from_str(&exchange.id) {

@@ -1,15 +1,17 @@
 //! What another program does: `opsctl::run` against the sandbox, without a terminal or the command line.
 
 use std::path::Path;
+use std::time::Duration;
 
 use opsctl::aws::{self, TargetOptions};
 use opsctl::config::Document;
 use opsctl::domain::{KindName, Media, Money, Scale, codes};
-use opsctl::engine::Event;
 use opsctl::engine::invoke::Request;
 use opsctl::engine::lease::{self, LeaseHolder};
+use opsctl::engine::{self, Event};
 use opsctl::plan::{Observation, Observed, Plan};
 use opsctl::run::invoke::{self, InvokeError};
+use opsctl::run::overview::Overview;
 use opsctl::run::upload::{self, NotMeant, Upload, UploadRefusal};
 use opsctl::run::{
     Connection, Done, Ending, Folders, Intent, Month, OpenError, OverBudget, Project, Refusal, Reviewer,
@@ -316,4 +318,24 @@ fn a_config_that_is_wrong_opens_nothing() {
         Project::read(&document, "dev", Folders::Spared).is_ok(),
         "what looks or deletes needs no folder"
     );
+}
+
+/// What AWS has dated is as old as AWS's clock says, whatever this machine's does.
+#[tokio::test(flavor = "multi_thread")]
+async fn ages_are_of_awss_clock() {
+    const DAY: u64 = 86_400;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("opsctl.toml");
+    let lab = "[project]\nname = \"lab\"\n[notebook.lab]\ninstance_type = \"ml.t3.xlarge\"\n";
+    std::fs::write(&file, lab).expect("written");
+    let sandbox = sandbox(&folder.path().join("sandbox")).await;
+    let session = open(&sandbox, &file, |text| text).await;
+    carry_out(&session, &Intent::deploy(&session, false, false)).await;
+    sandbox.state().clock.advance(Duration::from_secs(400 * DAY));
+    let session = open(&sandbox, &file, |text| text).await;
+    let have = engine::observe_readable(&session.desired, &session.registry, &session.context).await;
+    let overview = Overview::of(&session, &session.desired, &have.expect("it can be read")).await;
+    let ages: Vec<u64> = overview.rows.iter().filter_map(|row| Some(row.age?.as_secs() / DAY)).collect();
+    assert!(!ages.is_empty() && ages.iter().all(|days| *days == 400), "{ages:?}");
+    sandbox.stop().await;
 }

@@ -150,6 +150,8 @@ async fn identity(session: &Session, found_by: &str) -> (Check, Check) {
         None => {
             Check::unknown("clock", "AWS did not say what time it is", "compare it with https://time.gov")
         }
+        // Its own is moved by hand, and no signature is too old for it.
+        Some(_) if session.is_sandbox() => Check::ok("clock", "the sandbox takes any"),
         Some(off) if off.abs() > OFF => {
             let message = format!(
                 "this machine's clock is {} s {}",

@@ -30,11 +30,10 @@ mod whole;
 mod wire;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt as _;
-use hyper::header::{CONTENT_LENGTH, DATE, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, DATE};
 use hyper::http::request::Parts;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -46,6 +45,7 @@ use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 pub use self::bucket::region;
 pub use self::whole::has_bytes;
 use self::wire::Wire;
+use crate::clock::http_date;
 use crate::constraint::Constraint;
 use crate::exchange::Exchange;
 use crate::fault::Fault;
@@ -114,11 +114,7 @@ impl protocol::Service for Service {
                 Err(_) => protocol::respond(500, "application/xml", ""),
             };
             // By the clock that dates objects: their age is the difference.
-            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(shared.clock.steady() / 1_000);
-            let mut date = Vec::new();
-            if Timestamp::from(now).format(TimestampFormat::HttpDate, &mut date).is_ok()
-                && let Ok(date) = HeaderValue::from_bytes(&date)
-            {
+            if let Some(date) = http_date(shared.clock.steady()) {
                 answer.headers_mut().insert(DATE, date);
             }
             answer

@@ -1,8 +1,7 @@
 //! Schedule groups and their tags. A group takes its schedules with it, after it has answered.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
-use s3s::dto::{Timestamp, TimestampFormat};
 use serde_json::{Value, json};
 
 use super::{DEFAULT, GROUPS, SCHEDULES, conflict, invalid, missing};
@@ -50,17 +49,7 @@ pub(super) fn create(call: &Call) -> Result<Reply, Fault> {
 pub(super) fn get(call: &Call) -> Result<Reply, Fault> {
     let name = call.text("Name");
     let group = call.table(GROUPS).get(name).ok_or_else(|| missing("Schedule group", name))?;
-    // Whoever sets a schedule goes by this clock, and not by that of the machine.
-    Ok(Reply::json(200, &group).header("date", &date(call)))
-}
-
-fn date(call: &Call) -> String {
-    let mut date = Vec::new();
-    let now = UNIX_EPOCH + Duration::from_millis(call.now());
-    match Timestamp::from(now).format(TimestampFormat::HttpDate, &mut date) {
-        Ok(()) => String::from_utf8(date).unwrap_or_default(),
-        Err(_) => String::new(),
-    }
+    Ok(Reply::json(200, &group))
 }
 
 pub(super) fn list(call: &Call) -> Result<Reply, Fault> {
