@@ -1,10 +1,15 @@
 //! What opsctl is still writing has a name of its own: a run that was killed leaves it behind. No source and
-//! no data set has it, and the next run that writes there removes it.
+//! no data set has it, and the next run that writes there removes it. What is being written is locked; but on
+//! some network file systems a lock holds on its own machine alone (NFS with `local_lock`, SMB with `nobrl`),
+//! so what another machine wrote is left until nobody has written to it for a long time.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
 
 use tempfile::{Builder, NamedTempFile, TempDir};
 
@@ -12,20 +17,22 @@ use super::open_kept;
 
 const BEGIN: &str = ".opsctl-";
 const END: &str = ".part";
-const RANDOM: usize = 6;
+/// Which machine has made it.
+const MARK: usize = 3;
+const RANDOM: usize = 3;
 /// The same as a pattern of gitignore.
 pub(super) const PATTERN: &str = ".opsctl-??????.part";
+/// Another machine's is not written to any more: no transfer is silent for so long, and no clock so wrong.
+const OLD: Duration = Duration::from_secs(7 * 86_400);
 
 /// A file. It is readable as any new file is; without the mode a temporary one is for its owner alone.
 pub(super) fn file(folder: &Path) -> io::Result<NamedTempFile> {
     loop {
         let mode = Permissions::from_mode(0o666);
-        let file = Builder::new()
-            .prefix(BEGIN)
-            .suffix(END)
-            .rand_bytes(RANDOM)
-            .permissions(mode)
-            .tempfile_in(folder)?;
+        let begin = begin();
+        let mut name = Builder::new();
+        let name = name.prefix(&begin).suffix(END).rand_bytes(RANDOM);
+        let file = name.permissions(mode).tempfile_in(folder)?;
         if is_kept(file.as_file(), file.path()) {
             return Ok(file);
         }
@@ -47,7 +54,9 @@ impl PartFolder {
     pub fn new(place: &Path) -> io::Result<Self> {
         remove_left(place);
         loop {
-            let folder = Builder::new().prefix(BEGIN).suffix(END).rand_bytes(RANDOM).tempdir_in(place)?;
+            let begin = begin();
+            let mut name = Builder::new();
+            let folder = name.prefix(&begin).suffix(END).rand_bytes(RANDOM).tempdir_in(place)?;
             let lock = File::open(folder.path())?;
             if is_kept(&lock, folder.path()) {
                 return Ok(Self { folder, _lock: lock });
@@ -59,6 +68,18 @@ impl PartFolder {
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
+}
+
+/// Stands for this machine since it was started: whoever has the same mark shares its locks. `None` where the
+/// system does not tell.
+static OWN: LazyLock<Option<String>> = LazyLock::new(|| {
+    // Read once, and of the same kernel in every container.
+    let boot = fs::read("/proc/sys/kernel/random/boot_id").ok().filter(|id| !id.is_empty())?;
+    Some(blake3::hash(&boot).to_hex()[..MARK].to_owned())
+});
+
+fn begin() -> String {
+    format!("{BEGIN}{}", OWN.as_deref().unwrap_or("---"))
 }
 
 /// Locks it for as long as it is open. Another run may have removed it just before.
@@ -83,6 +104,9 @@ pub fn remove_left(folder: &Path) {
         let Ok(left) = opened.and_then(|left| left.try_lock().map(|()| left).map_err(Into::into)) else {
             continue;
         };
+        if !is_own(&name) && !is_old(&left) {
+            continue;
+        }
         let removed = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         drop(left);
         tracing::debug!(path = %path.display(), ?removed, "a killed run left it");
@@ -91,7 +115,19 @@ pub fn remove_left(folder: &Path) {
 
 fn is_part(name: &str) -> bool {
     let middle = name.strip_prefix(BEGIN).and_then(|name| name.strip_suffix(END));
-    middle.is_some_and(|middle| middle.len() == RANDOM && middle.bytes().all(|c| c.is_ascii_alphanumeric()))
+    let is_ours = |c: u8| c.is_ascii_alphanumeric() || c == b'-';
+    middle.is_some_and(|middle| middle.len() == MARK + RANDOM && middle.bytes().all(is_ours))
+}
+
+/// Whether this machine has made it: then its lock says whether it is being written.
+fn is_own(name: &OsStr) -> bool {
+    let rest = name.to_str().and_then(|name| name.strip_prefix(BEGIN));
+    rest.zip(OWN.as_deref()).is_some_and(|(rest, own)| rest.starts_with(own))
+}
+
+fn is_old(left: &File) -> bool {
+    let written = left.metadata().and_then(|about| about.modified());
+    written.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > OLD))
 }
 
 #[cfg(test)]
@@ -105,18 +141,36 @@ mod tests {
         let (writing, filling) = (file(place.path()).unwrap(), PartFolder::new(place.path()).unwrap());
         assert!(is_part(writing.path().file_name().unwrap().to_str().unwrap()));
         // As of a process that was killed.
-        fs::write(path(".opsctl-aB3xyz.part"), "half").unwrap();
-        fs::create_dir(path(".opsctl-aB3xyy.part")).unwrap();
-        fs::write(path(".opsctl-aB3xyy.part/x"), "half").unwrap();
+        let own = |random: &str| format!("{}{random}{END}", begin());
+        fs::write(path(&own("xyz")), "half").unwrap();
+        fs::create_dir(path(&own("xyy"))).unwrap();
+        fs::write(path(&own("xyy")).join("x"), "half").unwrap();
         let others = [".opsctl-aB3xyz.part2", ".opsctl-notes.part", "opsctl-aB3xyz.part", ".tmpAb12cd"];
         others.iter().for_each(|name| fs::write(path(name), "theirs").unwrap());
-        std::os::unix::fs::symlink(".tmpAb12cd", path(".opsctl-aB3xyx.part")).unwrap();
+        std::os::unix::fs::symlink(".tmpAb12cd", path(&own("xyx"))).unwrap();
         remove_left(place.path());
-        assert!(!path(".opsctl-aB3xyz.part").exists() && !path(".opsctl-aB3xyy.part").exists());
+        assert!(!path(&own("xyz")).exists() && !path(&own("xyy")).exists());
         assert!(writing.path().exists() && filling.path().exists());
         assert!(others.iter().all(|name| path(name).exists()));
         drop(writing);
         drop(filling);
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), others.len() + 1, "the link too");
+    }
+
+    /// Its lock may hold there alone.
+    #[test]
+    fn what_another_machine_writes_stays_until_it_is_old() {
+        let place = tempfile::tempdir().unwrap();
+        let (file, folder) =
+            (place.path().join(".opsctl-ZZZxyz.part"), place.path().join(".opsctl-ZZZxyy.part"));
+        fs::write(&file, "half").unwrap();
+        fs::create_dir(&folder).unwrap();
+        remove_left(place.path());
+        assert!(file.exists() && folder.exists());
+        for path in [&file, &folder] {
+            File::open(path).unwrap().set_modified(SystemTime::now() - OLD - OLD).unwrap();
+        }
+        remove_left(place.path());
+        assert!(!file.exists() && !folder.exists());
     }
 }
