@@ -25,6 +25,7 @@ pub async fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) ->
         _ if done.outcome.lost.is_some() => Exit::LeaseHeld,
         _ if done.is_stopped() => Exit::Interrupted,
         (Some((_, error)), _) => exit_of(&error.kind),
+        (None, Verified::AsWanted) if done.left().is_some() => Exit::Failed,
         (None, Verified::AsWanted) => Exit::Done,
         (None, Verified::Unlike(_)) => Exit::Failed,
         (None, Verified::Unread(why)) if why.is_of_a_stop(&session.context) => Exit::Interrupted,
@@ -91,7 +92,8 @@ fn say_failed(done: &Done, session: &Session, ui: &Ui) {
 /// What a destroy has left, and why.
 fn say_gone(done: &Done, session: &Session, ui: &Ui) {
     let scope = &session.context.scope;
-    let gone = match (done.plan.foreign.iter().any(|f| f.used_by.is_some()), done.plan.is_empty()) {
+    let left = done.left();
+    let gone = match (left.is_some(), done.plan.is_empty()) {
         (true, true) => "Nothing was deleted",
         (true, false) => "Not all is gone",
         (false, true) => "There was nothing",
@@ -104,6 +106,9 @@ fn say_gone(done: &Done, session: &Session, ui: &Ui) {
     for foreign in &done.plan.foreign {
         let why = foreign.why(scope);
         ui.say(&format!("{} `{}` stays: {}.", foreign.target, foreign.physical, shown::line(&why)));
+    }
+    if let Some(left) = left {
+        ui.error(left.code, &left.message, left.help);
     }
 }
 

@@ -129,6 +129,13 @@ pub struct Foreign {
 }
 
 impl Foreign {
+    /// Whether a destroy has not done what it is for while this is there: it is this project's, or has been
+    /// before it lost some of its tags.
+    pub fn may_be_ours(&self) -> bool {
+        let lost_some = matches!(self.owner, Owner::Partly { .. }) && !self.is_untagged;
+        self.used_by.is_some() || lost_some
+    }
+
     /// Why it stays, as the end of a sentence, and how it goes if it is ours after all.
     pub fn why(&self, scope: &Scope) -> String {
         let tags = scope.tags(&self.target);

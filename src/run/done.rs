@@ -23,7 +23,18 @@ pub struct Done {
 impl Done {
     /// Whether everything is as wanted now.
     pub fn is_ok(&self) -> bool {
-        self.outcome.result() == RunResult::Ok && matches!(self.verified, Verified::AsWanted)
+        let verified = matches!(self.verified, Verified::AsWanted);
+        self.outcome.result() == RunResult::Ok && verified && self.left().is_none()
+    }
+
+    /// That a destroy has left something of this project. Nothing failed, but whoever has it run by a
+    /// pipeline would take it for gone.
+    pub fn left(&self) -> Option<Left> {
+        let left = self.plan.foreign.iter().filter(|foreign| foreign.may_be_ours());
+        let left: Vec<String> = left.map(|foreign| foreign.target.to_string()).collect();
+        let scope = &self.plan.scope;
+        let message = format!("not all of {} / {} is gone: {}", scope.project, scope.environment, few(&left));
+        (!left.is_empty()).then_some(Left { code: codes::FOREIGN, message, help: LEFT })
     }
 
     /// Whether a signal or a time limit ended the steps.
@@ -46,7 +57,14 @@ impl Done {
             error(codes::LEASE_LOST, lost.to_string(), general(codes::LEASE_LOST));
         }
         match &self.verified {
-            Verified::AsWanted => {}
+            Verified::AsWanted => {
+                let left = self.left().filter(|_| self.outcome.result() == RunResult::Ok);
+                if let Some(Left { code, message, help }) = left {
+                    let error =
+                        RunError { code, message, help: help.into(), resource: None, retryable: false };
+                    context.events.send(Event::Error { error });
+                }
+            }
             Verified::Unlike(differences) => {
                 for difference in differences {
                     let message = format!("still differs from the config: {difference}");
@@ -59,7 +77,7 @@ impl Done {
             }
         }
         let result = match (self.outcome.result(), &self.verified) {
-            (RunResult::Ok, Verified::AsWanted) => RunResult::Ok,
+            (RunResult::Ok, Verified::AsWanted) if self.left().is_none() => RunResult::Ok,
             (RunResult::Ok, Verified::Unread(why)) if why.is_of_a_stop(context) => {
                 match context.cancel.cause() {
                     Some(Cause::Deadline(_)) => RunResult::TimedOut,
@@ -81,6 +99,18 @@ impl Refusal {
         let Self::Op(error) = self else { return false };
         error.kind != OpErrorKind::LeaseLost && context.cancel.caused(error)
     }
+}
+
+const LEFT: &str = "what has lost its tags, or may be used by what has, is not deleted: give it its tags \
+                    back, or delete by hand what has none, and run `opsctl destroy` again; \
+                    `opsctl destroy --dry-run` says which";
+
+/// What a destroy has left, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    pub code: Code,
+    pub message: String,
+    pub help: &'static str,
 }
 
 /// That the closing look found nothing out: why, and what to do about it.

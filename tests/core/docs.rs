@@ -53,6 +53,9 @@ fn the_page_of_exit_codes_is_fresh() {
          there is. `plan` and `deploy` are about what the config names, and end with 0 when all of that was\n\
          read, also where something that may be left over was not: that is a warning, `unread` in JSON.\n\
          What would delete it (`destroy`, `--prune`) ends with 4.\n\n\
+         `destroy` ends with 1 when something of this project stays: what has lost some of its tags, and\n\
+         what is used by something that has lost them. Nothing failed, but it is not all gone, and may cost\n\
+         money. What others have, what was adopted, and a bucket with objects of others stay with 0.\n\n\
          ## What a stream that takes nothing changes\n\n\
          - Results go to stdout. One that cannot be written is not 0: 1 where the disk is full or the\n  \
          like, 141 where the reader has ended.\n\

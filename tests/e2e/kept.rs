@@ -96,6 +96,48 @@ async fn what_is_left_keeps_what_it_uses() {
     sandbox.stop().await;
 }
 
+/// A pipeline that tears an environment down must not take for gone what is not.
+#[test]
+fn what_a_destroy_leaves_of_ours_is_no_success() {
+    let lab = "[project]\nname = \"lab\"\nregion = \"us-east-1\"\n\
+               [notebook.lab]\ninstance_type = \"ml.t3.xlarge\"\n";
+    let world = World::with_config(lab).sandbox();
+    let served = Beside::start(&world, &[]);
+    world.run(["deploy", "--yes"]).success();
+    let arn = "arn:aws:sagemaker:us-east-1:123456789012:notebook-instance/lab-dev-lab";
+    let untag = |keys: &[&str]| {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        served.with("us-east-1", async |aws| {
+            aws.sagemaker
+                .delete_tags()
+                .resource_arn(arn)
+                .set_tag_keys(Some(keys))
+                .send()
+                .await
+                .expect("untagged");
+        });
+    };
+    // One of three tags, then all: the first is seen to be this project's, the others have its name.
+    for (keys, left) in [(&TAGS[2..], "notebook/lab"), (&TAGS[..2], "role/notebook-lab")] {
+        untag(keys);
+        world.run(["destroy", "--dry-run"]).success().says(&format!("{left} `"));
+        let ran =
+            world.run(["destroy", "--yes"]).ended(1).says("error[E203]: not all of lab / dev is gone: ");
+        ran.says(left).says("bucket/main").does_not_say("Nothing is left");
+        let ran = world.run(["destroy", "--yes", "-o", "json"]).ended(1);
+        assert_eq!(ran.finished()["result"], "failed");
+        let told = ran.events().into_iter().find(|event| event["event"] == "error").expect("it is told");
+        assert_eq!((&told["error"]["code"], &told["error"]["retryable"]), (&"E203".into(), &false.into()));
+    }
+    let tag =
+        |(key, value): (&str, &str)| aws_sdk_sagemaker::types::Tag::builder().key(key).value(value).build();
+    served.with("us-east-1", async |aws| {
+        let tags = TAGS.into_iter().zip(["lab", "dev", "notebook/lab"]).map(tag).collect();
+        aws.sagemaker.add_tags().resource_arn(arn).set_tags(Some(tags)).send().await.expect("tagged");
+    });
+    world.run(["destroy", "--yes"]).success().says("Nothing is left of lab / dev");
+}
+
 /// What left the config is billed as before, with what is on it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_left_the_config_costs_what_it_did() {
