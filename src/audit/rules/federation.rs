@@ -364,16 +364,38 @@ pub(super) fn oidc_subject(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> 
     })
 }
 
+/// How far a subject reaches together with claims beside it: where the owner is fixed, the repository or the
+/// branch may be left open.
+fn reach(a: &Admission<'_>, s: &Subject<'_>) -> Width {
+    let width = widest(s);
+    if width != Width::Strangers || !owner_is_fixed(a) {
+        return width;
+    }
+    let pinned = |values: &Vec<(&str, bool)>| values.iter().all(|(value, _)| pins_ref(value));
+    if s.fixed.iter().any(pinned) {
+        return Width::Narrow;
+    }
+    let named = a.statement.conditions.iter().any(|c| {
+        let plain =
+            !Operator::parse(&c.operator).takes_wildcards() || c.values.iter().all(|v| !pattern::is_wild(v));
+        let key = c.key.to_ascii_lowercase();
+        plain && REPOSITORY_CLAIMS.iter().any(|claim| key.ends_with(claim)) && a.fixes_by(c)
+    });
+    if named { Width::AnyRef } else { Width::AnyRepository }
+}
+
+/// Claims that name one repository.
+const REPOSITORY_CLAIMS: [&str; 3] = [":repository", ":repository_id", ":project_path"];
+
 fn oidc_any_ref(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let mut severity = Severity::Medium;
-    let any_repository =
-        view.admissions.iter().any(|a| subjects(a).any(|s| widest(&s) == Width::AnyRepository));
-    if any_repository {
+    let mut reached = view.admissions.iter().flat_map(|a| subjects(a).map(move |s| reach(a, &s)));
+    if reached.any(|width| width == Width::AnyRepository) {
         severity = Severity::High;
     }
     let hit = objections(view, |a| {
         let open = |s: &Subject<'_>| {
-            let width = widest(s);
+            let width = reach(a, s);
             let own = is_own_tenant(s.host) || is_for_colleagues(a, s.host);
             let tenant = own && width == Width::Strangers;
             tenant || width == Width::AnyRef || width == Width::AnyRepository

@@ -97,7 +97,7 @@ fn web_identity() {
                 &format!("{GITHUB}:repository_owner_id"),
                 "12345",
             ),
-            vec![],
+            vec!["IAM306"],
         ),
         (
             when(

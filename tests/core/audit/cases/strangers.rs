@@ -146,8 +146,16 @@ fn pods_by_the_beginning_of_their_namespace() {
 #[test]
 fn claims_name_an_owner_as_a_whole_or_not_at_all() {
     let by = |operator: &str, claim: &str, value: &str| federated(GITHUB, &[(operator, claim, value), AUD]);
-    check("an owner", by("StringEquals", "repository_owner", "octo-org"), &[], &["IAM305"]);
+    check("an owner", by("StringEquals", "repository_owner", "octo-org"), &["IAM306:high"], &["IAM305"]);
     check("if it exists", by("StringEqualsIfExists", "repository_owner", "octo-org"), &[], &["IAM305"]);
+    let any_branch = by("StringEquals", "repository", "octo-org/app");
+    check("any branch of one repository", any_branch, &["IAM306:medium"], &["IAM305"]);
+    let owner = ("StringEquals", "repository_owner", "octo-org");
+    for pin in [("StringEquals", "ref", "refs/heads/main"), ("StringLike", "sub", "*:environment:prod")] {
+        check(pin.2, federated(GITHUB, &[owner, pin, AUD]), &[], &["IAM305", "IAM306"]);
+    }
+    let any = ("StringLike", "sub", "*");
+    check("any subject of an owner", federated(GITHUB, &[owner, any, AUD]), &["IAM306:high"], &["IAM305"]);
     check("repositories", by("StringLike", "repository", "octo-org/*"), &[], &["IAM305"]);
     for (claim, value) in
         [("repository_owner", "octo*"), ("repository", "octo*/app"), ("repository_owner_id", "12*")]
