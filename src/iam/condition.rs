@@ -120,10 +120,11 @@ pub fn restriction_of(condition: &Condition, all: &[Condition]) -> Restriction {
     if (operator.for_all || operator.if_exists) && !always && !is_required(&condition.key, all) {
         return Restriction::Void;
     }
-    if operator.takes_wildcards()
-        && !operator.is_negated()
-        && condition.values.iter().any(|v| fits_any(&condition.key, v))
-    {
+    let positive = operator.takes_wildcards() && !operator.is_negated();
+    if positive && condition.values.iter().any(|v| is_any_service(&condition.key, v)) {
+        return Restriction::Weak;
+    }
+    if positive && condition.values.iter().any(|v| fits_any(&condition.key, v)) {
         return Restriction::Void;
     }
     // Whoever may attach an administrator's policy needs no other, and one as a boundary bounds nothing.
@@ -176,6 +177,14 @@ fn fits_any(key: &str, value: &str) -> bool {
     let shape = || SHAPES.iter().find(|(name, _)| key.eq_ignore_ascii_case(name));
     pattern::is_everything(value)
         || shape().is_some_and(|(_, shape)| everywhere(shape).any(|shape| pattern::matches(value, &shape)))
+}
+
+/// Whether a key may be used through every service of AWS (`*`, `*.eu-west-1.amazonaws.com`): not by itself,
+/// but by whatever reads what it encrypts.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
+fn is_any_service(key: &str, value: &str) -> bool {
+    let service = value.split('.').next().unwrap_or_default();
+    key.eq_ignore_ascii_case("kms:ViaService") && pattern::is_everything(service)
 }
 
 /// An ARN in every partition; a text that is none, as it is.
@@ -540,6 +549,12 @@ mod tests {
             ("StringLikeIfExists", "aws:ResourceTag/team", "*", Restriction::Void),
             ("StringEquals", "aws:RequestTag/team", "a", Restriction::Weak),
             ("StringEquals", "s3:prefix", "home/", Restriction::Strong),
+            ("StringEquals", "kms:ViaService", "s3.eu-west-1.amazonaws.com", Restriction::Strong),
+            ("StringLike", "kms:ViaService", "s3.*.amazonaws.com", Restriction::Strong),
+            ("StringLike", "kms:ViaService", "*", Restriction::Weak),
+            ("StringLike", "kms:ViaService", "*.amazonaws.com", Restriction::Weak),
+            ("StringLike", "kms:ViaService", "*.eu-west-1.amazonaws.com", Restriction::Weak),
+            ("StringLikeIfExists", "kms:ViaService", "s3.*.amazonaws.com", Restriction::Void),
             ("StringSounds", "s3:prefix", "home/", Restriction::Unknown),
             ("StringEquals", "aws:NoSuchKey", "x", Restriction::Unknown),
             ("Null", "aws:PrincipalArn", "false", Restriction::Void),
