@@ -284,8 +284,20 @@ impl Catalogue {
     /// The actions for which a resource pattern leaves nothing out in this account: all that take a
     /// resource type whose every ARN the pattern matches, and those without resource types if it matches `*`.
     pub fn unlimited_by(&self, resource: &str, home: AccountRef<'_>) -> ActionSet {
+        self.unlimited_in(resource, home, None)
+    }
+
+    /// As [`Self::unlimited_by`], for the one region (or `eu-*`) that a pattern names: most accounts use few.
+    /// `None`: it names none.
+    pub fn unlimited_in_region(&self, resource: &str, home: AccountRef<'_>) -> Option<ActionSet> {
+        let region = resource.split(':').nth(3).filter(|_| resource.starts_with("arn:"))?;
+        let is_named = !region.is_empty() && !pattern::is_everything(region) && !region.contains('$');
+        is_named.then(|| self.unlimited_in(resource, home, Some(&region.replace(['*', '?'], ANYTHING))))
+    }
+
+    fn unlimited_in(&self, resource: &str, home: AccountRef<'_>, region: Option<&str>) -> ActionSet {
         let mut set = self.without_resources(resource);
-        for template in self.covered(resource, home) {
+        for template in self.covered(resource, home, region) {
             let takers = self.takers[usize::from(template)].iter().copied();
             set.extend(takers.filter(|&action| !self.aside.contains(&(action, template))));
         }
@@ -296,7 +308,7 @@ impl Catalogue {
     /// takes away for sure.
     pub fn wholly_covered_by(&self, resource: &str, home: AccountRef<'_>) -> ActionSet {
         let mut set = self.without_resources(resource);
-        let covered: HashSet<u16> = self.covered(resource, home).collect();
+        let covered: HashSet<u16> = self.covered(resource, home, None).collect();
         let takers = covered.iter().flat_map(|&template| self.takers[usize::from(template)].iter().copied());
         set.extend(
             takers.filter(|&id| self.actions[usize::from(id)].types.iter().all(|t| covered.contains(t))),
@@ -317,7 +329,7 @@ impl Catalogue {
     /// accounts have. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points.html>
     pub fn covered_but_access_points(&self, patterns: &[String], home: AccountRef<'_>) -> ActionSet {
         let of_s3 = patterns.iter().filter(|p| p.contains(":s3:") && pattern::is_wild(p));
-        let covered: HashSet<u16> = of_s3.flat_map(|pattern| self.covered(pattern, home)).collect();
+        let covered: HashSet<u16> = of_s3.flat_map(|pattern| self.covered(pattern, home, None)).collect();
         let is_left =
             |t: &u16| !covered.contains(t) && !self.templates[usize::from(*t)].contains("accesspoint");
         let takers = covered.iter().flat_map(|&template| self.takers[usize::from(template)].iter().copied());
@@ -331,8 +343,13 @@ impl Catalogue {
         }
     }
 
-    /// The resource types whose every ARN a pattern matches.
-    fn covered<'c>(&'c self, resource: &'c str, home: AccountRef<'c>) -> impl Iterator<Item = u16> + 'c {
+    /// The resource types whose every ARN a pattern matches, in all regions or in one.
+    fn covered<'c>(
+        &'c self,
+        resource: &'c str,
+        home: AccountRef<'c>,
+        region: Option<&'c str>,
+    ) -> impl Iterator<Item = u16> + 'c {
         let named =
             resource.split(':').nth(2).filter(|s| !pattern::is_wild(s) && resource.starts_with("arn:"));
         let candidates: Box<dyn Iterator<Item = u16>> = match named {
@@ -342,8 +359,9 @@ impl Catalogue {
             }
             None => Box::new(0..id(self.templates.len())),
         };
-        candidates
-            .filter(move |&t| pattern::matches(resource, &instance(&self.templates[usize::from(t)], home)))
+        candidates.filter(move |&t| {
+            pattern::matches(resource, &instance(&self.templates[usize::from(t)], home, region))
+        })
     }
 }
 
@@ -398,10 +416,12 @@ pub fn in_partition_aws(arn: &str) -> String {
     format!("arn:aws:{rest}")
 }
 
-/// The most general ARN of a type: each free field becomes a text that no one writes in a policy, so that
-/// only a `*` matches it. A pattern that matches this ARN matches all of the type.
-fn instance(template: &str, home: AccountRef<'_>) -> String {
-    const ANYTHING: &str = "\u{1}\u{2}\u{3}\u{4}";
+/// What no one writes in a policy, so that only a `*` matches it.
+const ANYTHING: &str = "\u{1}\u{2}\u{3}\u{4}";
+
+/// The most general ARN of a type: each free field becomes [`ANYTHING`]. A pattern that matches this ARN
+/// matches all of the type; with a region, all of it there.
+fn instance(template: &str, home: AccountRef<'_>, region: Option<&str>) -> String {
     let mut arn = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("${") {
@@ -410,6 +430,7 @@ fn instance(template: &str, home: AccountRef<'_>) -> String {
         arn.push_str(match variable {
             "Partition" => home.partition,
             "Account" => home.account,
+            "Region" => region.unwrap_or(ANYTHING),
             _ => ANYTHING,
         });
         rest = tail;
@@ -468,6 +489,33 @@ mod tests {
                 && !of("arn:aws:ssm:*:*:document/*").contains(command)
         );
         assert!(of("*").contains(whoami) && !of("arn:aws:sts::111122223333:*").contains(whoami));
+    }
+
+    #[test]
+    fn a_pattern_may_cover_a_whole_type_in_one_region() {
+        let c = Catalogue::embedded();
+        let home = AccountRef { partition: "aws", account: "111122223333" };
+        let code = c.find("lambda:UpdateFunctionCode").expect("known");
+        for pattern in [
+            "arn:aws:lambda:eu-west-1:111122223333:function:*",
+            "arn:aws:lambda:eu-west-1:*:*",
+            "arn:aws:lambda:eu-*:*:function:*",
+            "arn:aws:lambda:eu-west-?:*:function:*",
+        ] {
+            assert!(!c.unlimited_by(pattern, home).contains(code), "{pattern}");
+            assert!(!c.wholly_covered_by(pattern, home).contains(code), "{pattern}");
+            let in_region = c.unlimited_in_region(pattern, home);
+            assert!(in_region.is_some_and(|set| set.contains(code)), "{pattern}");
+        }
+        for pattern in
+            ["arn:aws:lambda:eu-west-1:*:function:app-*", "arn:aws:lambda:eu-west-1:999999999999:*"]
+        {
+            let in_region = c.unlimited_in_region(pattern, home);
+            assert!(in_region.is_some_and(|set| !set.contains(code)), "{pattern}");
+        }
+        for pattern in ["*", "arn:aws:s3:::*", "arn:aws:lambda:*:*:function:*"] {
+            assert!(c.unlimited_in_region(pattern, home).is_none(), "{pattern}");
+        }
     }
 
     /// The data must be what `data/SOURCES.md` says it is.

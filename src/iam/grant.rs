@@ -23,6 +23,7 @@ pub struct Compiler<'a> {
     whole: OnceCell<ActionSet>,
     actions: RefCell<HashMap<String, Rc<[ActionId]>>>,
     unlimited: [RefCell<HashMap<String, Rc<ActionSet>>>; 2],
+    regional: RefCell<HashMap<String, Rc<ActionSet>>>,
 }
 
 /// One statement, compiled. For a Deny it is what the statement takes away.
@@ -34,8 +35,11 @@ pub struct Grant {
     pub index: usize,
     /// The catalogued actions it names.
     pub actions: Rc<ActionSet>,
-    /// Those of them it names without leaving out a resource.
+    /// Those of them it names without leaving out a resource; an Allow may leave out those of other regions,
+    /// as it may by a condition on the region.
     pub unlimited: Rc<ActionSet>,
+    /// Those of them it names on the resources of every region.
+    everywhere: Rc<ActionSet>,
     /// Of a Deny that spares some resources: the actions that it leaves on those only, so that they are no
     /// longer allowed on all.
     pub confines: Rc<ActionSet>,
@@ -71,7 +75,7 @@ impl Grant {
         };
         same_or_fewer
             && other.actions.is_subset(&self.actions)
-            && (named || other.actions.is_subset(&self.unlimited))
+            && (named || other.actions.is_subset(&self.everywhere))
     }
 
     /// The statement with one of its action patterns alone.
@@ -90,6 +94,7 @@ impl Grant {
         Self {
             actions: within(&self.actions),
             unlimited: within(&self.unlimited),
+            everywhere: within(&self.everywhere),
             statement: Arc::new(statement),
             ..self.clone()
         }
@@ -209,6 +214,7 @@ impl<'a> Compiler<'a> {
             whole: OnceCell::new(),
             actions: RefCell::default(),
             unlimited: Default::default(),
+            regional: RefCell::default(),
         }
     }
 
@@ -269,8 +275,8 @@ impl<'a> Compiler<'a> {
             actions = rest;
         }
         let actions = Rc::new(actions);
-        let mut confines = Rc::default();
-        let unlimited = match &statement.resources {
+        let (mut confines, mut regional) = (Rc::default(), ActionSet::default());
+        let everywhere = match &statement.resources {
             None => Rc::default(),
             Some(Selector::Only(patterns)) if patterns.iter().any(|p| pattern::is_everything(p)) => {
                 Rc::clone(&actions)
@@ -281,7 +287,13 @@ impl<'a> Compiler<'a> {
                     all.union(&self.unlimited_by(pattern, statement.allow));
                 }
                 all.intersect(&actions);
-                if !statement.allow {
+                if statement.allow {
+                    let in_region = |pattern: &String| self.unlimited_in_region(pattern);
+                    let mut there = ActionSet::default();
+                    patterns.iter().filter_map(in_region).for_each(|set| there.union(&set));
+                    there.intersect(&actions);
+                    regional = there;
+                } else {
                     let mut left = self.catalogue.covered_but_access_points(patterns, self.home);
                     left.intersect(&actions);
                     confines = Rc::new(left);
@@ -304,11 +316,19 @@ impl<'a> Compiler<'a> {
                 Rc::new(rest)
             }
         };
+        let unlimited = match regional.is_subset(&everywhere) {
+            true => Rc::clone(&everywhere),
+            false => {
+                regional.union(&everywhere);
+                Rc::new(regional)
+            }
+        };
         Grant {
             statement: Arc::clone(statement),
             index,
             actions,
             unlimited,
+            everywhere,
             confines,
             restriction: condition::restriction(statement),
             depends: caller::depends(statement),
@@ -339,6 +359,18 @@ impl<'a> Compiler<'a> {
         let ids: Rc<[ActionId]> = self.catalogue.expand(pattern).into();
         self.actions.borrow_mut().insert(pattern.to_owned(), Rc::clone(&ids));
         ids
+    }
+
+    /// The actions for which a resource pattern leaves nothing out in the region that it names.
+    fn unlimited_in_region(&self, resource: &str) -> Option<Rc<ActionSet>> {
+        if let Some(known) = self.regional.borrow().get(resource) {
+            return Some(Rc::clone(known));
+        }
+        let set = self.catalogue.unlimited_in_region(resource, self.home).map(Rc::new)?;
+        if !set.is_empty() {
+            self.regional.borrow_mut().insert(resource.to_owned(), Rc::clone(&set));
+        }
+        Some(set)
     }
 
     /// The actions for which a resource pattern leaves nothing out: of any type they take, for an Allow; of

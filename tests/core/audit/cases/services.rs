@@ -123,6 +123,35 @@ fn limits_on_what_is_made_are_no_limits_on_who_makes_it() {
     }
 }
 
+/// A region is where the account is.
+#[test]
+fn all_of_a_region_is_all_of_it() {
+    let code = &["lambda:UpdateFunctionCode"][..];
+    for resource in [
+        "arn:aws:lambda:eu-west-1:111122223333:function:*",
+        "arn:aws:lambda:eu-west-1:*:*",
+        "arn:aws:lambda:eu-*:111122223333:function:*",
+    ] {
+        check(resource, one(allow(code, &[resource])), &["IAM204"], &[]);
+        let denied = one(json!([allow(code, &["*"]), deny(code, &[resource])]));
+        check(&format!("denied {resource}"), denied, &["IAM204"], &[]);
+    }
+    for resource in [
+        "arn:aws:lambda:eu-west-1:111122223333:function:app-*",
+        "arn:aws:lambda:eu-west-1:444455556666:function:*",
+    ] {
+        check(resource, one(allow(code, &[resource])), &[], &["IAM204"]);
+    }
+    let keys =
+        |region: &str| one(allow(&["kms:Decrypt"], &[&format!("arn:aws:kms:{region}:111122223333:key/*")]));
+    check("every key of a region", keys("eu-west-1"), &["IAM115"], &[]);
+    let via =
+        |service: &str| one(when(allow(&["kms:Decrypt"], &["*"]), "StringLike", "kms:ViaService", service));
+    check("by any service", via("*"), &["IAM115"], &[]);
+    check("by any service of a region", via("*.eu-west-1.amazonaws.com"), &["IAM115"], &[]);
+    check("by one service", via("s3.*.amazonaws.com"), &[], &["IAM115"]);
+}
+
 #[test]
 fn conditions_on_what_a_role_is_passed_to() {
     let with = |operator: &str, key: &str, value: &str| {
