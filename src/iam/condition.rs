@@ -289,6 +289,11 @@ pub fn guards_by_circumstance(deny: &Statement) -> bool {
     deny.conditions.iter().any(|c| CIRCUMSTANCES.contains(&c.key.to_ascii_lowercase().as_str()))
 }
 
+/// Whether what a guarding Deny asks for is only about what the call asks for; see [`is_by_form`].
+pub fn guards_by_form(deny: &Statement) -> bool {
+    deny.conditions.iter().all(|c| is_form(&c.key))
+}
+
 /// As [`is_circumstance`], with a limit on the service that a role is passed to set aside.
 pub fn is_circumstance_but_service(statement: &Statement) -> bool {
     let all = &statement.conditions;

@@ -75,18 +75,24 @@ impl Reach {
     }
 }
 
-/// What a Deny leaves on some resources only, or under a strong condition only.
-fn confined<'g>(denies: impl Iterator<Item = &'g Grant>) -> (ActionSet, ActionSet) {
-    let (mut by_resource, mut by_condition) = (ActionSet::default(), ActionSet::default());
+/// What a Deny leaves on some resources only, under a strong condition only, and under one on more than what
+/// is asked for.
+fn confined<'g>(denies: impl Iterator<Item = &'g Grant>) -> [ActionSet; 3] {
+    let [mut by_resource, mut by_condition, mut by_caller] = <[ActionSet; 3]>::default();
     for deny in denies {
         if deny.statement.conditions.is_empty() {
             by_resource.union(&deny.confines);
         } else if condition::is_guard(&deny.statement) {
-            by_condition.union(&deny.unlimited);
-            by_condition.union(&deny.confines);
+            let hold = |set: &mut ActionSet| {
+                [&deny.unlimited, &deny.confines].iter().for_each(|gone| set.union(gone))
+            };
+            hold(&mut by_condition);
+            if !condition::guards_by_form(&deny.statement) {
+                hold(&mut by_caller);
+            }
         }
     }
-    (by_resource, by_condition)
+    [by_resource, by_condition, by_caller]
 }
 
 /// What is denied whatever the resource and the circumstances. A Deny under a condition takes nothing away
@@ -111,9 +117,10 @@ impl Effective {
         let (mut open, mut held, mut some) = (allowed.open, allowed.held, allowed.some);
         let identity = held.clone();
         [&mut open, &mut held, &mut some].into_iter().for_each(|set| set.subtract(&denied));
-        let (by_resource, by_condition) = confined(denies.iter().map(|s| &s.grant));
+        let [by_resource, by_condition, by_caller] = confined(denies.iter().map(|s| &s.grant));
         [&mut open, &mut held].into_iter().for_each(|set| set.subtract(&by_resource));
-        [&mut open, &mut some].into_iter().for_each(|set| set.subtract(&by_condition));
+        open.subtract(&by_condition);
+        some.subtract(&by_caller);
         // What nobody can read may leave nothing: that is unknown, and told as such.
         if let Ceiling::Missing { .. } = &ceiling {
             [&mut open, &mut held, &mut some].into_iter().for_each(|set| *set = ActionSet::default());
@@ -124,9 +131,11 @@ impl Effective {
             [&mut limit.open, &mut limit.held, &mut limit.some]
                 .into_iter()
                 .for_each(|set| set.subtract(&denied));
-            let (by_resource, by_condition) = confined(grants.iter().filter(|g| !g.statement.allow));
+            let [by_resource, by_condition, by_caller] =
+                confined(grants.iter().filter(|g| !g.statement.allow));
             [&mut limit.open, &mut limit.held].into_iter().for_each(|set| set.subtract(&by_resource));
-            [&mut limit.open, &mut limit.some].into_iter().for_each(|set| set.subtract(&by_condition));
+            limit.open.subtract(&by_condition);
+            limit.some.subtract(&by_caller);
             open.intersect(&limit.open);
             held.intersect(&limit.held);
             some.intersect(&limit.some);

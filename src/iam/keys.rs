@@ -132,10 +132,12 @@ pub fn is_in_every_token(key: &str) -> bool {
 /// Keys about what a call asks for, which whoever calls fills in: how large, in which network, on which
 /// cluster. They narrow what is made, and not what its maker can then do with it.
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
-const FORM: [(&str, &str); 8] = [
+const FORM: [(&str, &str); 9] = [
     ("autoscaling", "imageid instancetype instancetypes maxsize minsize spotprice vpczoneidentifiers"),
     ("batch", "image logdriver privileged user"),
     ("bedrock-agentcore", "securitygroups subnets"),
+    // Which role may be given is told role by role.
+    ("cloudformation", "rolearn"),
     (
         "ec2",
         "associatepublicipaddress availabilityzone availabilityzoneid createaction ebsoptimized encrypted \

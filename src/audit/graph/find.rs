@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{Graph, Passing, Takeover, Target, Via};
+use super::{Graph, Passing, Takeover, Target, Via, stacks};
 use crate::audit::account::name_of;
 use crate::audit::role_view::RoleView;
 use opsctl_iam::action_set::ActionId;
@@ -190,7 +190,8 @@ impl Graph {
                 read(g) == ConditionResult::Held && condition::is_circumstance_but_service(&g.statement)
             });
         let (_, admin) = self.judge(&view.effective, pass, via, view.index);
-        Passing { unlimited: unlimited || at_times, at_times: at_times && admin.is_none(), admin }
+        let any = (unlimited || at_times) && stacks::may_be_given_any(&view.effective, way);
+        Passing { unlimited: any, at_times: at_times && admin.is_none(), admin }
     }
 
     /// The ARNs of the roles that a role can assume now.

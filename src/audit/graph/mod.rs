@@ -6,6 +6,7 @@
 
 mod find;
 mod node;
+mod stacks;
 mod takeover;
 
 use std::cell::RefCell;
@@ -445,7 +446,8 @@ impl Graph {
                     && !grants.iter().any(|g| !g.statement.allow && names_action(g))
             }
         };
-        let exact = unlimited && !effective.denies.iter().any(|deny| names_action(&deny.grant));
+        let by_role = matches!(via, Via::Pass(way) if stacks::is_conditional(effective, way));
+        let exact = unlimited && !by_role && !effective.denies.iter().any(|deny| names_action(&deny.grant));
         let mut targets = Vec::new();
         let allowed = |&node: &usize| self.admits(node, via) && self.decided(effective, node, via);
         for grant in effective.allows.iter().map(|s| &s.grant).filter(|g| opens_by_tags(g)) {
@@ -467,7 +469,11 @@ impl Graph {
     }
 
     fn decided(&self, effective: &Effective, node: usize, via: Via) -> bool {
-        self.may_call(effective, via.action(), node, via.service())
+        let given = match via {
+            Via::Pass(way) => stacks::may_be_given(effective, way, &self.nodes[node].arn),
+            _ => true,
+        };
+        given && self.may_call(effective, via.action(), node, via.service())
     }
 
     /// Whether a principal may be acted upon, by what is known of its tags, or can be made so.

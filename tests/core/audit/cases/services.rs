@@ -123,6 +123,62 @@ fn limits_on_what_is_made_are_no_limits_on_who_makes_it() {
     }
 }
 
+/// Of CloudFormation's calls a condition tells which role they may be given.
+#[test]
+fn conditions_on_the_role_of_a_stack() {
+    let key = "cloudformation:RoleArn";
+    let (adm, low_role) = (role_arn("adm"), role_arn("low"));
+    let pass = || allow(&["iam:PassRole"], &["*"]);
+    let with = |statements: Vec<Value>| {
+        let trust = trust_service("cloudformation.amazonaws.com");
+        World::of([t().can(statements), admin_of("cloudformation"), low().trusts(trust)])
+    };
+    let change_set = &["cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet"][..];
+    for call in ["cloudformation:CreateStack", "cloudformation:UpdateStack"] {
+        let on = |operator: &str, value: &str| {
+            with(vec![pass(), when(allow(&[call], &["*"]), operator, key, value)])
+        };
+        for (operator, value) in [
+            ("StringEquals", adm.as_str()),
+            ("ArnLike", "arn:aws:iam::*:role/a*"),
+            ("StringNotEquals", low_role.as_str()),
+            ("Null", "false"),
+        ] {
+            check(
+                &format!("{call} {operator} {value}"),
+                on(operator, value),
+                &["IAM203:critical", "IAM208"],
+                &[],
+            );
+        }
+        for (operator, value) in [
+            ("StringEquals", low_role.as_str()),
+            ("ArnLike", "arn:aws:iam::*:role/l*"),
+            ("StringNotEquals", adm.as_str()),
+            ("Null", "true"),
+        ] {
+            let must_not = ["IAM203:critical", "IAM208"];
+            check(&format!("{call} {operator} {value}"), on(operator, value), &[], &must_not);
+        }
+        // As most write it: denied unless it is this one.
+        let unless = |role: &str| {
+            with(vec![
+                pass(),
+                allow(&[call], &["*"]),
+                when(deny(&[call], &["*"]), "StringNotEquals", key, role),
+            ])
+        };
+        check("unless the mighty one", unless(&adm), &["IAM203:critical", "IAM208"], &[]);
+        check("unless the other one", unless(&low_role), &[], &["IAM203", "IAM208"]);
+    }
+    // Executing one takes no role: a condition on it never holds.
+    let both = with(vec![pass(), when(allow(change_set, &["*"]), "StringEquals", key, &*adm)]);
+    check("a change set that is never executed", both, &[], &["IAM203", "IAM208"]);
+    let create = when(allow(&change_set[..1], &["*"]), "StringEquals", key, &*adm);
+    let both = with(vec![pass(), create, allow(&change_set[1..], &["*"])]);
+    check("a change set", both, &["IAM203:critical", "IAM208"], &[]);
+}
+
 /// A region is where the account is.
 #[test]
 fn all_of_a_region_is_all_of_it() {
