@@ -61,7 +61,7 @@ pub enum Ending {
     },
     /// The answer was no.
     Declined,
-    Done(Done),
+    Done(Box<Done>),
 }
 
 /// What has stopped a run before its first step.
@@ -118,7 +118,7 @@ impl Session {
             leased.release().await;
             return Ok(Ending::Unseen { created });
         }
-        Ok(Ending::Done(Box::pin(leased.carry_out()).await))
+        Ok(Ending::Done(Box::new(Box::pin(leased.carry_out()).await)))
     }
 }
 
