@@ -109,12 +109,14 @@ async fn target(
     config: Option<&Config>,
     sandbox: Option<String>,
 ) -> Result<(Target, Option<Diagnostic>), Failure> {
-    let region = global.region.clone();
-    // In the sandbox the account's surroundings do not count: it is the same everywhere.
-    let region = if global.sandbox { region } else { region.or_else(|| env.region.clone()) };
+    let (of_env, of_config) = (env.region.clone(), config.and_then(|c| c.project.region.clone()));
+    // What the config says is tried in the sandbox as it is written, the same on every machine: a shell's
+    // variables are for an account.
+    let counts = of_env.is_some() && (!global.sandbox || of_config.is_none());
+    let region = if counts { of_env } else { of_config };
     let choice = TargetOptions {
         profile: global.profile.clone(),
-        region: region.or_else(|| config.and_then(|c| c.project.region.clone())),
+        region: global.region.clone().or(region),
         endpoint_url: global.endpoint_url.clone(),
         sandbox,
         proxies: env.proxies.clone(),
@@ -138,7 +140,7 @@ async fn target(
     }
     let origin = if global.region.is_some() {
         "it comes from --region"
-    } else if !global.sandbox && env.region.is_some() {
+    } else if counts {
         "it comes from AWS_REGION or AWS_DEFAULT_REGION"
     } else if choice.region.is_some() {
         // It was checked where it is written, in the config.

@@ -19,8 +19,8 @@ pub struct Project {
     /// Becomes part of every AWS name and of the ownership tags. Another name is another project: nothing is
     /// renamed.
     pub name: Name,
-    /// The AWS region. `--region` and `AWS_REGION` (not with `--sandbox`) come before this key, the profile
-    /// after it. Default none.
+    /// The AWS region. `--region` and `AWS_REGION` come before this key (with `--sandbox` `--region` alone),
+    /// the profile after it. Default none.
     pub region: Option<String>,
     /// Twelve digits: credentials for any other account are refused. Default any account.
     pub account: Option<String>,

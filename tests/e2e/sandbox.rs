@@ -217,3 +217,19 @@ fn changes_do_what_the_plan_says(world: &World) {
     assert_eq!(plan(world), ["update function/classify"]);
     done(world);
 }
+
+/// The config is tried as it is written; the shell's region counts where it names none.
+#[test]
+fn its_region_is_the_configs() {
+    let lab = "[project]\nname = \"lab\"\n[notebook.lab]\ninstance_type = \"ml.t3.xlarge\"\n";
+    let with = lab.replace("\n[n", "\nregion = \"us-east-1\"\n[n");
+    for variable in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+        for (config, region) in [(lab, "eu-west-1"), (&with, "us-east-1")] {
+            let world = World::with_config(config).sandbox().env(variable, "eu-west-1");
+            world.run(["plan"]).success().says(&format!("SANDBOX, {region}"));
+            world.run(["plan", "--region", "us-west-2"]).success().says("SANDBOX, us-west-2");
+        }
+        let world = World::with_config(lab).sandbox().env(variable, "a/b");
+        world.run(["plan"]).ended(64).says("it comes from AWS_REGION or AWS_DEFAULT_REGION");
+    }
+}
