@@ -204,7 +204,7 @@ fn what_had_a_name_of_its_own_is_found_by_it() {
         aws.sagemaker.add_tags().resource_arn(arn).set_tags(Some(tags)).send().await.expect("tagged");
     };
     beside.with("us-east-1", async |aws| tag(aws, false).await);
-    let destroyed = world.run(["destroy", "--yes"]).ended(0).does_not_say("Nothing is left");
+    let destroyed = world.run(["destroy", "--yes"]).ended(1).does_not_say("Nothing is left");
     let destroyed = destroyed.says("notebook/n `lab-exact` stays");
     let _ =
         destroyed.says("role/notebook-n `small-dev-notebook-n-us-east-1` stays: notebook/n stays and may");
@@ -217,4 +217,28 @@ fn what_had_a_name_of_its_own_is_found_by_it() {
     world.run(["plan"]).ended(0).does_not_say(stop);
     world.run(["stop", "notebook/lab-exakt"]).ended(64).says("U303");
     world.run(["destroy", "--yes"]).success().says("Nothing is left");
+}
+
+/// A run for a part of the config is told of what it may leave behind, to people and to programs.
+#[test]
+fn an_earlier_job_that_cannot_be_read_is_told() {
+    let config = "[project]\nname = \"lab\"\nregion = \"us-east-1\"\n[training.a]\nsource = \"src\"\n\
+                  entry = \"train.py\"\nimage = \"pytorch-2.6\"\ninstance_type = \"ml.m5.large\"\n\
+                  max_runtime = \"1h\"\n";
+    let world = World::with_config(config).sandbox();
+    world.write("src/train.py", "print(1)\n");
+    let served = Beside::start(&world, &[]);
+    world.run(["train", "--yes"]).success();
+    world.write("src/train.py", "print(2)\n");
+    world.run(["train", "--yes"]).success();
+    let unread = || served.strike(&["fail=AccessDeniedException@sagemaker:DescribeTrainingJob#2x0"]);
+    unread();
+    let planned = world.run(["train", "--dry-run", "-o", "json"]).success();
+    assert_eq!(planned.json()["unread"].as_array().map(Vec::len), Some(1), "{planned}");
+    unread();
+    let told = world.run(["train", "--yes", "-o", "json"]).success().says("could not be read");
+    assert!(told.events().iter().any(|event| event["event"] == "unread"), "{told}");
+    unread();
+    world.run(["train", "--yes"]).success().says("could not be read, and may be of this project");
+    served.strike(&[]);
 }
