@@ -10,6 +10,7 @@ use super::account::{Account, ELSEWHERE, Group, InlinePolicy, Problem, Role, Use
 use super::evaluate::Engine;
 use super::trust::{Admission, admissions};
 use opsctl_iam::action_set::ActionSet;
+use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::{Grant, Sourced, condition_text, shorten};
 use opsctl_iam::pattern;
@@ -177,7 +178,7 @@ fn permissions(old: Option<&Effective>, new: &Effective) -> Vec<String> {
     let mut lines: Vec<String> = new.allows.iter().filter_map(|sourced| gained(sourced, allowed)).collect();
     // A Deny that is gone matters where there is something to deny.
     for sourced in denied.iter().filter(|deny| !covered(&deny.grant, &new.denies)) {
-        let hits = |allow: &Sourced| meets(&allow.grant.actions, &sourced.grant.actions);
+        let hits = |allow: &Sourced| meets(&allow.grant, &sourced.grant);
         if new.allows.iter().any(hits) {
             lines.push(format!("no longer held back by {}", statement(sourced)));
         }
@@ -235,10 +236,31 @@ fn statement(sourced: &Sourced) -> String {
     sourced.evidence(action)
 }
 
-fn meets(a: &ActionSet, b: &ActionSet) -> bool {
-    let mut both = a.clone();
-    both.intersect(b);
-    !both.is_empty()
+/// Whether two statements name an action in common, catalogued or not.
+fn meets(allow: &Grant, deny: &Grant) -> bool {
+    let mut both = ActionSet::clone(&allow.actions);
+    both.intersect(&deny.actions);
+    let unknown = || deny.statement.actions.patterns().iter().filter(|pattern| !is_known(pattern));
+    let named = |pattern: &String| match &allow.statement.actions {
+        Selector::Only(patterns) => patterns.iter().any(|own| meet(own, pattern)),
+        // Unless everything that the pattern names is spared.
+        Selector::Except(spared) => !names_all(&Selector::Only(spared.clone()), pattern),
+    };
+    !both.is_empty() || unknown().any(named)
+}
+
+fn meet(one: &str, other: &str) -> bool {
+    pattern::meet(&one.to_ascii_lowercase(), &other.to_ascii_lowercase())
+}
+
+/// Whether the catalogue knows what a pattern of actions names: never so of services to come.
+fn is_known(pattern: &str) -> bool {
+    let catalogue = Catalogue::embedded();
+    let service = pattern.split(':').next().unwrap_or_default();
+    match pattern::is_wild(pattern) {
+        true => !pattern::is_wild(service) && !catalogue.expand(pattern).is_empty(),
+        false => catalogue.find(pattern).is_some(),
+    }
 }
 
 /// Whether what a statement says is said already, by one statement or by several together.
@@ -253,11 +275,7 @@ fn covered(grant: &Grant, by: &[Sourced]) -> bool {
     let fitting = |resource: &str| -> Vec<&Grant> {
         let reaches = |old: &&Grant| {
             let fewer = old.statement.conditions.iter().all(|c| grant.statement.conditions.contains(c));
-            let named = match &old.statement.resources {
-                Some(Selector::Only(wider)) => wider.iter().any(|wider| pattern::matches(wider, resource)),
-                _ => false,
-            };
-            fewer && named
+            fewer && old.spans(resource)
         };
         same_effect().filter(reaches).collect()
     };
@@ -272,16 +290,25 @@ fn covered(grant: &Grant, by: &[Sourced]) -> bool {
 /// Whether one statement names what another names beyond the catalogue.
 fn names_unknown(grant: &Grant, old: &Grant) -> bool {
     match (&grant.statement.actions, &old.statement.actions) {
-        (Selector::Only(patterns), _) => {
-            let is_known = |p: &String| {
-                pattern::is_wild(p) || opsctl_iam::catalogue::Catalogue::embedded().find(p).is_some()
-            };
-            patterns.iter().filter(|p| !is_known(p)).all(|action| old.names(action))
+        (Selector::Only(patterns), old) => {
+            patterns.iter().filter(|pattern| !is_known(pattern)).all(|pattern| names_all(old, pattern))
         }
         (Selector::Except(new), Selector::Except(old)) => old.iter().all(|pattern| new.contains(pattern)),
         (Selector::Except(_), Selector::Only(old)) => {
             old.iter().any(|pattern| pattern::is_everything(pattern))
         }
+    }
+}
+
+/// Whether a statement names everything that a pattern of actions names.
+fn names_all(actions: &Selector, pattern: &str) -> bool {
+    let lower = pattern.to_ascii_lowercase();
+    match actions {
+        Selector::Only(wider) => {
+            let includes = |wider: &str| pattern::includes(&wider.to_ascii_lowercase(), &lower);
+            wider.iter().any(|wider| wider == "*:*" || includes(wider))
+        }
+        Selector::Except(spared) => !spared.iter().any(|spared| meet(spared, pattern)),
     }
 }
 

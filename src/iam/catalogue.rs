@@ -3,12 +3,15 @@
 //! Embedded, compressed, pinned by the hashes in `data/SOURCES.md`, and made by `data/build.py`. An action
 //! that is not here is never an error: policies name actions that AWS has since dropped or not yet published.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::{LazyLock, OnceLock};
 
 use crate::action_set::{ActionId, ActionSet};
+use crate::grams::Grams;
 use crate::pattern;
 
 /// What an action does, as AWS classes it. One action may have several levels; the worst one counts.
@@ -69,6 +72,22 @@ pub struct Catalogue {
     /// See [`ASIDE`].
     aside: HashSet<(ActionId, u16)>,
     managed: HashSet<Box<str>>,
+    /// What occurs in the names of actions, in lower case.
+    grams: OnceLock<Grams>,
+}
+
+/// The most general ARN of every type in one account, in all regions or in one, see [`instance`].
+struct Instances {
+    partition: String,
+    account: String,
+    region: Option<String>,
+    arns: Vec<String>,
+    grams: Grams,
+}
+
+thread_local! {
+    /// The latest: of the account under audit, and of any other.
+    static INSTANCES: RefCell<Vec<Rc<Instances>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Resource types of an action that say nothing of how far it reaches, because another type must be allowed
@@ -112,6 +131,7 @@ impl Catalogue {
             unscoped: Vec::new(),
             aside: HashSet::new(),
             managed: HashSet::with_capacity(1_600),
+            grams: OnceLock::new(),
         };
         let mut first_template = 0;
         for line in text.lines() {
@@ -277,6 +297,7 @@ impl Catalogue {
                     .filter(matches)
                     .collect()
             }
+            _ if !self.grams.get_or_init(|| Grams::of([&*self.lower])).may_match(&lower) => Vec::new(),
             _ => self.all().filter(matches).collect(),
         }
     }
@@ -343,6 +364,26 @@ impl Catalogue {
         }
     }
 
+    fn instances(&self, home: AccountRef<'_>, region: Option<&str>) -> Rc<Instances> {
+        const KEPT: usize = 3;
+        INSTANCES.with_borrow_mut(|all| {
+            let is_home = |i: &Rc<Instances>| {
+                i.partition == home.partition && i.account == home.account && i.region.as_deref() == region
+            };
+            if let Some(known) = all.iter().find(|i| is_home(i)) {
+                return Rc::clone(known);
+            }
+            let arns: Vec<String> = self.templates.iter().map(|template| instance(template, home, region)).collect();
+            let grams = Grams::of(arns.iter().map(String::as_str));
+            let (partition, account) = (home.partition.to_owned(), home.account.to_owned());
+            let region = region.map(str::to_owned);
+            let made = Rc::new(Instances { partition, account, region, arns, grams });
+            all.truncate(KEPT - 1);
+            all.insert(0, Rc::clone(&made));
+            made
+        })
+    }
+
     /// The resource types whose every ARN a pattern matches, in all regions or in one.
     fn covered<'c>(
         &'c self,
@@ -352,15 +393,17 @@ impl Catalogue {
     ) -> impl Iterator<Item = u16> + 'c {
         let named =
             resource.split(':').nth(2).filter(|s| !pattern::is_wild(s) && resource.starts_with("arn:"));
+        let wild = pattern::is_wild(resource);
+        let instances = wild.then(|| self.instances(home, region)).filter(|all| all.grams.may_match(resource));
         let candidates: Box<dyn Iterator<Item = u16>> = match named {
-            _ if !pattern::is_wild(resource) => Box::new(std::iter::empty()),
+            _ if instances.is_none() => Box::new(std::iter::empty()),
             Some(service) => {
                 Box::new(self.templates_by_arn_service.get(service).into_iter().flatten().copied())
             }
             None => Box::new(0..id(self.templates.len())),
         };
         candidates.filter(move |&t| {
-            pattern::matches(resource, &instance(&self.templates[usize::from(t)], home, region))
+            instances.as_ref().is_some_and(|all| pattern::matches(resource, &all.arns[usize::from(t)]))
         })
     }
 }
@@ -373,6 +416,14 @@ pub struct AccountRef<'a> {
     pub partition: &'a str,
     /// Twelve digits.
     pub account: &'a str,
+}
+
+impl<'a> AccountRef<'a> {
+    /// Any account of the partition that a pattern names: only a wildcard covers it.
+    pub fn any_for(pattern: &'a str) -> Self {
+        let partition = pattern.split(':').nth(1).filter(|field| !pattern::is_wild(field));
+        Self { partition: partition.unwrap_or("aws"), account: ANYTHING }
+    }
 }
 
 /// Actions that the program names, looked up once.

@@ -2,7 +2,7 @@
 //! it.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -38,8 +38,6 @@ pub struct Grant {
     /// Those of them it names without leaving out a resource; an Allow may leave out those of other regions,
     /// as it may by a condition on the region.
     pub unlimited: Rc<ActionSet>,
-    /// Those of them it names on the resources of every region.
-    everywhere: Rc<ActionSet>,
     /// Of a Deny that spares some resources: the actions that it leaves on those only, so that they are no
     /// longer allowed on all.
     pub confines: Rc<ActionSet>,
@@ -62,20 +60,64 @@ impl Grant {
         self.statement.resources.as_ref().is_some_and(|scope| scope.covers(resource, pattern::matches))
     }
 
-    /// Whether whatever the other one allows, this one allows too. Decided statement by statement: what only
+    /// Whether whatever the other one names, this one names too. Decided statement by statement: what only
     /// several of them cover together is not seen.
     pub fn covers(&self, other: &Self) -> bool {
         let conditions = &self.statement.conditions;
-        let same_or_fewer = conditions.iter().all(|c| other.statement.conditions.contains(c));
-        let named = match (&self.statement.resources, &other.statement.resources) {
-            (Some(Selector::Only(mine)), Some(Selector::Only(theirs))) => {
-                theirs.iter().all(|pattern| mine.iter().any(|wider| pattern::matches(wider, pattern)))
-            }
-            (mine, theirs) => mine == theirs,
-        };
-        same_or_fewer
+        conditions.iter().all(|c| other.statement.conditions.contains(c))
             && other.actions.is_subset(&self.actions)
-            && (named || other.actions.is_subset(&self.everywhere))
+            && (self.spans_resources_of(other) || self.spans_types_of(other))
+    }
+
+    /// Whether the statement names everything that a pattern of resources names.
+    pub fn spans(&self, resource: &str) -> bool {
+        match &self.statement.resources {
+            Some(Selector::Only(wider)) => wider.iter().any(|wider| pattern::includes(wider, resource)),
+            Some(Selector::Except(spared)) => !spared.iter().any(|spared| pattern::meet(spared, resource)),
+            None => false,
+        }
+    }
+
+    fn spans_resources_of(&self, other: &Self) -> bool {
+        match (&self.statement.resources, &other.statement.resources) {
+            (Some(_), Some(Selector::Only(theirs))) => theirs.iter().all(|pattern| self.spans(pattern)),
+            (Some(Selector::Except(spared)), Some(Selector::Except(theirs))) => {
+                spared.iter().all(|own| theirs.iter().any(|theirs| pattern::includes(theirs, own)))
+            }
+            (Some(Selector::Only(mine)), Some(Selector::Except(_))) => {
+                mine.iter().any(|pattern| pattern::is_everything(pattern))
+            }
+            (mine, theirs) => mine.is_none() && theirs.is_none(),
+        }
+    }
+
+    /// Whether no resource that the other's actions take is left out, in this account or in any other. What
+    /// the catalogue does not know may take anything.
+    fn spans_types_of(&self, other: &Self) -> bool {
+        let catalogue = Catalogue::embedded();
+        let is_known = |pattern: &String| !catalogue.expand(pattern).is_empty();
+        let Selector::Only(actions) = &other.statement.actions else { return false };
+        if !actions.iter().all(is_known) {
+            return false;
+        }
+        let mut left = ActionSet::clone(&other.actions);
+        match &self.statement.resources {
+            Some(Selector::Only(patterns)) => {
+                for pattern in patterns.iter().filter(|pattern| pattern::is_wild(pattern)) {
+                    left.subtract(&catalogue.wholly_covered_by(pattern, AccountRef::any_for(pattern)));
+                }
+                left.is_empty()
+            }
+            Some(Selector::Except(spared)) => spared.iter().all(|pattern| match service_in(pattern) {
+                Some(service) => {
+                    let mut touched = catalogue.on_resources_of(service);
+                    touched.intersect(&left);
+                    touched.is_empty()
+                }
+                None => false,
+            }),
+            None => false,
+        }
     }
 
     /// The statement with one of its action patterns alone.
@@ -94,7 +136,6 @@ impl Grant {
         Self {
             actions: within(&self.actions),
             unlimited: within(&self.unlimited),
-            everywhere: within(&self.everywhere),
             statement: Arc::new(statement),
             ..self.clone()
         }
@@ -198,6 +239,11 @@ pub fn condition_text(statement: &Statement, restriction: Restriction) -> String
     format!(" if {} ({} condition)", all.join(" and "), restriction.word())
 }
 
+/// The service that a pattern of ARNs names, if it names one.
+fn service_in(pattern: &str) -> Option<&str> {
+    pattern.split(':').nth(2).filter(|service| !pattern::is_wild(service) && !service.contains('$'))
+}
+
 /// The first few of a list, and how many more there are.
 pub fn shorten(list: &[String]) -> String {
     const SHOWN: usize = 3;
@@ -263,7 +309,8 @@ impl<'a> Compiler<'a> {
 
     fn compile_statement(&self, index: usize, statement: &Arc<Statement>) -> Grant {
         let mut actions = ActionSet::default();
-        for pattern in statement.actions.patterns() {
+        let mut seen = HashSet::new();
+        for pattern in statement.actions.patterns().iter().filter(|p| seen.insert(p.as_str())) {
             match pattern::is_everything(pattern) {
                 true => actions.union(self.whole()),
                 false => actions.extend(self.expand(pattern).iter().copied()),
@@ -282,8 +329,8 @@ impl<'a> Compiler<'a> {
                 Rc::clone(&actions)
             }
             Some(Selector::Only(patterns)) => {
-                let mut all = ActionSet::default();
-                for pattern in patterns {
+                let (mut all, mut seen) = (ActionSet::default(), HashSet::new());
+                for pattern in patterns.iter().filter(|p| seen.insert(p.as_str())) {
                     all.union(&self.unlimited_by(pattern, statement.allow));
                 }
                 all.intersect(&actions);
@@ -328,7 +375,6 @@ impl<'a> Compiler<'a> {
             index,
             actions,
             unlimited,
-            everywhere,
             confines,
             restriction: condition::restriction(statement),
             depends: caller::depends(statement),
@@ -338,11 +384,9 @@ impl<'a> Compiler<'a> {
 
     /// The actions on any resource that a pattern may match, told by the service in its ARN.
     fn touched_by(&self, pattern: &str) -> ActionSet {
-        match pattern.split(':').nth(2) {
-            Some(service) if !pattern::is_wild(service) && !service.contains('$') => {
-                self.catalogue.on_resources_of(service)
-            }
-            _ => self.whole().clone(),
+        match service_in(pattern) {
+            Some(service) => self.catalogue.on_resources_of(service),
+            None => self.whole().clone(),
         }
     }
 

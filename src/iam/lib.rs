@@ -7,10 +7,12 @@
 //! pattern.rs    wildcards                       time.rs       instants as policies write them
 //! condition.rs  how much a condition holds back caller.rs     what who calls decides of it
 //! catalogue.rs  every action of AWS             action_set.rs sets of them
+//! grams.rs      a quick no for many patterns
 //! grant.rs      a document, compiled            effective.rs  all policies of somebody together
 //! decide.rs     one action on one resource      request.rs    the same with all its keys known
 //! managed.rs    AWS's own policies              data/         both, and how they are made
 //! keys.rs       what condition keys are about
+//! tagging.rs    tags that a call sets, and that conditions ask for
 //! favor.rs      the same with some of it unknown
 //! restriction.rs how much conditions restrict, in four classes
 //! ```
@@ -26,6 +28,7 @@ pub mod decide;
 pub mod effective;
 mod equal;
 pub mod favor;
+mod grams;
 pub mod grant;
 mod json;
 pub mod keys;
@@ -35,6 +38,7 @@ pub mod policy;
 pub mod request;
 pub mod restriction;
 mod statements;
+pub mod tagging;
 pub mod time;
 
 pub use equal::same;

@@ -23,6 +23,64 @@ pub fn is_everything(pattern: &str) -> bool {
     pattern.contains('*') && questions < 3 && pattern.bytes().all(|b| b == b'*' || b == b'?')
 }
 
+/// Whether a pattern matches whatever another one matches.
+pub fn includes(wide: &str, narrow: &str) -> bool {
+    // To a comparison of texts `?` is a `*` too: it must also do for none and for many characters.
+    let stands_for = |run: &str| matches(wide, &narrow.replace('*', run));
+    matches(wide, narrow)
+        && (!wide.contains('?')
+            || !narrow.contains('*')
+            || (stands_for("") && stands_for(&"\u{1}".repeat(wide.len() + 1))))
+}
+
+/// Whether some text matches both patterns; a policy variable may be any text.
+pub fn meet(a: &str, b: &str) -> bool {
+    let of_prefix = literal_prefix(a).bytes().zip(literal_prefix(b).bytes());
+    if !a.contains("${") && !b.contains("${") && of_prefix.into_iter().any(|(a, b)| a != b) {
+        return false;
+    }
+    let (a, b) = (with_variables_open(a), with_variables_open(b));
+    // Which rests of `b` may still match, for each rest of `a`.
+    let mut open = vec![false; b.len() + 1];
+    open[0] = true;
+    for at in 0..=a.len() {
+        let mut next = vec![false; b.len() + 1];
+        for other in 0..=b.len() {
+            if !open[other] {
+                continue;
+            }
+            let (one, two) = (a.get(at), b.get(other));
+            if (one == Some(&'*') && two.is_some()) || two == Some(&'*') {
+                open[other + 1] = true;
+            }
+            if (two == Some(&'*') && one.is_some()) || one == Some(&'*') {
+                next[other] = true;
+            }
+            if let (Some(one), Some(two)) = (one, two)
+                && (one == two || *one == '?' || *two == '?')
+            {
+                next[other + 1] = true;
+            }
+        }
+        if at == a.len() {
+            break;
+        }
+        open = next;
+    }
+    open[b.len()]
+}
+
+fn with_variables_open(pattern: &str) -> Vec<char> {
+    let (mut open, mut rest) = (String::new(), pattern);
+    while let Some((before, after)) = rest.split_once("${") {
+        open.push_str(before);
+        open.push('*');
+        rest = after.split_once('}').map_or("", |(_, after)| after);
+    }
+    open.push_str(rest);
+    open.chars().collect()
+}
+
 /// The part of a pattern before its first wildcard: every match begins with it.
 pub fn literal_prefix(pattern: &str) -> &str {
     let end = pattern.bytes().position(|b| b == b'*' || b == b'?').unwrap_or(pattern.len());
@@ -94,6 +152,36 @@ mod tests {
                 assert_eq!(glob(&pattern, &text, |a, b| a == b), naive(&pattern, &text));
             }
         }
+    }
+
+    #[test]
+    fn patterns_include_and_meet_as_their_texts_do() {
+        let mut all = vec![String::new()];
+        for _ in 0..4 {
+            let longer = all.iter().flat_map(|s| ["a", "b", "*", "?"].map(|c| format!("{s}{c}")));
+            all = [all.clone(), longer.collect()].concat();
+            all.sort();
+            all.dedup();
+        }
+        let mut texts = vec![String::new()];
+        for _ in 0..6 {
+            let longer = texts.iter().flat_map(|s| ["a", "b"].map(|c| format!("{s}{c}")));
+            texts = [texts.clone(), longer.collect()].concat();
+            texts.sort();
+            texts.dedup();
+        }
+        let sets: Vec<Vec<bool>> =
+            all.iter().map(|p| texts.iter().map(|text| matches(p, text)).collect()).collect();
+        for (one, set) in all.iter().zip(&sets) {
+            for (other, others) in all.iter().zip(&sets) {
+                let both = set.iter().zip(others);
+                assert_eq!(meet(one, other), both.clone().any(|(a, b)| *a && *b), "{one} {other}");
+                let within = both.clone().all(|(wide, narrow)| *wide || !*narrow);
+                assert!(within || !includes(one, other), "{one} does not include {other}");
+            }
+        }
+        assert!(includes("arn:*:role/*", "arn:aws:role/app-*") && !includes("role/?", "role/*"));
+        assert!(meet("home/${aws:username}/*", "home/ann/x") && !meet("secret/*", "public/*"));
     }
 
     #[test]

@@ -48,6 +48,15 @@ fn versions_and_duplicates() {
     let twin = |name: &str| customer_policy(name, allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"]));
     let audit = World::default().policy(twin("one")).policy(twin("two")).audit();
     assert_eq!(audit.findings.iter().filter(|f| f.rule == "IAM509").count(), 1);
+    // What the outer one spares is just what the inner one gives.
+    let spares = json!({"Effect": "Allow", "Action": "s3:*", "NotResource": "arn:aws:s3:::secret/*"});
+    let within = |given: &str| {
+        let inner = customer_policy("inner", allow(&["s3:GetObject"], &[given]));
+        let outer = customer_policy("outer", spares.clone());
+        let both = role("a").attach(&policy_arn("inner")).attach(&policy_arn("outer"));
+        has(&World::of([both]).policy(inner).policy(outer), "IAM509")
+    };
+    assert!(!within("arn:aws:s3:::secret/*") && within("arn:aws:s3:::public/*"));
 }
 
 #[test]

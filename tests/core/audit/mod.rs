@@ -1,5 +1,6 @@
 //! The IAM audit, from dump to findings.
 
+mod against;
 mod agree;
 mod card;
 mod cases;
