@@ -274,6 +274,10 @@ impl<'a> Engine<'a> {
             written.inline(self, &group.inline);
             written.attached(self, &group.attached);
         }
+        let unknown =
+            user.groups.iter().filter(|name| !self.account.groups.iter().any(|group| group.name == **name));
+        let unread = |name: &String| (format!("group {name}"), "it is not in the data".to_owned());
+        written.unreadable.extend(unknown.map(unread));
         let boundary = user.permissions_boundary.as_ref();
         let who = Who { arn: &user.arn, id: &user.user_id, user: Some(&user.name), tags: &user.tags };
         self.of_caller(who, boundary, written, || false).0

@@ -3,7 +3,7 @@
 use super::rule::{Check, Context, Rule};
 use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
-use opsctl_iam::effective::Ceiling;
+use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::policy::Document;
 use opsctl_iam::restriction::Restriction;
 
@@ -50,19 +50,7 @@ pub fn of_role(cx: &Context<'_>, view: &RoleView<'_>) {
     if let Document::Malformed(why) = &view.role.trust {
         cx.undecided("IAM901", arn, format!("trust policy: {why}"));
     }
-    for (what, why) in &view.effective.unreadable {
-        cx.undecided("IAM901", arn, format!("{what}: {why}"));
-    }
-    if let Ceiling::Missing { arn: boundary } = &view.effective.ceiling {
-        cx.undecided("IAM901", arn, format!("boundary {boundary}: its document is not in the data"));
-    }
-    for sourced in view.effective.allows.iter().filter(|s| s.grant.restriction == Restriction::Unknown) {
-        let place =
-            format!("{}, {}", sourced.source.label(), sourced.grant.statement.label(sourced.grant.index));
-        let conditions: Vec<String> =
-            sourced.grant.statement.conditions.iter().map(ToString::to_string).collect();
-        cx.undecided("IAM902", arn, format!("{place}: {}", conditions.join(" and ")));
-    }
+    of_permissions(cx, arn, &view.effective);
     for admission in view.admissions.iter().filter(|a| a.restriction == Restriction::Unknown) {
         let conditions: Vec<String> =
             admission.statement.conditions.iter().map(ToString::to_string).collect();
@@ -70,8 +58,30 @@ pub fn of_role(cx: &Context<'_>, view: &RoleView<'_>) {
     }
 }
 
+/// Notes what could not be read of what a principal holds.
+fn of_permissions(cx: &Context<'_>, arn: &str, effective: &Effective) {
+    for (what, why) in &effective.unreadable {
+        cx.undecided("IAM901", arn, format!("{what}: {why}"));
+    }
+    if let Ceiling::Missing { arn: boundary } = &effective.ceiling {
+        cx.undecided("IAM901", arn, format!("boundary {boundary}: its document is not in the data"));
+    }
+    for sourced in effective.allows.iter().filter(|s| s.grant.restriction == Restriction::Unknown) {
+        let statement = &sourced.grant.statement;
+        let place = format!("{}, {}", sourced.source.label(), statement.label(sourced.grant.index));
+        let conditions: Vec<String> = statement.conditions.iter().map(ToString::to_string).collect();
+        cx.undecided("IAM902", arn, format!("{place}: {}", conditions.join(" and ")));
+    }
+}
+
 /// Notes what could not be read about the account.
 pub fn of_account(cx: &Context<'_>) {
+    for group in &cx.account.groups {
+        of_permissions(cx, &group.arn, &cx.engine.group(group));
+    }
+    for user in &cx.account.users {
+        of_permissions(cx, &user.arn, &cx.engine.user(user));
+    }
     for problem in &cx.account.problems {
         cx.undecided(problem.rule, &problem.resource, problem.reason.clone());
     }

@@ -150,3 +150,39 @@ fn a_saved_dump_is_the_same_account() {
     assert!(report(&account) == report(&again), "the audit of the saved dump says the same");
     assert!(again.to_dump() == account.to_dump(), "and it is saved the same way");
 }
+
+#[test]
+fn what_cannot_be_read_of_users_and_groups_is_told_as_of_roles() {
+    let attached = json!([{"PolicyName": "gone", "PolicyArn": policy_arn("gone")}]);
+    let unknown = json!([{"PolicyName": "x", "PolicyArn": "arn:aws:iam::aws:policy/ToCome"}]);
+    let inline = |document: Value| json!([{"PolicyName": "p", "PolicyDocument": document}]);
+    let boundary = json!({"PermissionsBoundaryArn": policy_arn("gone")});
+    let cases = [
+        ("user", "AttachedManagedPolicies", attached.clone()),
+        ("user", "AttachedManagedPolicies", unknown),
+        ("user", "UserPolicyList", inline("%%%".into())),
+        ("user", "UserPolicyList", json!([{"PolicyName": "p"}])),
+        ("user", "PermissionsBoundary", boundary),
+        ("user", "GroupList", json!(["not-told"])),
+        ("group", "GroupPolicyList", inline("nonsense".into())),
+        ("group", "AttachedManagedPolicies", attached),
+    ];
+    let world = |kind: &str, field: &str, value: Value| {
+        let (mut user, mut group) = (user("u", &[]), group("g", &[]));
+        user["GroupList"] = json!(["g"]);
+        if kind == "user" {
+            user[field] = value
+        } else {
+            group[field] = value
+        }
+        World::of([role("a")]).user(user).group(group).audit()
+    };
+    assert!(!world("user", "Path", "/".into()).is_incomplete());
+    for (kind, field, value) in cases {
+        let result = world(kind, field, value.clone());
+        let told = result.not_evaluated.iter().filter(|entry| entry.rule == "IAM901");
+        let arn = format!("{kind}/{}", &kind[..1]);
+        let named = told.flat_map(|entry| &entry.resources).any(|resource| resource.ends_with(&arn));
+        assert!(result.is_incomplete() && named, "{kind} {field} {value}: {:?}", result.not_evaluated);
+    }
+}
