@@ -221,6 +221,7 @@ fn plain(rule: &Rule, hit: Hit, resource: &str) -> Finding {
         fingerprint: fingerprint(rule.id, &resource, &hit.cause),
         status: Status::New,
         cause: hit.cause,
+        actions: hit.actions,
         line: None,
         compliance: compliance::of(rule.id, &resource),
         muted: None,

@@ -7,10 +7,14 @@
 //! fingerprint = "0f3a…"
 //! rule = "IAM101"
 //! resource = "arn:aws:iam::111122223333:role/etl"
+//! severity = "high"
+//! actions = ["s3:*"]
 //! reason = "replaced in the next release"
 //! owner = "data platform"
 //! expires = "2027-01-31"
 //! ```
+//!
+//! What has grown since, in severity or in the actions that it lists, is not accepted any more.
 //!
 //! Without a fingerprint, rule and resource are patterns: `IAM1*` on `arn:aws:iam::*:role/legacy-*`.
 
@@ -19,7 +23,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::audit::Audit;
-use super::finding::{Finding, Status};
+use super::finding::{Finding, Severity, Status};
+use opsctl_iam::grant::shorten;
 use opsctl_iam::pattern;
 use opsctl_iam::time::Instant;
 
@@ -40,6 +45,12 @@ pub struct Entry {
     pub fingerprint: String,
     pub rule: String,
     pub resource: String,
+    /// The severity at which it was accepted. Absent: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// The patterns of actions that it listed. Absent: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<String>,
     #[serde(default)]
     pub reason: String,
     #[serde(default)]
@@ -54,8 +65,23 @@ impl Entry {
         self.fingerprint.is_empty()
     }
 
-    /// Whether it accepts a finding.
-    fn accepts(&self, finding: &Finding) -> bool {
+    /// How a finding that it names has grown since it was accepted.
+    fn growth(&self, finding: &Finding) -> Option<String> {
+        if let Some(severity) = self.severity.filter(|&severity| finding.severity > severity) {
+            return Some(format!("it was {} then", severity.word()));
+        }
+        let lower: Vec<String> = self.actions.iter().map(|action| action.to_ascii_lowercase()).collect();
+        let is_known = |action: &&String| {
+            let action = action.to_ascii_lowercase();
+            lower.iter().any(|wide| pattern::includes(wide, &action))
+        };
+        let more: Vec<String> = finding.actions.iter().filter(|action| !is_known(action)).cloned().collect();
+        let grew = !self.actions.is_empty() && !more.is_empty();
+        grew.then(|| format!("it has more actions now: {}", shorten(&more)))
+    }
+
+    /// Whether it names a finding.
+    fn names(&self, finding: &Finding) -> bool {
         match self.is_pattern() {
             true => {
                 pattern::matches_ignoring_case(&self.rule, finding.rule)
@@ -99,9 +125,18 @@ impl Baseline {
         let known: HashMap<&str, &Entry> =
             self.accepted.iter().map(|entry| (entry.fingerprint.as_str(), entry)).collect();
         for finding in &mut audit.findings {
-            let by_pattern = || self.patterns().find(|entry| entry.accepts(finding));
+            let by_pattern = || {
+                let mut named: Vec<&Entry> = self.patterns().filter(|entry| entry.names(finding)).collect();
+                named.sort_by_key(|entry| entry.growth(finding).is_some());
+                named.first().copied()
+            };
             let exact = known.get(finding.fingerprint.as_str()).copied();
             let Some(entry) = exact.or_else(by_pattern) else { continue };
+            if let Some(growth) = entry.growth(finding) {
+                let who = or_unknown(&entry.owner);
+                finding.evidence.push(format!("accepted by {who}, but {growth}"));
+                continue;
+            }
             match entry.expires.as_deref().and_then(Instant::parse) {
                 Some(end) if end.days_until(now) > 0 => {
                     finding.evidence.push(format!(
@@ -121,7 +156,7 @@ impl Baseline {
             }
         }
         let occurs =
-            |entry: &&Entry| !audit.findings.iter().chain(&audit.muted).any(|finding| entry.accepts(finding));
+            |entry: &&Entry| !audit.findings.iter().chain(&audit.muted).any(|finding| entry.names(finding));
         audit.fixed = self
             .accepted
             .iter()
@@ -144,18 +179,24 @@ impl Baseline {
         let known: HashMap<&str, &Entry> =
             self.accepted.iter().map(|entry| (entry.fingerprint.as_str(), entry)).collect();
         let entry = |f: &Finding| match known.get(f.fingerprint.as_str()) {
-            Some(entry) => (*entry).clone(),
+            Some(entry) => {
+                let (severity, actions) = (Some(f.severity), f.actions.clone());
+                Entry { severity, actions, ..(*entry).clone() }
+            }
             None => Entry {
                 fingerprint: f.fingerprint.clone(),
                 rule: f.rule.into(),
                 resource: f.resource.clone(),
+                severity: Some(f.severity),
+                actions: f.actions.clone(),
                 ..Entry::default()
             },
         };
-        let by_pattern = |f: &&Finding| self.patterns().any(|entry| entry.accepts(f));
+        let by_pattern =
+            |f: &&Finding| self.patterns().any(|entry| entry.names(f) && entry.growth(f).is_none());
         let single = audit.findings.iter().filter(|f| !by_pattern(f));
         let mut accepted: Vec<Entry> = single.map(entry).collect();
-        let used = |entry: &&Entry| audit.findings.iter().any(|finding| entry.accepts(finding));
+        let used = |entry: &&Entry| audit.findings.iter().any(|finding| entry.names(finding));
         accepted.extend(self.patterns().filter(used).cloned());
         accepted.sort_by(|a, b| {
             (&a.resource, &a.rule, &a.fingerprint).cmp(&(&b.resource, &b.rule, &b.fingerprint))

@@ -1,9 +1,9 @@
 //! What the audit reports.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     Info,
@@ -77,6 +77,9 @@ pub struct Finding {
     /// What findings with one remedy share, such as the policy that gives too much. Reports group by it.
     #[serde(skip)]
     pub cause: String,
+    /// For one about a list of actions: the patterns that give them, as their statements write them.
+    #[serde(skip)]
+    pub actions: Vec<String>,
     /// The line of the configuration that makes the role, where it does.
     #[serde(skip)]
     pub line: Option<usize>,

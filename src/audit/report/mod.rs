@@ -155,6 +155,7 @@ fn visible(audit: &Audit) -> Audit {
         fingerprint: f.fingerprint.clone(),
         status: f.status,
         cause: f.cause.clone(),
+        actions: f.actions.clone(),
         line: f.line,
         compliance: f.compliance,
         muted: f.muted.as_ref().map(line),

@@ -6,6 +6,7 @@ use crate::audit::role_view::RoleView;
 use crate::audit::trust::Principal;
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::grant::Sourced;
+use opsctl_iam::policy::Selector;
 
 /// How many actions a title names.
 const IN_TITLE: usize = 3;
@@ -20,8 +21,11 @@ pub(super) fn holding(cx: &Context<'_>, view: &RoleView<'_>, actions: &[ActionId
     if actions.len() > IN_TITLE {
         evidence.push(first_of(cx, actions, 10));
     }
-    let mut causes = Vec::new();
+    let (mut causes, mut patterns) = (Vec::new(), Vec::new());
     for sourced in &view.effective.allows {
+        if sourced.grant.restriction.is_open() {
+            patterns.extend(giving(cx, sourced, actions));
+        }
         if let Some(&action) = actions
             .iter()
             .find(|&&id| sourced.grant.unlimited.contains(id))
@@ -38,7 +42,24 @@ pub(super) fn holding(cx: &Context<'_>, view: &RoleView<'_>, actions: &[ActionId
         1 => format!("On all resources: {}", first_of(cx, actions, IN_TITLE)),
         n => format!("{n} actions on all resources: {}", first_of(cx, actions, IN_TITLE)),
     };
-    Some(Hit::new(causes.join(", "), evidence).title(title))
+    patterns.sort();
+    patterns.dedup();
+    Some(Hit { actions: patterns, ..Hit::new(causes.join(", "), evidence).title(title) })
+}
+
+/// The patterns of a statement that give any of these actions on all resources. They stay the same when AWS
+/// adds actions.
+fn giving(cx: &Context<'_>, sourced: &Sourced, actions: &[ActionId]) -> Vec<String> {
+    let given: ActionSet =
+        actions.iter().copied().filter(|&id| sourced.grant.unlimited.contains(id)).collect();
+    match &sourced.grant.statement.actions {
+        _ if given.is_empty() => Vec::new(),
+        Selector::Only(patterns) => {
+            let gives = |pattern: &&String| cx.engine.expand(pattern).iter().any(|&id| given.contains(id));
+            patterns.iter().filter(gives).cloned().collect()
+        }
+        Selector::Except(spared) => vec![format!("everything but {}", spared.join(", "))],
+    }
 }
 
 /// The first few names, and how many more there are.

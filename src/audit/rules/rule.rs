@@ -62,6 +62,8 @@ pub struct Hit {
     pub evidence: Vec<String>,
     /// What names the cause: stable over time, shared by findings with one remedy.
     pub cause: String,
+    /// The patterns of actions that it is about, where it lists actions.
+    pub actions: Vec<String>,
 }
 
 impl Hit {

@@ -225,6 +225,7 @@ fn finding() -> Finding {
         fix: "name the bucket".into(),
         fingerprint: "0123456789abcdef".into(),
         status: FindingStatus::New,
+        actions: Vec::new(),
         cause: String::new(),
         line: None,
         compliance: &[],
