@@ -1,6 +1,8 @@
-//! `opsctl audit-iam explain ROLE ACTION [RESOURCE]`: why a role may, or may not.
+//! `opsctl audit-iam explain ROLE ACTION [RESOURCE]`: why a role or user may, or may not.
 
-use super::account::{Account, Role};
+use std::rc::Rc;
+
+use super::account::{Account, Tag};
 use super::evaluate::Engine;
 use super::variables;
 use opsctl_iam::catalogue::Catalogue;
@@ -20,8 +22,8 @@ pub struct Explanation {
     pub lines: Vec<String>,
 }
 
-/// Explains whether a role (name or ARN) may do an action to a resource (an ARN; `*` if not given).
-/// `None` when the account has no such role.
+/// Explains whether a role, or else a user, (name or ARN) may do an action to a resource (an ARN; `*` if not
+/// given). `None` when the account has neither.
 pub fn explain(
     account: &Account,
     role: &str,
@@ -30,12 +32,18 @@ pub fn explain(
     now: Instant,
 ) -> Option<Explanation> {
     let parts = account.parts();
-    if let Some(part) = parts.iter().find(|part| part.roles.iter().any(|r| r.arn == role || r.name == role)) {
-        return explain(part, role, action, resource, now);
+    if !parts.is_empty() {
+        return parts.iter().find_map(|part| explain(part, role, action, resource, now));
     }
-    let role = account.roles.iter().find(|r| r.arn == role || r.name == role)?;
     let engine = Engine::at(account, now);
-    let effective = engine.role(role);
+    let as_role = account.roles.iter().find(|r| r.arn == role || r.name == role);
+    let (arn, tags, effective) = match as_role {
+        Some(role) => (&role.arn, &role.tags, engine.role(role)),
+        None => {
+            let user = account.users.iter().find(|u| u.arn == role || u.name == role)?;
+            (&user.arn, &user.tags, Rc::new(engine.user(user)))
+        }
+    };
     let resource = resource.unwrap_or("*");
     let mut lines = Vec::new();
     if engine.catalogue.find(action).is_none() {
@@ -44,7 +52,7 @@ pub fn explain(
             Catalogue::embedded().date()
         ));
     }
-    lines.extend(evidence(&effective, role, action, resource));
+    lines.extend(evidence(&effective, tags, action, resource));
     if resource == "*"
         && engine
             .catalogue
@@ -53,9 +61,9 @@ pub fn explain(
     {
         lines.push("asked for all resources; name an ARN to ask about one".into());
     }
-    let (decision, open) = variables::decide(&effective, role, action, resource);
+    let (decision, open) = variables::decide(&effective, tags, action, resource);
     lines.extend(open);
-    let lost = account.problems.iter().filter(|problem| problem.resource == role.arn);
+    let lost = account.problems.iter().filter(|problem| problem.resource == *arn);
     let before = lines.len();
     lines.extend(lost.map(|problem| problem.reason.clone()));
     let is_whole = effective.unreadable.is_empty() && lines.len() == before;
@@ -65,26 +73,20 @@ pub fn explain(
         Decision::Allowed | Decision::Conditional | Decision::NotAllowed if !is_whole => Decision::Unknown,
         known => known,
     };
-    Some(Explanation {
-        role: role.arn.clone(),
-        action: action.into(),
-        resource: resource.into(),
-        decision,
-        lines,
-    })
+    Some(Explanation { role: arn.clone(), action: action.into(), resource: resource.into(), decision, lines })
 }
 
 /// A line for each statement or limit that has a say.
-fn evidence(effective: &Effective, role: &Role, action: &str, resource: &str) -> Vec<String> {
+fn evidence(effective: &Effective, tags: &[Tag], action: &str, resource: &str) -> Vec<String> {
     let names = |s: &&Sourced| s.grant.names(action);
     let mut lines = Vec::new();
     for sourced in effective.allows.iter().chain(&effective.denies).filter(names) {
-        let covers = variables::may_reach(&sourced.grant, role, resource);
+        let covers = variables::may_reach(&sourced.grant, tags, resource);
         let reach = if covers { "" } else { " (does not cover the resource)" };
         lines.push(format!("{}{reach}", sourced.evidence(action)));
     }
     for sourced in effective.void.iter().filter(names) {
-        lines.push(format!("{} (its condition cannot hold for the role now)", sourced.evidence(action)));
+        lines.push(format!("{} (its condition cannot hold now)", sourced.evidence(action)));
     }
     match &effective.ceiling {
         Ceiling::None => {}

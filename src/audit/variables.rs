@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::account::Role;
+use super::account::Tag;
 use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective};
@@ -15,8 +15,8 @@ use opsctl_iam::pattern;
 use opsctl_iam::policy::{Selector, Statement};
 
 /// The decision, and a line for each pattern whose variables it depends on.
-pub fn decide(effective: &Effective, role: &Role, action: &str, resource: &str) -> (Decision, Vec<String>) {
-    let of = |helpful: bool| filled_in(effective, role, helpful).decide(action, resource);
+pub fn decide(effective: &Effective, tags: &[Tag], action: &str, resource: &str) -> (Decision, Vec<String>) {
+    let of = |helpful: bool| filled_in(effective, tags, helpful).decide(action, resource);
     let (most, least) = (of(true), of(false));
     if most == least {
         return (most, Vec::new());
@@ -30,7 +30,7 @@ pub fn decide(effective: &Effective, role: &Role, action: &str, resource: &str) 
     let patterns =
         grants.flat_map(|grant| grant.statement.resources.iter().flat_map(|scope| scope.patterns()));
     let fits = |pattern: &&String| {
-        let fits = |helpful| pattern::matches(&put_in(pattern, role, helpful), resource);
+        let fits = |helpful| pattern::matches(&put_in(pattern, tags, helpful), resource);
         fits(true) != fits(false)
     };
     let mut open: Vec<String> =
@@ -40,12 +40,12 @@ pub fn decide(effective: &Effective, role: &Role, action: &str, resource: &str) 
 }
 
 /// Whether a statement names a resource for some values of its variables.
-pub fn may_reach(grant: &Grant, role: &Role, resource: &str) -> bool {
-    fill(grant, role, true).reaches(resource)
+pub fn may_reach(grant: &Grant, tags: &[Tag], resource: &str) -> bool {
+    fill(grant, tags, true).reaches(resource)
 }
 
 /// The statement with every variable filled in, so that it names as much or as little as it may.
-fn fill(grant: &Grant, role: &Role, wide: bool) -> Grant {
+fn fill(grant: &Grant, tags: &[Tag], wide: bool) -> Grant {
     if !grant.has_variables {
         return grant.clone();
     }
@@ -53,7 +53,7 @@ fn fill(grant: &Grant, role: &Role, wide: bool) -> Grant {
     // The more is left out, the less is named.
     let names_more = wide == matches!(statement.resources, Some(Selector::Only(_)));
     for pattern in statement.resources.iter_mut().flat_map(Selector::patterns_mut) {
-        *pattern = put_in(pattern, role, names_more);
+        *pattern = put_in(pattern, tags, names_more);
     }
     let mut filled = grant.clone();
     filled.statement = Arc::new(statement);
@@ -61,8 +61,8 @@ fn fill(grant: &Grant, role: &Role, wide: bool) -> Grant {
 }
 
 /// The same permissions with every variable filled in, to the role's advantage or not.
-fn filled_in(effective: &Effective, role: &Role, helpful: bool) -> Effective {
-    let fill = |grant: &Grant| fill(grant, role, helpful == grant.statement.allow);
+fn filled_in(effective: &Effective, tags: &[Tag], helpful: bool) -> Effective {
+    let fill = |grant: &Grant| fill(grant, tags, helpful == grant.statement.allow);
     let all = |list: &[Sourced]| {
         list.iter().map(|s| Sourced { source: s.source.clone(), grant: fill(&s.grant) }).collect()
     };
@@ -89,13 +89,13 @@ fn filled_in(effective: &Effective, role: &Role, helpful: bool) -> Effective {
 }
 
 /// The pattern with the role's tags put in, and `*` or what matches nothing for what the call decides.
-fn put_in(pattern: &str, role: &Role, names_more: bool) -> String {
+fn put_in(pattern: &str, tags: &[Tag], names_more: bool) -> String {
     let (mut filled, mut rest) = (String::new(), pattern);
     while let Some((before, after)) = rest.split_once("${") {
         let Some((variable, after)) = after.split_once('}') else { break };
         let name = variable.split(',').next().unwrap_or_default().trim();
         filled.push_str(before);
-        match (name, tag(name, role)) {
+        match (name, tag(name, tags)) {
             // `${*}`, `${?}` and `${$}` are these characters; ARNs do not hold them.
             ("*" | "?" | "$", _) => filled.push_str(name),
             (_, Some(tag)) => filled.push_str(tag),
@@ -107,9 +107,9 @@ fn put_in(pattern: &str, role: &Role, names_more: bool) -> String {
 }
 
 /// What the role's own tag says; keys are compared without regard to case.
-fn tag<'r>(variable: &str, role: &'r Role) -> Option<&'r str> {
+fn tag<'r>(variable: &str, tags: &'r [Tag]) -> Option<&'r str> {
     const PREFIX: &str = "aws:PrincipalTag/";
     let is_tag = variable.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
     let key = is_tag.then(|| &variable[PREFIX.len()..])?;
-    role.tags.iter().find(|tag| tag.key.eq_ignore_ascii_case(key)).map(|tag| tag.value.as_str())
+    tags.iter().find(|tag| tag.key.eq_ignore_ascii_case(key)).map(|tag| tag.value.as_str())
 }

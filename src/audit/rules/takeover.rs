@@ -27,10 +27,14 @@ pub(super) fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<
                 .find(|user| view.effective.decide(name, user) == Decision::Allowed),
         };
         match (held(view, action), target) {
-            (_, Some(user)) => found.add(
-                Severity::Critical,
-                format!("REACHABLE: {name} on {user}, which leads to an administrator"),
-            ),
+            (_, Some(user)) => {
+                let on = match *name == Via::Provider.action() {
+                    true => format!("the provider that {user} trusts"),
+                    false => user.to_owned(),
+                };
+                let line = format!("REACHABLE: {name} on {on}, which leads to an administrator");
+                found.add(Severity::Critical, line);
+            }
             (Held::No, None) => continue,
             (held, None) => {
                 let at_times = held == Held::AtTimes;

@@ -5,7 +5,7 @@ use opsctl::audit::evaluate::Engine;
 use opsctl::audit::explain::explain;
 use opsctl::audit::least::propose;
 use opsctl::audit::report::{Format, Options, plain, render};
-use opsctl::audit::{Instant, Settings, Severity, Status, Usage};
+use opsctl::audit::{Audit, Instant, Settings, Severity, Status, Usage};
 use opsctl_iam::decide::Decision;
 use serde_json::{Value, json};
 
@@ -146,6 +146,32 @@ fn a_baseline_accepts_until_it_expires() {
 }
 
 #[test]
+fn a_baseline_accepts_nothing_that_has_grown() {
+    let of = |actions: &[&str]| World::of([role("a").can(allow(actions, &["*"]))]).audit();
+    let new = |baseline: &Baseline, mut audit: Audit| -> Vec<&'static str> {
+        baseline.apply(&mut audit, now());
+        assert!(audit.fixed.is_empty(), "{:?}", audit.fixed);
+        let new = audit.findings.iter().filter(|f| f.status == Status::New && f.rule.starts_with("IAM11"));
+        new.map(|f| f.rule).collect()
+    };
+    let small = Baseline::default().updated(&of(&["s3:GetObject"]));
+    let small = Baseline::parse(&small.to_text()).expect("what was written");
+    assert_eq!(new(&small, of(&["s3:GetObject"])), [""; 0]);
+    assert_eq!(new(&small, of(&["s3:GetObject", "secretsmanager:GetSecretValue"])), ["IAM110"]);
+    let wide = Baseline::default().updated(&of(&["s3:*"]));
+    assert!(!new(&wide, of(&["s3:GetObject", "s3:*"])).contains(&"IAM110"), "within what was accepted");
+    let mut lower = small.clone();
+    lower.accepted.iter_mut().for_each(|entry| entry.severity = Some(Severity::Info));
+    assert_eq!(new(&lower, of(&["s3:GetObject"])), ["IAM110"], "it was less then");
+    let mut old = small.clone();
+    old.accepted.iter_mut().for_each(|entry| (entry.severity, entry.actions) = (None, Vec::new()));
+    let grown = of(&["s3:GetObject", "secretsmanager:GetSecretValue"]);
+    assert_eq!(new(&old, grown.clone()), [""; 0], "an entry of before says nothing of either");
+    let renewed = small.updated(&grown);
+    assert_eq!(new(&renewed, grown), [""; 0]);
+}
+
+#[test]
 fn fingerprints_outlive_the_day_and_the_order() {
     let (world, _) = generate(80);
     let prints = |settings: &Settings| {
@@ -219,4 +245,20 @@ fn a_proposal_only_takes_away() {
         );
         assert!(proposal.diff.starts_with("--- a now\n+++ a proposed\n"));
     }
+}
+
+#[test]
+fn a_user_is_explained_with_its_groups() {
+    let mut ana = user("ana", &[allow(&["s3:GetObject"], &["arn:aws:s3:::${aws:PrincipalTag/team}/*"])]);
+    ana["GroupList"] = json!(["ops"]);
+    ana["Tags"] = json!([{"Key": "team", "Value": "x"}]);
+    let group = group("ops", &[allow(&["ec2:StopInstances"], &["*"])]);
+    let account = World::of([role("a")]).user(ana).group(group).account();
+    let asked = |who: &str, action: &str, on: &str| {
+        explain(&account, who, action, Some(on), now()).map(|answer| answer.decision)
+    };
+    assert_eq!(asked("ana", "ec2:StopInstances", "*"), Some(Decision::Allowed));
+    assert_eq!(asked(&user_arn("ana"), "s3:GetObject", "arn:aws:s3:::x/k"), Some(Decision::Allowed));
+    assert_eq!(asked("ana", "s3:GetObject", "arn:aws:s3:::y/k"), Some(Decision::NotAllowed));
+    assert_eq!(asked("nobody", "s3:GetObject", "*"), None);
 }

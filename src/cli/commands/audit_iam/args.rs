@@ -40,7 +40,7 @@ pub struct AuditArgs {
           require_equals = true, conflicts_with_all = ["usage", "input"])]
     pub usage_from_aws: Option<UsageDetail>,
     /// Audit as of this time, such as 2026-11-22T00:00:00Z (default: now)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", global = true)]
     pub now: Option<String>,
     /// Another account of yours: trust in it is not foreign
     #[arg(long, value_name = "ID", value_parser = account_id)]
@@ -146,9 +146,9 @@ impl From<UsageDetail> for Detail {
 
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Explain why a role may, or may not, do something
+    /// Explain why a role or user may, or may not, do something
     Explain {
-        /// Name or ARN of the role
+        /// Name or ARN of the role or user
         role: String,
         /// Such as s3:GetObject
         action: String,

@@ -22,7 +22,8 @@ pub fn run(
 ) -> CommandResult {
     is_one(action)?;
     let Some(answer) = explain::explain(account, role, action, resource, now) else {
-        let (message, help) = (format!("the account has no role `{role}`"), "give its name or its whole ARN");
+        let (message, help) =
+            (format!("the account has no role or user `{role}`"), "give its name or its whole ARN");
         return Err(Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, help));
     };
     let decision = answer.decision.words();
