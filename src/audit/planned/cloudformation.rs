@@ -30,6 +30,14 @@ pub(super) fn read(template: &Value) -> Built {
     for (id, resource) in made() {
         reader.connect(id, resource, &mut built);
     }
+    for what in rewritten(template) {
+        let advice = "audit what `aws cloudformation get-template --template-stage Processed` answers";
+        built.problems.push((String::new(), format!("{what}: {advice}")));
+    }
+    for id in nested(resources) {
+        let reason = format!("{id} is a template of its own: audit that one as well");
+        built.problems.push((String::new(), reason));
+    }
     for what in reader.open.into_inner() {
         built.problems.push((String::new(), format!("the template does not tell {what}")));
     }
@@ -42,6 +50,39 @@ pub(super) fn read(template: &Value) -> Built {
         built.problems.push((String::new(), reason.into()));
     }
     built
+}
+
+/// What CloudFormation writes into a template before it makes anything, in words.
+fn rewritten(template: &Value) -> Vec<String> {
+    /// What these make of a template is read, or told apart.
+    const KNOWN: [&str; 2] = ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"];
+    let named = |transform: &Value| {
+        let name = transform.as_str().or(transform["Name"].as_str())?;
+        (!KNOWN.contains(&name)).then(|| format!("the transform {name} may make anything of the template"))
+    };
+    let of_top = match &template["Transform"] {
+        Value::Array(several) => several.iter().collect(),
+        one => vec![one],
+    };
+    let mut found: Vec<String> = of_top.into_iter().filter_map(named).collect();
+    let resources = template["Resources"].as_object();
+    for (place, map) in [("the template", template.as_object()), ("Resources", resources)] {
+        let written = map.into_iter().flatten().filter(|(key, _)| key.starts_with("Fn::"));
+        found.extend(written.map(|(key, _)| format!("{key} in {place} makes what is not written there")));
+    }
+    found
+}
+
+/// Resources that are templates of their own.
+fn nested(resources: &Map<String, Value>) -> impl Iterator<Item = &String> {
+    const NESTED: [&str; 4] = [
+        "AWS::CloudFormation::Stack",
+        "AWS::CloudFormation::StackSet",
+        "AWS::ServiceCatalog::CloudFormationProvisionedProduct",
+        "AWS::Serverless::Application",
+    ];
+    let is_nested = |kind: &str| NESTED.contains(&kind) || kind.ends_with("::MODULE");
+    resources.iter().filter(move |(_, r)| r["Type"].as_str().is_some_and(is_nested)).map(|(id, _)| id)
 }
 
 struct Reader<'t> {
@@ -179,7 +220,13 @@ impl Reader<'_> {
                 Some((function, argument)) if function == "Ref" || function.starts_with("Fn::") => {
                     self.function(function, argument)
                 }
-                _ => Value::Object(map.iter().map(|(key, item)| (key.clone(), self.value(item))).collect()),
+                _ => {
+                    // Beside other keys a function writes into what it stands in.
+                    for key in map.keys().filter(|key| map.len() > 1 && key.starts_with("Fn::")) {
+                        self.untold(format!("what {key} makes"), Value::Null);
+                    }
+                    Value::Object(map.iter().map(|(key, item)| (key.clone(), self.value(item))).collect())
+                }
             },
             plain => plain.clone(),
         }

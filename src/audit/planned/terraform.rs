@@ -56,7 +56,7 @@ fn collect<'v>(module: &'v Value, prefix: &str, configured: &'v Value, found: &m
         let (Some(kind), Some(name)) = (resource["type"].as_str(), resource["name"].as_str()) else {
             continue;
         };
-        if resource["mode"] == "data" || !kind.starts_with("aws_iam_") {
+        if resource["mode"] == "data" || !(kind.starts_with("aws_iam_") || kind.starts_with("awscc_iam_")) {
             continue;
         }
         let mut written = list(&configured["resources"]);
@@ -78,6 +78,32 @@ fn collect<'v>(module: &'v Value, prefix: &str, configured: &'v Value, found: &m
         collect(child, &format!("{address}."), inner, found);
     }
 }
+
+/// Resources of IAM that are read above, and those that give nobody a permission.
+const IS_READ_OR_GIVES_NOTHING: &[&str] = &[
+    "role",
+    "user",
+    "group",
+    "policy",
+    "access_key",
+    "account_alias",
+    "account_password_policy",
+    "group_policies_exclusive",
+    "openid_connect_provider",
+    "organizations_features",
+    "outbound_web_identity_federation",
+    "role_policies_exclusive",
+    "saml_provider",
+    "security_token_service_preferences",
+    "server_certificate",
+    "service_linked_role",
+    "service_specific_credential",
+    "signing_certificate",
+    "user_login_profile",
+    "user_policies_exclusive",
+    "user_ssh_key",
+    "virtual_mfa_device",
+];
 
 fn list(value: &Value) -> std::slice::Iter<'_, Value> {
     value.as_array().map(Vec::as_slice).unwrap_or_default().iter()
@@ -162,28 +188,43 @@ impl Reader {
                     built.attach(kind, &name, &arn);
                 }
             }
+            "aws_iam_role_policy_attachments_exclusive"
+            | "aws_iam_user_policy_attachments_exclusive"
+            | "aws_iam_group_policy_attachments_exclusive" => {
+                let Some(name) = self.told(r, &format!("{holder}_name"), &self.names, built) else { return };
+                let arns = self.all(r, "policy_arns", &self.arns);
+                if arns.is_empty() && r.values["policy_arns"].is_null() {
+                    let reason = format!("{}: which policies is known only after it is applied", r.address());
+                    built.problems.push((String::new(), reason));
+                }
+                arns.iter().for_each(|arn| built.attach(kind, &name, arn));
+            }
             "aws_iam_policy_attachment" => {
                 let Some(arn) = self.told(r, "policy_arn", &self.arns, built) else { return };
                 for (key, kind) in
                     [("roles", Holder::Role), ("users", Holder::User), ("groups", Holder::Group)]
                 {
-                    for name in self.all(r, key) {
+                    for name in self.all(r, key, &self.names) {
                         built.attach(kind, &name, &arn);
                     }
                 }
             }
             "aws_iam_user_group_membership" => {
                 let Some(user) = self.told(r, "user", &self.names, built) else { return };
-                self.all(r, "groups").iter().for_each(|group| built.join(&user, group));
+                self.all(r, "groups", &self.names).iter().for_each(|group| built.join(&user, group));
             }
             "aws_iam_group_membership" => {
                 let Some(group) = self.told(r, "group", &self.names, built) else { return };
-                self.all(r, "users").iter().for_each(|user| built.join(user, &group));
+                self.all(r, "users", &self.names).iter().for_each(|user| built.join(user, &group));
             }
             "aws_iam_instance_profile" => {
                 let Some(role) = self.told(r, "role", &self.names, built) else { return };
                 let profile = json!({"InstanceProfileName": r.text("name").unwrap_or(r.name)});
                 built.push(Holder::Role, &role, "InstanceProfileList", profile);
+            }
+            other if !IS_READ_OR_GIVES_NOTHING.iter().any(|known| other == format!("aws_iam_{known}")) => {
+                let reason = format!("{}: resources of the type {other} are not read", r.address());
+                built.problems.push((String::new(), reason));
             }
             _ => {}
         }
@@ -208,9 +249,9 @@ impl Reader {
         found
     }
 
-    fn all(&self, r: &Planned<'_>, key: &str) -> Vec<String> {
+    fn all(&self, r: &Planned<'_>, key: &str, known: &HashMap<(String, String), String>) -> Vec<String> {
         let told: Vec<String> = list(&r.values[key]).filter_map(Value::as_str).map(str::to_owned).collect();
-        if told.is_empty() { self.referred(r, key, &self.names) } else { told }
+        if told.is_empty() { self.referred(r, key, known) } else { told }
     }
 
     fn referred(&self, r: &Planned<'_>, key: &str, known: &HashMap<(String, String), String>) -> Vec<String> {

@@ -199,6 +199,64 @@ fn policies_alone_are_judged() {
     assert_eq!(Kind::of(&json!({"Roles": []})), None, "and a dump of another shape is none");
 }
 
+#[test]
+fn what_a_template_has_written_by_others_is_told() {
+    let told = |template: Value| {
+        let account = of_plan(&template, Kind::CloudFormation, now());
+        account.problems.iter().map(|p| p.reason.clone()).collect::<Vec<_>>().join("; ")
+    };
+    let plain = || json!({"b": {"Type": "AWS::S3::Bucket"}});
+    assert_eq!(told(json!({"Resources": plain()})), "");
+    assert_eq!(told(json!({"Resources": plain(), "Transform": "AWS::LanguageExtensions"})), "");
+    let roles = json!({"Fn::ForEach::Roles": ["N", ["a"], {"${N}": {"Type": "AWS::IAM::Role"}}]});
+    let nested = |kind: &str| json!({"Resources": {"inner": {"Type": kind}}});
+    let include = json!({"Name": "AWS::Include", "Parameters": {"Location": "s3://b/k"}});
+    let inside = json!({"Type": "AWS::IAM::Role", "Properties": {"RoleName": "r",
+        "Fn::Transform": {"Name": "AWS::Include"}}});
+    for (template, what) in [
+        (json!({"Resources": roles}), "Fn::ForEach::Roles"),
+        (
+            json!({"Resources": plain(), "Transform": ["AWS::Serverless-2016-10-31", "Mine"]}),
+            "transform Mine",
+        ),
+        (json!({"Resources": plain(), "Transform": include}), "transform AWS::Include"),
+        (json!({"Resources": {"Fn::Transform": {"Name": "AWS::Include"}}}), "Fn::Transform in Resources"),
+        (json!({"Resources": plain(), "Fn::Transform": {}}), "Fn::Transform in the template"),
+        (json!({"Resources": {"r": inside}}), "what Fn::Transform makes"),
+        (nested("AWS::CloudFormation::Stack"), "inner is a template of its own"),
+        (nested("Acme::Roles::App::MODULE"), "inner is a template of its own"),
+    ] {
+        let told = told(template.clone());
+        assert!(told.contains(what), "{template}: {told}");
+    }
+}
+
+#[test]
+fn a_plan_attaches_by_exclusive_lists_and_names_what_is_not_read() {
+    let resource =
+        |kind: &str, values: Value| json!({"mode": "managed", "type": kind, "name": "x", "values": values});
+    let of = |resources: Vec<Value>| {
+        plan_of(&json!({"format_version": "1.2", "terraform_version": "1.9.0",
+            "planned_values": {"root_module": {"resources": resources}}}))
+    };
+    let app = || {
+        resource(
+            "aws_iam_role",
+            json!({"name": "app",
+            "assume_role_policy": trust_service("lambda.amazonaws.com").to_string()}),
+        )
+    };
+    let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
+    let only = json!({"role_name": "app", "policy_arns": [admin]});
+    let account = of(vec![app(), resource("aws_iam_role_policy_attachments_exclusive", only)]);
+    assert!(has(&found_in(&account), "app", "IAM103"), "{:?}", account.problems);
+    assert_eq!(account.problems, []);
+    let keys = resource("aws_iam_access_key", json!({"user": "ana"}));
+    let unread = of(vec![app(), keys, resource("awscc_iam_role", json!({"role_name": "other"}))]);
+    let told: Vec<&str> = unread.problems.iter().map(|p| p.reason.as_str()).collect();
+    assert_eq!(told, ["awscc_iam_role.x: resources of the type awscc_iam_role are not read"]);
+}
+
 fn gains(old: &[RoleMaker], new: &[RoleMaker]) -> Vec<String> {
     let account = |roles: &[RoleMaker]| World::of(roles.to_vec()).account();
     let gains = against::new_access(&account(old), &account(new), now());
