@@ -53,6 +53,8 @@ const GLOBAL: &[(&str, KeyKind)] = &[
     ("aws:principalservicename", KeyKind::Telling { always: false }),
     ("aws:principalservicenameslist", KeyKind::Telling { always: false }),
     ("aws:sourceaccount", KeyKind::Telling { always: false }),
+    // The older name of it, which SNS writes into the policies of new topics.
+    ("aws:sourceowner", KeyKind::Telling { always: false }),
     ("aws:sourcearn", KeyKind::Telling { always: false }),
     ("aws:sourceorgid", KeyKind::Telling { always: false }),
     ("aws:sourceorgpaths", KeyKind::Telling { always: false }),
@@ -77,6 +79,8 @@ const GLOBAL: &[(&str, KeyKind)] = &[
     ("identitystore:userid", KeyKind::Telling { always: false }),
     // Whoever passes a role to what it makes chooses what that is called.
     ("iam:associatedresourcearn", KeyKind::Chosen),
+    // Whatever is shared is of some type.
+    ("ram:requestedresourcetype", KeyKind::Telling { always: true }),
     ("ec2:region", KeyKind::Ambient),
     ("s3:resourceaccount", KeyKind::Ambient),
     ("s3:authtype", KeyKind::Chosen),

@@ -343,7 +343,8 @@ pub(super) fn oidc_subject(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> 
         });
         let app = a.statement.conditions.iter().any(|c| {
             let key = c.key.to_ascii_lowercase();
-            let told = [":aud", ":oaud", ":app_id", ":sub", ":email", ":user_id"];
+            // The audience that a service account asks for, `oaud`, is its owner's choice.
+            let told = [":aud", ":app_id", ":sub", ":email", ":user_id"];
             // `*.apps.googleusercontent.com` is everybody's application.
             let any = key.ends_with("aud") && Operator::parse(&c.operator).takes_wildcards();
             consumer.is_some_and(|host| key.starts_with(host))

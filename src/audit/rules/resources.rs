@@ -38,8 +38,11 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-/// Keys that tell whose call it is, of some services only.
-const OWN_KEYS: [&str; 2] = ["kms:calleraccount", "s3:dataaccesspointaccount"];
+/// Keys that tell whose call it is, of some services only. A mount target is in a network of one's own, so that
+/// AWS calls what comes through one not public.
+/// <https://docs.aws.amazon.com/efs/latest/ug/access-control-block-public-access.html#what-is-a-public-policy>
+const OWN_KEYS: [&str; 3] =
+    ["kms:calleraccount", "s3:dataaccesspointaccount", "elasticfilesystem:accessedviamounttarget"];
 
 /// The statements that let somebody in, of every resource, less what the Deny statements beside them and in
 /// the organization's resource control policies take away.

@@ -161,6 +161,7 @@ const IDENTITY: &[&str] = &[
     "aws:principalarn",
     "aws:userid",
     "aws:sourceaccount",
+    "aws:sourceowner",
     "aws:sourcearn",
     "aws:sourcevpc",
     "aws:sourcevpce",
@@ -186,10 +187,14 @@ pub(super) fn identifies_account(a: &Admission<'_>) -> bool {
         let key = c.key.to_ascii_lowercase();
         let wild = Operator::parse(&c.operator).takes_wildcards();
         let tells = |value: &String| match key.as_str() {
-            "aws:principalarn" | "aws:sourcearn" => names_account(value),
+            "aws:principalarn" => names_account(value),
+            "aws:sourcearn" => names_account(value) || names_bucket(value),
             // `AROAEXAMPLE:session`: an id, which is nobody else's, and what its caller chooses.
             "aws:userid" => !value.contains("${") && (!wild || pattern::literal_prefix(value).len() >= 16),
-            "aws:sourceip" | "aws:vpcsourceip" => true,
+            "aws:sourceip" => true,
+            // Everybody's networks have the same private addresses.
+            // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-vpcsourceip>
+            "aws:vpcsourceip" => false,
             _ => is_literal(value, wild),
         };
         IDENTITY.contains(&key.as_str()) && a.fixes_by(c) && c.values.iter().all(tells)
@@ -209,6 +214,15 @@ fn names_account(arn: &str) -> bool {
     !account.is_empty() && is_literal(account, true)
         // The variable has a colon of its own.
         || arn.to_ascii_lowercase().contains(":${aws:resourceaccount}:")
+}
+
+/// Whether an ARN is of one bucket: it has no account, and nobody else's bucket has the name.
+fn names_bucket(arn: &str) -> bool {
+    let fields: Vec<&str> = arn.splitn(6, ':').collect();
+    match fields.as_slice() {
+        ["arn", _, "s3", _, _, bucket] => !bucket.is_empty() && is_literal(bucket, true),
+        _ => false,
+    }
 }
 
 /// Whether the statement is limited to one organization, or to several that are named.

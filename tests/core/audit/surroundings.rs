@@ -205,3 +205,35 @@ fn whom_the_organization_keeps_out_no_trust_policy_lets_in() {
     assert!(!public(&kept) && kept.contains(&"IAM302"), "{kept:?}");
     assert!(public(&found(unless("s3:*"))), "of another service");
 }
+
+#[test]
+fn what_aws_itself_writes_into_policies_is_not_public() {
+    let world = World::of([role("a")]);
+    let rules = |on: &str, statement: Value| -> (Vec<&'static str>, bool) {
+        let mut statement = statement;
+        statement["Resource"] = on.into();
+        let audit = audited(&world, json!({"ResourcePolicies": {on: document(statement)}})).0;
+        let found = audit.findings.iter().filter(|f| f.resource == on).map(|f| f.rule).collect();
+        (found, audit.is_incomplete())
+    };
+    let all = |action: &str| json!({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": action});
+    let topic = format!("arn:aws:sns:eu-west-1:{ACCOUNT}:t");
+    let owned = |account: &str| when(all("SNS:Publish"), "StringEquals", "AWS:SourceOwner", account);
+    assert_eq!(rules(&topic, owned(ACCOUNT)), (vec![], false));
+    let files = format!("arn:aws:elasticfilesystem:eu-west-1:{ACCOUNT}:file-system/fs-1");
+    let mounted = |value: &str| {
+        when(all("elasticfilesystem:ClientMount"), "Bool", "elasticfilesystem:AccessedViaMountTarget", value)
+    };
+    assert_eq!(rules(&files, mounted("true")).0, [""; 0]);
+    assert_eq!(rules(&files, mounted("false")).0, ["IAM319"]);
+    let queue = format!("arn:aws:sqs:eu-west-1:{ACCOUNT}:q");
+    let from = |arn: &str| when(all("sqs:SendMessage"), "ArnLike", "aws:SourceArn", arn);
+    for arn in ["arn:aws:s3:::mine", "arn:aws:s3:*:*:mine"] {
+        assert_eq!(rules(&queue, from(arn)).0, [""; 0], "{arn}");
+    }
+    for arn in ["arn:aws:s3:::*", "arn:aws:sns:*:*:mine"] {
+        assert_eq!(rules(&queue, from(arn)).0, ["IAM319"], "{arn}");
+    }
+    let private = when(all("sqs:SendMessage"), "IpAddress", "aws:VpcSourceIp", "10.0.0.0/8");
+    assert_eq!(rules(&queue, private).0, ["IAM319"]);
+}

@@ -207,3 +207,19 @@ fn whose_request_it_is_told_in_other_words() {
     let v6 = json!(["::/1", "8000::/1"]);
     check("both halves of IPv6", anyone_if("IpAddress", "aws:SourceIp", v6), &["IAM301"], &[]);
 }
+
+#[test]
+fn a_private_address_is_nobodys_and_a_chosen_audience_is_anybodys() {
+    check("private", anyone_if("IpAddress", "aws:VpcSourceIp", "10.0.0.0/8"), &["IAM301"], &[]);
+    check("public", anyone_if("IpAddress", "aws:SourceIp", "192.0.2.0/24"), &[], &["IAM301"]);
+    let both = when(trust(json!({"AWS": "*"})), "IpAddress", "aws:VpcSourceIp", "10.0.0.0/8");
+    let both = when(both, "StringEquals", "aws:SourceVpc", "vpc-1");
+    check("private, in one network", trusting(both), &[], &["IAM301"]);
+    let google = |claim: &str| {
+        let statement = json!({"Effect": "Allow", "Principal": {"Federated": "accounts.google.com"},
+            "Action": "sts:AssumeRoleWithWebIdentity"});
+        trusting(when(statement, "StringEquals", &format!("accounts.google.com:{claim}"), "x"))
+    };
+    check("asked for", google("oaud"), &["IAM305"], &[]);
+    check("given", google("aud"), &[], &["IAM305"]);
+}
