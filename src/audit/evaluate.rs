@@ -8,11 +8,13 @@ use std::sync::Arc;
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::caller::Caller;
 use opsctl_iam::catalogue::{AccountRef, Catalogue, in_partition_aws};
+use opsctl_iam::condition::{self, Asked, ConditionResult};
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::{Compiler, Grant, Source, Sourced};
 use opsctl_iam::managed;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Condition, Document, Policy, Selector, Statement};
+use opsctl_iam::tagging::fitting_values;
 use opsctl_iam::time::Instant;
 
 use super::account::{
@@ -65,6 +67,11 @@ impl<'a> Engine<'a> {
         Self { now: Some(now), ..Self::new(account) }
     }
 
+    /// The account, as ARNs name it.
+    pub fn home(&self) -> AccountRef<'a> {
+        self.compiler.home
+    }
+
     /// The account's record of a managed policy.
     pub fn policy(&self, arn: &str) -> Option<&'a ManagedPolicy> {
         self.policies.get(arn).copied()
@@ -113,10 +120,10 @@ impl<'a> Engine<'a> {
             all().any(|grant| grant.depends && grant.statement.conditions.iter().any(on_key))
         };
         let tags: Vec<(&str, &str)> = tags.iter().map(|tag| (&*tag.key, &*tag.value)).collect();
-        let tags_may_change = asks("aws:PrincipalTag/") && (sessions() || tags_itself(all()));
+        let tags_may_change = asks("aws:PrincipalTag/") && (sessions() || tags_itself(all));
         let mut makes_admin = Vec::new();
         if asks("iam:PolicyARN") || asks("iam:PermissionsBoundary") {
-            makes_admin = [self.admin_policies(), &makeable(all())].concat();
+            makes_admin = [self.admin_policies(), &self.makeable(all)].concat();
         }
         let caller = Caller {
             arn,
@@ -211,6 +218,49 @@ impl<'a> Engine<'a> {
         let grants = self.compile(&Document::Parsed(policy));
         let grants = grants.iter().flat_map(|grants| grants.iter().cloned());
         all.extend(grants.map(|grant| Beside { source: Rc::clone(&source), grant }));
+    }
+
+    /// The customer's policies that a principal may make or rewrite: one ARN for each pattern that lets it,
+    /// and for each by which its own statements ask for a policy.
+    fn makeable<'g, I: Iterator<Item = &'g Grant>>(&self, grants: impl Fn() -> I) -> Vec<String> {
+        let asked = ["iam:PolicyARN", "iam:PermissionsBoundary"];
+        let is_asked = |c: &&Condition| asked.iter().any(|key| c.key.eq_ignore_ascii_case(key));
+        let of = |action: &'static str| {
+            grants().filter(move |g| g.statement.allow && g.restriction.is_open() && g.names(action))
+        };
+        let written = |action| {
+            of(action).flat_map(|grant| match &grant.statement.resources {
+                Some(Selector::Only(patterns)) => patterns.clone(),
+                _ => Vec::new(),
+            })
+        };
+        let conditions = grants().flat_map(|grant| &grant.statement.conditions).filter(is_asked);
+        let wanted: Vec<String> = conditions.flat_map(|c| c.values.clone()).collect();
+        let denied = |action: &str, arn: &str| {
+            grants().any(|g| {
+                let always = !g.statement.allow && g.statement.conditions.is_empty();
+                always && g.names(action) && g.reaches(arn)
+            })
+        };
+        let may = |action: &'static str, arn: &str| {
+            of(action).any(|grant| grant.reaches(arn)) && !denied(action, arn)
+        };
+        let candidates = wanted.into_iter().chain(written("iam:CreatePolicy"));
+        let candidates = candidates.chain(written("iam:CreatePolicyVersion"));
+        let named = |pattern: String| {
+            let is_policy = pattern.contains(":policy/") && !super::account::is_aws_owned(&pattern);
+            let known = self.account.policies.iter().map(|policy| &policy.arn);
+            let rewritten = known.filter(|arn| pattern::matches(&pattern, arn));
+            let rewritten = rewritten.filter(|arn| may("iam:CreatePolicyVersion", arn)).cloned();
+            let new = pattern.replace(['*', '?'], "x");
+            let is_new = self.policy(&new).is_none() && may("iam:CreatePolicy", &new);
+            let all: Vec<String> = rewritten.chain(is_new.then_some(new)).collect();
+            all.into_iter().filter(move |_| is_policy)
+        };
+        let mut found: Vec<String> = candidates.flat_map(named).collect();
+        found.sort();
+        found.dedup();
+        found
     }
 
     /// The customer's policies that make an administrator.
@@ -505,29 +555,29 @@ fn covers_action(statement: &Statement, action: &str) -> bool {
     statement.actions.covers(action, pattern::matches_ignoring_case)
 }
 
-/// Whether a principal may change its own tags, by a statement that does not itself ask for one.
-fn tags_itself<'g>(mut grants: impl Iterator<Item = &'g Grant>) -> bool {
-    let by_tag = |grant: &Grant| {
-        grant.statement.conditions.iter().any(|c| c.key.to_ascii_lowercase().starts_with("aws:principaltag/"))
+/// Whether a principal may give itself a tag that its own statements ask for, by a statement that does not
+/// itself ask for one.
+fn tags_itself<'g, I: Iterator<Item = &'g Grant>>(grants: impl Fn() -> I) -> bool {
+    const OWN_TAG: &str = "aws:PrincipalTag/";
+    let is_on_tag =
+        |c: &&Condition| c.key.get(..OWN_TAG.len()).is_some_and(|key| key.eq_ignore_ascii_case(OWN_TAG));
+    let by_tag = |grant: &Grant| grant.statement.conditions.iter().any(|c| is_on_tag(&c));
+    let tags = |grant: &&Grant| grant.names("iam:TagRole") || grant.names("iam:TagUser");
+    let may = |tag: &str, value: Option<&str>| {
+        let asked = Asked { sets: Some((tag, value)), ..Asked::default() };
+        let reads = |grant: &Grant| condition::read(&grant.statement, asked);
+        let allowed = |g: &Grant| g.statement.allow && !by_tag(g) && reads(g) != ConditionResult::Never;
+        let denied = |g: &Grant| {
+            let decided = condition::is_decided(&g.statement, asked);
+            !g.statement.allow && decided && reads(g) == ConditionResult::Open
+        };
+        let on_all = |g: &Grant| g.reaches("*");
+        grants().filter(tags).any(allowed) && !grants().filter(tags).any(|g| on_all(g) && denied(g))
     };
-    grants.any(|grant| {
-        grant.statement.allow && !by_tag(grant) && (grant.names("iam:TagRole") || grant.names("iam:TagUser"))
-    })
-}
-
-/// The customer's policies that a principal may make or rewrite, one ARN for each pattern that lets it.
-fn makeable<'g>(grants: impl Iterator<Item = &'g Grant>) -> Vec<String> {
-    let makes = |grant: &&Grant| {
-        grant.statement.allow
-            && grant.restriction.is_open()
-            && (grant.names("iam:CreatePolicy") || grant.names("iam:CreatePolicyVersion"))
-    };
-    let patterns = grants.filter(makes).filter_map(|grant| match &grant.statement.resources {
-        Some(Selector::Only(patterns)) => Some(patterns),
-        _ => None,
-    });
-    let named = patterns.flatten().filter(|pattern| pattern.contains(":policy/"));
-    named.map(|pattern| pattern.replace(['*', '?'], "x")).collect()
+    let asked = grants().flat_map(|grant| &grant.statement.conditions).filter(is_on_tag);
+    asked
+        .into_iter()
+        .any(|c| fitting_values(c).iter().any(|value| may(&c.key[OWN_TAG.len()..], value.as_deref())))
 }
 
 fn unreadable_reason(engine: &Engine<'_>, arn: &str) -> String {

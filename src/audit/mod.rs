@@ -7,6 +7,7 @@
 //! evaluate.rs  what a role may do        variables.rs  what only the call decides
 //! trust.rs     who may become it         role_view.rs  a role with all that
 //! escalate.rs  ways up, as tables        services.rs   what runs with a passed role
+//! ways.rs      whether one is open       loosen.rs     boundaries and Deny, taken off
 //! graph/       who can become whom, and what one can become by rewriting it
 //! circles.rs   who can become each other
 //! rules/       a table row and a function each
@@ -47,6 +48,7 @@ pub mod graph;
 pub mod last_accessed;
 pub mod least;
 pub mod lenient;
+mod loosen;
 pub mod planned;
 pub mod report;
 pub mod role_view;
@@ -57,6 +59,7 @@ pub mod surroundings;
 pub mod trust;
 pub mod usage;
 pub mod variables;
+mod ways;
 
 pub use account::{Account, Page};
 pub use audit::{Audit, audit};

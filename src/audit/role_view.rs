@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::account::{Role, is_aws_owned};
 use super::evaluate::Engine;
+use super::loosen::Held;
 use super::trust::{self, Admission};
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::decide::Decision;
@@ -108,14 +109,17 @@ impl<'a> RoleView<'a> {
 
     /// The action by which the role can write its own permissions, and on what: itself, or a policy it holds.
     pub(super) fn self_rewrite(&self, engine: &Engine<'_>) -> Option<(&'static str, &str)> {
+        self.rewrite_by(&self.effective, engine)
+    }
+
+    fn rewrite_by(&self, effective: &Effective, engine: &Engine<'_>) -> Option<(&'static str, &str)> {
         let own = [self.role.arn.as_str()];
         let held = self.role.attached.iter().filter(|p| !is_aws_owned(&p.arn)).map(|p| p.arn.as_str());
         let on_itself =
             ["iam:PutRolePolicy", "iam:AttachRolePolicy"].into_iter().flat_map(|a| own.map(|arn| (a, arn)));
         let on_policies = held.clone().map(|arn| ("iam:CreatePolicyVersion", arn));
         let versions = held.map(|arn| ("iam:SetDefaultPolicyVersion", arn));
-        let allowed =
-            |(action, on): &(&'static str, &str)| self.effective.decide(action, on) == Decision::Allowed;
+        let allowed = |(action, on): &(&'static str, &str)| effective.decide(action, on) == Decision::Allowed;
         on_itself
             .chain(on_policies)
             .find(allowed)
@@ -126,22 +130,23 @@ impl<'a> RoleView<'a> {
     pub fn rewrites_itself(&self, engine: &Engine<'_>) -> bool {
         self.touches_iam
             && ((self.self_rewrite(engine).is_some() && engine.may_be_admin(&self.effective))
-                || self.outgrows_boundary(engine))
+                || self.sheds(engine).is_some())
     }
 
-    /// Whether the role lifts its own boundary, and is an administrator or can make itself one without.
-    pub fn outgrows_boundary(&self, engine: &Engine<'_>) -> bool {
-        let Ceiling::Known { source, .. } = &self.effective.ceiling else { return false };
-        let may = |action, on| self.effective.decide(action, on) == Decision::Allowed;
-        let own = self.role.arn.as_str();
-        let lifts = || {
-            may("iam:DeleteRolePermissionsBoundary", own)
-                || may("iam:PutRolePermissionsBoundary", own)
-                || (!is_aws_owned(&source.arn) && may("iam:CreatePolicyVersion", &source.arn))
+    /// The calls by which the role takes off its own boundary or Deny, and is an administrator or can make
+    /// itself one without.
+    pub(super) fn sheds(&self, engine: &Engine<'_>) -> Option<Vec<String>> {
+        if !self.touches_iam || self.admin == Admin::Yes || RoleKind::of(self.role) == RoleKind::ServiceLinked
+        {
+            return None;
+        }
+        let held = Held::by_role(self.role, &self.effective);
+        let may = |action: &str, on: &str| self.effective.decide(action, on) == Decision::Allowed;
+        let arrives = |free: &Effective| {
+            is_admin(&free.open, engine.catalogue)
+                || (self.rewrite_by(free, engine).is_some() && engine.may_be_admin(free))
         };
-        self.touches_iam
-            && (is_admin(&self.effective.identity, engine.catalogue) || self.self_rewrite(engine).is_some())
-            && lifts()
+        held.loosened(engine, may).into_iter().find(|(_, free)| arrives(free)).map(|(calls, _)| calls)
     }
 
     /// Whether what the role may do is fully known.

@@ -411,6 +411,9 @@ pub enum Entry<'a> {
     AnyService,
 }
 
+/// What a caller says of itself that the trust policy lets it say.
+pub const SAID_IDENTITY: &str = "sts:SourceIdentity";
+
 /// Whether a condition is about who calls: an ARN, a name, a kind, an id, a tag that the principal carries.
 fn is_of_caller(c: &Condition) -> bool {
     let key = c.key.to_ascii_lowercase();
@@ -428,13 +431,16 @@ pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str) -> Vec<Entry<
         let given = ["aws:SourceAccount", "aws:SourceArn", "sts:ExternalId"];
         let others = all
             .iter()
-            .filter(|c| !is_of_caller(c) && !given.iter().any(|key| c.key.eq_ignore_ascii_case(key)));
+            .filter(|c| !is_of_caller(c) && !given.iter().any(|key| c.key.eq_ignore_ascii_case(key)))
+            .filter(|c| {
+                !(c.key.eq_ignore_ascii_case(SAID_IDENTITY) && admission.by("sts:SetSourceIdentity"))
+            });
         if !others.into_iter().all(|c| condition::restriction_of(c, all).is_open()) {
             continue;
         }
         let asks = || -> Vec<&Condition> {
             // Also one that everybody meets: users have names, and sessions of roles have none.
-            all.iter().filter(|c| is_of_caller(c)).collect()
+            all.iter().filter(|c| is_of_caller(c) || c.key.eq_ignore_ascii_case(SAID_IDENTITY)).collect()
         };
         for principal in &admission.principals {
             match *principal {

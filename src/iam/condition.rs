@@ -311,11 +311,13 @@ pub struct Asked<'a> {
     pub service: Option<&'a str>,
     /// The tags of what is acted upon.
     pub tags: Tags<'a>,
+    /// The tag that the call itself sets, and its value unless that may be any.
+    pub sets: Option<(&'a str, Option<&'a str>)>,
 }
 
 impl<'a> From<Option<&'a str>> for Asked<'a> {
     fn from(service: Option<&'a str>) -> Self {
-        Self { service, tags: Tags::Untold }
+        Self { service, ..Self::default() }
     }
 }
 
@@ -349,6 +351,9 @@ impl Asked<'_> {
             let negated = Operator::parse(&c.operator).is_negated();
             return (!negated && !c.values.iter().any(of_it)).then_some(false);
         }
+        if let Some(told) = self.sets.and_then(|(tag, value)| allows_tag(c, tag, value, allow)) {
+            return Some(told);
+        }
         let (prefix, tag) = c.key.split_once('/')?;
         let on_tags =
             ["aws:ResourceTag", "iam:ResourceTag"].iter().any(|key| key.eq_ignore_ascii_case(prefix));
@@ -370,6 +375,25 @@ impl Asked<'_> {
                 }
             }
         }
+    }
+}
+
+/// Whether a condition on the tags of a call holds when it sets this one. Others that it asks for are set
+/// beside it.
+fn allows_tag(c: &Condition, tag: &str, value: Option<&str>, allow: bool) -> Option<bool> {
+    let key = c.key.to_ascii_lowercase();
+    let is_null = Operator::parse(&c.operator).is("Null");
+    let is_absent = || c.values.iter().any(|v| v.eq_ignore_ascii_case("true"));
+    if key == "aws:tagkeys" {
+        return if is_null { Some(!is_absent()) } else { admits(c, tag) };
+    }
+    match key.strip_prefix("aws:requesttag/")? {
+        named if !named.eq_ignore_ascii_case(tag) => (!allow).then_some(false),
+        _ if is_null => Some(!is_absent()),
+        _ => match value.filter(|_| !c.values.iter().any(|v| v.contains("${"))) {
+            Some(value) => admits(c, value),
+            None => (!allow).then_some(false),
+        },
     }
 }
 
@@ -430,6 +454,12 @@ pub fn is_by_form(statement: &Statement) -> bool {
     let all = &statement.conditions;
     let by_form = |c: &Condition| is_form(&c.key) && Operator::parse(&c.operator).is_known();
     all.iter().all(|c| restriction_of(c, all).is_open() || by_form(c))
+}
+
+/// Whether whoever calls can see to it that a condition of a Deny does not hold, and nothing known of the
+/// request decides that it does.
+pub fn is_avoided(condition: &Condition, asked: Asked<'_>) -> bool {
+    asked.decides(condition, false).is_none() && is_avoidable(condition)
 }
 
 /// Whether every condition of a statement is decided by what is known of a request.

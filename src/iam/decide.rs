@@ -70,7 +70,7 @@ impl Effective {
     /// Whether there may be a resource on which it is [`Decision::Allowed`]: a quick no, for whoever would
     /// ask about each of many.
     pub fn may_ever(&self, action: &str) -> bool {
-        let helpful = Asked { service: None, tags: Tags::Settable };
+        let helpful = Asked { tags: Tags::Settable, ..Asked::default() };
         let opens = |grant: &Grant| {
             grant.names(action) && condition::read(&grant.statement, helpful) == ConditionResult::Open
         };
@@ -127,7 +127,7 @@ fn read_deny(deny: &Grant, asked: Asked<'_>) -> Option<ConditionResult> {
     let decided = condition::is_decided(&deny.statement, asked);
     match condition::read(&deny.statement, asked) {
         ConditionResult::Never => None,
-        _ if conditions.iter().any(condition::is_avoidable) => None,
+        _ if conditions.iter().any(|c| condition::is_avoided(c, asked)) => None,
         _ if conditions.is_empty() || decided => Some(ConditionResult::Open),
         _ => Some(ConditionResult::Held),
     }

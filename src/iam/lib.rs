@@ -12,7 +12,7 @@
 //! decide.rs     one action on one resource      request.rs    the same with all its keys known
 //! managed.rs    AWS's own policies              data/         both, and how they are made
 //! keys.rs       what condition keys are about
-//! tagging.rs    tags that a call sets, and that conditions ask for
+//! tagging.rs    tags that conditions ask for
 //! favor.rs      the same with some of it unknown
 //! restriction.rs how much conditions restrict, in four classes
 //! ```

@@ -1,27 +1,8 @@
-//! What conditions ask of a call that sets tags, and which tags meet a condition.
+//! Which tags meet a condition.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_tags.html>
 
-use crate::condition::{Operator, admits};
+use crate::condition::Operator;
 use crate::policy::Condition;
-
-/// Whether a condition on the tags of a call holds when it sets this one. Others that it asks for are set
-/// beside it.
-pub(crate) fn allows_tag(c: &Condition, tag: &str, value: Option<&str>, allow: bool) -> Option<bool> {
-    let key = c.key.to_ascii_lowercase();
-    let is_null = Operator::parse(&c.operator).base.eq_ignore_ascii_case("Null");
-    let is_absent = || c.values.iter().any(|v| v.eq_ignore_ascii_case("true"));
-    if key == "aws:tagkeys" {
-        return if is_null { Some(!is_absent()) } else { admits(c, tag) };
-    }
-    match key.strip_prefix("aws:requesttag/")? {
-        named if !named.eq_ignore_ascii_case(tag) => (!allow).then_some(false),
-        _ if is_null => Some(!is_absent()),
-        _ => match value.filter(|_| !c.values.iter().any(|v| v.contains("${"))) {
-            Some(value) => admits(c, value),
-            None => (!allow).then_some(false),
-        },
-    }
-}
 
 /// Values of a tag that meet a condition on it; `None` for one that only the call decides, or that no value
 /// meets.

@@ -34,7 +34,7 @@ const ORDER: [&str; 18] = [
 ];
 
 /// The same inside the audit.
-const AUDIT: [&str; 29] = [
+const AUDIT: [&str; 31] = [
     "lenient",
     "surroundings",
     "account",
@@ -44,10 +44,12 @@ const AUDIT: [&str; 29] = [
     "finding",
     "variables",
     "evaluate",
+    "loosen",
     "explain",
     "dump",
     "services",
     "escalate",
+    "ways",
     "trust",
     "circles",
     "role_view",

@@ -7,6 +7,7 @@
 mod find;
 mod node;
 mod stacks;
+mod tags;
 mod takeover;
 
 use std::cell::RefCell;
@@ -19,6 +20,7 @@ use super::escalate::PASSING_WAYS;
 use super::evaluate::Engine;
 use super::role_view::{self, Admin, RoleKind, RoleView};
 use super::trust::{self, Entry};
+use super::ways;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::condition::{self, Asked, ConditionResult, Tags};
 use opsctl_iam::decide::Decision;
@@ -34,6 +36,8 @@ pub use takeover::Takeover;
 pub enum Via {
     /// `sts:AssumeRole`
     Assume,
+    /// A tag that the trust asks for, set on oneself, then `sts:AssumeRole`.
+    Tagged,
     /// `iam:PassRole` to a service, and what starts it; an index into the ways.
     Pass(usize),
     /// `iam:UpdateAssumeRolePolicy`, then `sts:AssumeRole`.
@@ -51,7 +55,7 @@ impl Via {
     /// The action whose resource is the other principal.
     pub fn action(self) -> &'static str {
         match self {
-            Self::Assume => "sts:AssumeRole",
+            Self::Assume | Self::Tagged => "sts:AssumeRole",
             Self::Pass(_) => "iam:PassRole",
             Self::Rewrite => "iam:UpdateAssumeRolePolicy",
             Self::Key(way) => KEYS[way],
@@ -84,6 +88,7 @@ impl Via {
     pub fn calls(self, arn: &str) -> String {
         match self {
             Self::Assume | Self::Key(_) => format!("{} on {arn}", self.action()),
+            Self::Tagged => format!("a tag set on itself, then sts:AssumeRole on {arn}"),
             Self::Pass(way) => {
                 let (service, way) = &PASSING_WAYS[way];
                 format!("iam:PassRole of {arn} to {service} with {}", way.name())
@@ -97,6 +102,7 @@ impl Via {
     pub fn words(self) -> String {
         match self {
             Self::Assume => "assumes".into(),
+            Self::Tagged => "tags itself as asked and assumes".into(),
             Self::Pass(way) => {
                 format!("passes to {} ({})", PASSING_WAYS[way].1.service, PASSING_WAYS[way].1.name())
             }
@@ -244,6 +250,7 @@ impl Graph {
         // Service-linked roles and those of Identity Center cannot be edited.
         node.rewritable = !matches!(kind, RoleKind::ServiceLinked | RoleKind::IdentityCenter);
         let admissions = role_view::admissions(engine, role);
+        node.asks_identity = admissions.iter().any(|a| a.fixes(trust::SAID_IDENTITY));
         for provider in admissions.iter().flat_map(trust::Admission::saml_providers) {
             self.federated.entry(provider.to_owned()).or_default().push(index);
         }
@@ -301,7 +308,7 @@ impl Graph {
             let key = conditions.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             let fitting = known.entry(key).or_insert_with(|| {
                 let nodes = self.nodes.iter().enumerate();
-                let fits = |(_, node): &(usize, &Node)| conditions.iter().all(|c| node.meets(c, false));
+                let fits = |(_, node): &(usize, &Node)| conditions.iter().all(|c| node.meets(c));
                 nodes.filter(fits).map(|(index, _)| index).collect()
             });
             let arns = fitting.iter().map(|&index| &self.nodes[index].arn);
@@ -329,13 +336,17 @@ impl Graph {
             let arn = &self.nodes[target].arn;
             let denied = effective.decide("sts:AssumeRole", arn) == Decision::DeniedExplicitly;
             let asked = Asked::default();
-            if !denied && effective.within_ceiling("sts:AssumeRole", arn, asked) == Decision::Allowed {
+            if !denied
+                && self.may_say_so(effective, target)
+                && effective.within_ceiling("sts:AssumeRole", arn, asked) == Decision::Allowed
+            {
                 self.edges[index].push((target, Via::Assume));
             }
         }
         let own = &self.nodes[index].arn;
         for target in self.asking.get(own).cloned().unwrap_or_default() {
-            if target != index && self.decided(effective, target, Via::Assume) {
+            let open = self.decided(effective, target, Via::Assume) && self.may_say_so(effective, target);
+            if target != index && open {
                 self.edges[index].push((target, Via::Assume));
             }
         }
@@ -361,30 +372,16 @@ impl Graph {
             self.edges[index].extend(edges);
         }
         if let Some(pass) = open("iam:PassRole") {
-            for way in passable(effective) {
+            for way in passable(effective, engine) {
                 self.connect(index, effective, pass, Via::Pass(way));
             }
         }
     }
 
-    /// Roles whose trust asks for a tag that the principal may give itself.
-    fn add_tagged(&mut self, index: usize, effective: &Effective, asking: &[Asking]) {
-        let tag = if index < self.roles { "iam:TagRole" } else { "iam:TagUser" };
-        if asking.is_empty() || effective.decide(tag, &self.nodes[index].arn) != Decision::Allowed {
-            return;
-        }
-        for asked in asking.iter().filter(|asked| asked.role != index) {
-            let node = &self.nodes[index];
-            let fits = asked.conditions.iter().all(|c| node.meets(c, true));
-            let open = match &asked.named {
-                Some(named) => *named == node.arn,
-                None => self.decided(effective, asked.role, Via::Assume),
-            };
-            let edge = (asked.role, Via::Assume);
-            if fits && open && !self.edges[index].contains(&edge) {
-                self.edges[index].push(edge);
-            }
-        }
+    /// Whether a principal may give the source identity that a role's trust asks for, where it asks for one.
+    fn may_say_so(&self, effective: &Effective, role: usize) -> bool {
+        let Node { arn, asks_identity, .. } = &self.nodes[role];
+        !asks_identity || effective.decide("sts:SetSourceIdentity", arn) == Decision::Allowed
     }
 
     fn connect(&mut self, from: usize, effective: &Effective, action: ActionId, via: Via) {
@@ -432,7 +429,7 @@ impl Graph {
             names_action(grant) && condition::read(&grant.statement, service) == ConditionResult::Open
         };
         // By the tags of what is acted upon, which the dump has.
-        let by_tags = Asked { service, tags: Tags::Settable };
+        let by_tags = Asked { service, tags: Tags::Settable, sets: None };
         let opens_by_tags = |grant: &Grant| {
             names_action(grant)
                 && grant.statement.allow
@@ -476,26 +473,6 @@ impl Graph {
         given && self.may_call(effective, via.action(), node, via.service())
     }
 
-    /// Whether a principal may be acted upon, by what is known of its tags, or can be made so.
-    pub(super) fn may_call(
-        &self,
-        effective: &Effective,
-        action: &str,
-        node: usize,
-        service: Option<&str>,
-    ) -> bool {
-        let Node { arn, tags, .. } = &self.nodes[node];
-        let decide = |tags| effective.decide_for(action, arn, Asked { service, tags });
-        match decide(Tags::Told(tags)) {
-            Decision::Allowed => true,
-            Decision::DeniedExplicitly | Decision::Unknown => false,
-            _ => {
-                let tag = if node < self.roles { "iam:TagRole" } else { "iam:TagUser" };
-                decide(Tags::Settable) == Decision::Allowed && effective.decide(tag, arn) == Decision::Allowed
-            }
-        }
-    }
-
     /// Whether the other's own side lets somebody in who has the permission.
     fn admits(&self, index: usize, via: Via) -> bool {
         let node = &self.nodes[index];
@@ -509,6 +486,8 @@ impl Graph {
             Via::Key(_) => index >= self.roles,
             // Its resource is the provider; see `add_federated`.
             Via::Provider => false,
+            // See `add_tagged`.
+            Via::Tagged => false,
         }
     }
 
@@ -592,12 +571,13 @@ pub(super) fn matching_in<'g>(
 }
 
 /// The ways of passing a role whose actions a role has, one per service.
-pub fn passable(effective: &Effective) -> Vec<usize> {
-    let mut ways: Vec<usize> = Vec::new();
+pub fn passable(effective: &Effective, engine: &Engine<'_>) -> Vec<usize> {
+    let mut open: Vec<usize> = Vec::new();
     for (index, (service, way)) in PASSING_WAYS.iter().enumerate() {
-        if way.is_open(&effective.some) && ways.iter().all(|&known| PASSING_WAYS[known].0 != *service) {
-            ways.push(index);
+        let is_known = |&known: &usize| PASSING_WAYS[known].0 == *service;
+        if !open.iter().any(is_known) && ways::is_open(way, effective, engine.home()) {
+            open.push(index);
         }
     }
-    ways
+    open
 }

@@ -1,6 +1,7 @@
 //! A principal in the graph, and what trust policies ask of it.
 
 use crate::audit::account::{Role, Tag, name_of};
+use crate::audit::trust::SAID_IDENTITY;
 use opsctl_iam::condition;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::Condition;
@@ -13,6 +14,8 @@ pub(super) struct Node {
     pub entries_account: bool,
     pub admin: bool,
     pub rewritable: bool,
+    /// Its trust asks for a source identity.
+    pub asks_identity: bool,
     /// In an instance profile, and trusted by EC2: machines may have it.
     pub of_machines: bool,
 }
@@ -27,23 +30,25 @@ impl Node {
             entries_account: false,
             admin: false,
             rewritable: true,
+            asks_identity: false,
             of_machines: false,
         }
     }
 
-    /// Whether the principal is as a condition on the caller asks, or makes itself so by its tags.
-    pub fn meets(&self, c: &Condition, sets_tags: bool) -> bool {
+    /// Whether the principal is as a condition on the caller asks.
+    pub fn meets(&self, c: &Condition) -> bool {
         let operator = condition::Operator::parse(&c.operator);
         let key = c.key.to_ascii_lowercase();
         let is_user = self.arn.contains(":user/");
         let value = match key.strip_prefix("aws:principaltag/") {
-            Some(_) if sets_tags => return true,
             Some(tag) => {
                 self.tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(tag)).map(|(_, v)| v.as_str())
             }
             None if key == "aws:principalarn" => Some(self.arn.as_str()),
             None if key == "aws:principaltype" => Some(if is_user { "User" } else { "AssumedRole" }),
             None if key == "aws:userid" => return self.has_id(c),
+            // Whoever may set one says what it likes; see `Graph::may_say_so`.
+            None if c.key.eq_ignore_ascii_case(SAID_IDENTITY) => return true,
             None => is_user.then(|| name_of(&self.arn)),
         };
         if operator.base.eq_ignore_ascii_case("Null") {

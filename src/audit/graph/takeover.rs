@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::{Graph, Via, matching_in};
 use crate::audit::account::{Attachment, Group, is_aws_owned};
 use crate::audit::evaluate::Engine;
+use crate::audit::loosen::{Held, Loosened};
 use opsctl_iam::catalogue::KnownActions;
 use opsctl_iam::condition::restriction_of;
 use opsctl_iam::decide::Decision;
@@ -54,6 +55,14 @@ const WRITING: &[&str] = &[
     "iam:AddUserToGroup",
     "iam:CreateRole",
     "iam:CreateUser",
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:PutRolePermissionsBoundary",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "iam:DeleteUserPermissionsBoundary",
+    "iam:PutUserPermissionsBoundary",
+    "iam:DeleteUserPolicy",
+    "iam:DetachUserPolicy",
 ];
 
 static WRITES: KnownActions = KnownActions::new(WRITING);
@@ -170,7 +179,8 @@ impl<'g> Finder<'g> {
 
     fn takeover(&self, from: usize, writer: &Writer<'_>) -> Option<Takeover> {
         // What a role writes of its own is IAM201; a user has nothing else that says so.
-        let own = (from >= self.graph.role_count()).then(|| self.rewrite(writer, from)).flatten();
+        let of_itself = || self.rewrite(writer, from).or_else(|| self.freed(writer, from));
+        let own = (from >= self.graph.role_count()).then(of_itself).flatten();
         if let Some(own) = own.filter(|takeover| !takeover.depends) {
             return Some(Takeover { becomes_admin: true, ..own });
         }
@@ -178,7 +188,7 @@ impl<'g> Finder<'g> {
         let mut before: HashMap<usize, (usize, Via)> = HashMap::new();
         for &(node, prior, via) in &reach {
             before.insert(node, (prior, via));
-            if let Some(mut takeover) = self.rewrite(writer, node) {
+            if let Some(mut takeover) = self.rewrite(writer, node).or_else(|| self.freed(writer, node)) {
                 // The way to it, from its end.
                 let mut way = Vec::new();
                 let mut at = node;
@@ -214,7 +224,8 @@ impl<'g> Finder<'g> {
         let mut call = direct.map(|action| format!("{action} on {arn}"));
         let by_policy = |attached: &[Attachment]| {
             let own = attached.iter().map(|policy| &policy.arn).filter(|arn| !is_aws_owned(arn));
-            own.into_iter().find_map(|policy| self.new_version(writer, policy))
+            let may = |action: &str, on: &str| writer.may(action, on);
+            own.into_iter().find_map(|policy| self.engine.new_version(policy, may))
         };
         if call.is_none() {
             call = by_policy(
@@ -235,32 +246,45 @@ impl<'g> Finder<'g> {
             }
         }
         let mut calls = vec![call?];
-        let boundary = role.map_or_else(
-            || user.and_then(|user| user.permissions_boundary.as_ref()),
-            |role| role.permissions_boundary.as_ref(),
-        );
         let may_be_admin = || self.may_be_admin(node);
         if !*self.admins.borrow_mut().entry(node).or_insert_with(may_be_admin) {
-            let kind = if role.is_some() { "Role" } else { "User" };
-            let lift = format!("iam:Delete{kind}PermissionsBoundary");
-            if boundary.is_none() || !graph.may_call(effective, &lift, node, None) {
-                return None;
-            }
-            calls.insert(0, format!("{lift} on {arn}"));
+            let (lifted, _) =
+                self.loosened(writer, node).into_iter().find(|(_, free)| self.engine.may_be_admin(free))?;
+            calls.splice(0..0, lifted);
         }
         Some(Takeover { calls, becomes_admin: false, of: arn.to_owned(), depends })
     }
 
-    /// Rewriting a policy, or going back to a version of it that makes an administrator.
-    fn new_version(&self, writer: &Writer<'_>, policy: &str) -> Option<String> {
-        if writer.may("iam:CreatePolicyVersion", policy) {
-            return Some(format!("iam:CreatePolicyVersion on {policy}"));
-        }
-        if !writer.may("iam:SetDefaultPolicyVersion", policy) {
+    /// The calls that take off a principal what keeps it from being the administrator that its policies make
+    /// it.
+    fn freed(&self, writer: &Writer<'_>, node: usize) -> Option<Takeover> {
+        if self.graph.nodes[node].admin {
             return None;
         }
-        let other = self.engine.mighty_version(policy)?;
-        Some(format!("iam:SetDefaultPolicyVersion to {other} of {policy}"))
+        let is_admin = |free: &Effective| is_admin(&free.open, self.engine.catalogue);
+        let (calls, _) = self.loosened(writer, node).into_iter().find(|(_, free)| is_admin(free))?;
+        let of = self.graph.arn(node).to_owned();
+        Some(Takeover { calls, becomes_admin: false, of, depends: false })
+    }
+
+    /// What a writer can take off a principal, and what that one may do then.
+    fn loosened(&self, writer: &Writer<'_>, node: usize) -> Vec<Loosened> {
+        let (graph, account) = (self.graph, self.engine.account);
+        let may = |action: &str, on: &str| match on == graph.arn(node) {
+            true => writer.able.contains(&action) && graph.may_call(writer.effective, action, node, None),
+            false => writer.may(action, on),
+        };
+        match node.checked_sub(graph.role_count()) {
+            None if !graph.is_rewritable(node) => Vec::new(),
+            None => {
+                let effective = self.engine.role(&account.roles[node]);
+                Held::by_role(&account.roles[node], &effective).loosened(self.engine, may)
+            }
+            Some(place) => {
+                let effective = self.engine.user(&account.users[place]);
+                Held::by_user(&account.users[place], &effective).loosened(self.engine, may)
+            }
+        }
     }
 
     /// A group that a user can be put into for its rights, and whether these are not known.
@@ -320,7 +344,7 @@ impl<'g> Finder<'g> {
             && let Some(right) = first(&rights, &role)
         {
             let mut calls = vec![format!("iam:CreateRole on {role} or the like")];
-            calls.extend(lifts.then(|| "iam:DeleteRolePermissionsBoundary on it".into()));
+            calls.extend(lifts);
             calls.extend([format!("{right} on it"), "sts:AssumeRole".into()]);
             return Some(takeover(calls));
         }
@@ -338,16 +362,24 @@ impl<'g> Finder<'g> {
         Some(takeover(vec![format!("iam:CreateUser on {user} or the like"), right, format!("{key} on it")]))
     }
 
-    /// The ARN of a role that can be made and given any rights, and whether it must have a boundary, which
-    /// can then be taken off.
-    fn role_to_make(&self, effective: &Effective, rights: &[&'static str]) -> Option<(String, bool)> {
+    /// The ARN of a role that can be made and given any rights, and where it must have a boundary, the call
+    /// that takes that off.
+    fn role_to_make(
+        &self,
+        effective: &Effective,
+        rights: &[&'static str],
+    ) -> Option<(String, Option<String>)> {
         let decide = |action: &str, on: &str| effective.decide(action, on);
         let names = self.names(effective, "iam:CreateRole", rights, "role");
         let made = |arn: &String| match decide("iam:CreateRole", arn) {
-            Decision::Allowed => Some(false),
+            Decision::Allowed => Some(None),
             Decision::Conditional if bounds_new_roles(effective) => {
-                let lift = decide("iam:DeleteRolePermissionsBoundary", arn);
-                (lift == Decision::Allowed).then_some(true)
+                let may = |action: &str, on: &str| decide(action, on) == Decision::Allowed;
+                let on_it = ["iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary"];
+                let lift = on_it.iter().find(|action| may(action, arn)).map(|lift| format!("{lift} on it"));
+                let by_policy =
+                    || new_boundaries(effective).find_map(|policy| self.engine.new_version(policy, may));
+                lift.or_else(by_policy).map(Some)
             }
             _ => None,
         };
@@ -414,6 +446,14 @@ fn bounds_new_roles(effective: &Effective) -> bool {
             let is_open = |c: &Condition| grant.statement.allow && restriction_of(c, all).is_open();
             all.iter().all(|c| boundary(c) || is_open(c))
         })
+}
+
+/// The policies that roles must have as their boundary when they are made.
+fn new_boundaries(effective: &Effective) -> impl Iterator<Item = &str> {
+    let allows = effective.allows.iter().map(|s| &s.grant).filter(|grant| grant.names("iam:CreateRole"));
+    let conditions = allows.flat_map(|grant| &grant.statement.conditions);
+    let boundaries = conditions.filter(|c| c.key.eq_ignore_ascii_case("iam:PermissionsBoundary"));
+    boundaries.flat_map(|c| &c.values).map(String::as_str).filter(|arn| !pattern::is_wild(arn))
 }
 
 /// One ARN of this account that a pattern of principals matches.

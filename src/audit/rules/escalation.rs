@@ -10,6 +10,7 @@ use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, EscalationPath, PASSING
 use crate::audit::finding::Severity;
 use crate::audit::graph::Via;
 use crate::audit::role_view::RoleView;
+use crate::audit::ways;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::Ceiling;
 use opsctl_iam::grant::Sourced;
@@ -161,9 +162,24 @@ fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         return None;
     }
     let mut found = Gathered::default();
+    let shed = view.sheds(cx.engine);
+    // What takes off a boundary alone is IAM206.
+    let by_deny = |call: &String| {
+        ["iam:DeleteRolePolicy ", "iam:DetachRolePolicy "].iter().any(|c| call.starts_with(c))
+    };
+    if let Some(calls) = shed.as_ref().filter(|calls| calls.iter().any(by_deny)) {
+        let calls = calls.join(", then ");
+        found.add(
+            Severity::Critical,
+            format!("REACHABLE: {calls}: what the role is denied is its own to allow"),
+        );
+        let actions = ["iam:DeleteRolePolicy", "iam:DetachRolePolicy"];
+        let used = actions.iter().filter(|action| calls.contains(*action));
+        used.filter_map(|action| cx.catalogue.find(action)).for_each(|id| found.because(cx, view, id));
+    }
     if let Some((action, on)) = view.self_rewrite(cx.engine) {
         // Within a boundary or beside a Deny that leave too little, what it gives itself counts for less.
-        let severity = match cx.engine.may_be_admin(&view.effective) || view.outgrows_boundary(cx.engine) {
+        let severity = match cx.engine.may_be_admin(&view.effective) || shed.is_some() {
             true => Severity::Critical,
             false => Severity::Medium,
         };
@@ -216,6 +232,9 @@ fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let mut found = Gathered::default();
     for (index, (service, way)) in PASSING_WAYS.iter().enumerate() {
         let at_times = !way.is_open(&view.effective.some);
+        if !at_times && !ways::is_open(way, &view.effective, cx.engine.home()) {
+            continue;
+        }
         if at_times
             && !way
                 .actions
@@ -421,7 +440,7 @@ fn boundary_removal(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     }
     let mut found = Gathered::default();
     let bounded = matches!(view.effective.ceiling, Ceiling::Known { .. });
-    let own = if view.outgrows_boundary(cx.engine) { Severity::Critical } else { Severity::High };
+    let own = if view.sheds(cx.engine).is_some() { Severity::Critical } else { Severity::High };
     for name in ["iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary"] {
         let Some(action) = cx.catalogue.find(name) else { continue };
         if bounded && view.effective.decide(name, &view.role.arn) == Decision::Allowed {
@@ -440,14 +459,11 @@ fn boundary_removal(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         }
     }
     if let Ceiling::Known { source, .. } = &view.effective.ceiling {
-        if view.effective.decide("iam:CreatePolicyVersion", &source.arn) == Decision::Allowed
-            && !is_aws_owned(&source.arn)
-        {
-            found.add(own, format!("REACHABLE: iam:CreatePolicyVersion on {}, its own boundary", source.arn));
-            cx.catalogue
-                .find("iam:CreatePolicyVersion")
-                .into_iter()
-                .for_each(|id| found.because(cx, view, id));
+        let may = |action: &str, on: &str| view.effective.decide(action, on) == Decision::Allowed;
+        if let Some(call) = cx.engine.new_version(&source.arn, may) {
+            let action = call.split(' ').next().unwrap_or_default();
+            found.add(own, format!("REACHABLE: {call}, its own boundary"));
+            cx.catalogue.find(action).into_iter().for_each(|id| found.because(cx, view, id));
         }
         for name in ["iam:CreateRole", "iam:CreateUser"] {
             if let Some(action) = cx.catalogue.find(name).filter(|&id| view.effective.open.contains(id)) {

@@ -11,6 +11,8 @@ use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::catalogue::{Catalogue, KnownActions, Level, in_partition_aws};
+use opsctl_iam::condition::Asked;
+use opsctl_iam::decide::Decision;
 use opsctl_iam::grant::{Grant, Sourced};
 use opsctl_iam::pattern;
 use opsctl_iam::policy::Selector;
@@ -421,8 +423,9 @@ fn self_tagging(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         let tagger = if let Some(key) = key("resourcetag/") {
             tagging_action(cx, view, &sourced.grant.actions).map(|tagger| (key, tagger))
         } else if let Some(key) = key("aws:principaltag/") {
-            let own =
-                view.effective.decide("iam:TagRole", &view.role.arn) == opsctl_iam::decide::Decision::Allowed;
+            let tag = key.split_once('/').map_or(key, |(_, tag)| tag);
+            let asked = Asked { sets: Some((tag, None)), ..Asked::default() };
+            let own = view.effective.decide_for("iam:TagRole", &view.role.arn, asked) == Decision::Allowed;
             own.then(|| (key, "iam:TagRole".to_owned()))
         } else {
             None

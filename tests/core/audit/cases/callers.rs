@@ -193,3 +193,19 @@ fn ids_and_accounts_are_decided() {
     check("others' buckets", reads("s3:ResourceAccount", "444455556666"), &[], &["IAM110"]);
     check("how it is signed", reads("s3:signatureversion", "AWS4-HMAC-SHA256"), &["IAM110"], &[]);
 }
+
+#[test]
+fn a_source_identity_is_what_its_caller_says() {
+    let asks = |actions: &[&str]| {
+        let mut root = trust(json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}));
+        root["Action"] = json!(actions);
+        let asks = document(when(root, "StringEquals", "sts:SourceIdentity", "alice"));
+        role("adm").can(everything()).trusts(asks)
+    };
+    let both = &["sts:AssumeRole", "sts:SetSourceIdentity"];
+    let with =
+        |own: &[&str], theirs: &[&str]| World::of([t().can(allow(own, &[&role_arn("adm")])), asks(theirs)]);
+    check("may say it", with(both, both), &["IAM208:critical"], &[]);
+    check("may not say it", with(&both[..1], both), &[], &["IAM208"]);
+    check("is not let", with(both, &both[..1]), &[], &["IAM208"]);
+}

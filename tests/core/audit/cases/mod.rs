@@ -4,9 +4,11 @@
 
 mod alarms;
 mod callers;
+mod loosened;
 mod paths;
 mod services;
 mod strangers;
+mod tags;
 mod walls;
 
 use opsctl::audit::Audit;

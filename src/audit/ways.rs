@@ -1,0 +1,135 @@
+//! Whether the calls of a way can be made on one thing: what is created under one name is not started under
+//! another.
+
+use super::account::account_of;
+use super::escalate::EscalationPath;
+use opsctl_iam::action_set::ActionId;
+use opsctl_iam::catalogue::{AccountRef, Catalogue};
+use opsctl_iam::condition::is_by_form;
+use opsctl_iam::effective::Effective;
+use opsctl_iam::grant::Grant;
+use opsctl_iam::pattern;
+use opsctl_iam::policy::Selector;
+
+/// A call that makes a thing, whatever else it names, and the thing's type as its ARN writes it.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>
+const MAKES: [(&str, &str); 1] = [("ec2:RunInstances", ":instance/")];
+
+/// A call that runs what others wrote and shared, where it is not confined to documents of the account.
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/ssm-using-shared.html>
+const SHARED: &str = "ssm:StartAutomationExecution";
+
+/// Paths and methods of one API, which no two calls have in common.
+const APART: &str = "arn:aws:apigateway:";
+
+/// So many patterns are not compared with so many others: such a way counts as open.
+const MOST: usize = 100_000;
+
+/// Whether a way is open, on things of the account, and where two of its calls take the same type of thing,
+/// on the same one.
+pub fn is_open(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>) -> bool {
+    if !way.is_open(&effective.some) {
+        return false;
+    }
+    if way.actions.len() == 1
+        && way.name() == SHARED
+        && !way.actions.iter().all(|&action| is_abroad(effective, action))
+    {
+        return false;
+    }
+    let calls: Vec<Call<'_>> = way.actions.iter().map(|&action| Call::of(effective, action, home)).collect();
+    calls.iter().all(|call| call.any || !call.named.is_empty())
+        && calls.iter().enumerate().all(|(n, one)| calls[..n].iter().all(|other| one.meets(other)))
+}
+
+/// Whether an action is allowed on documents of any account.
+fn is_abroad(effective: &Effective, action: ActionId) -> bool {
+    let of_others = |pattern: &String| {
+        let account = pattern.split(':').nth(4).unwrap_or("*");
+        pattern::is_everything(pattern) || (pattern::is_everything(account) && !pattern.contains("${"))
+    };
+    effective.allowing(action).any(|allow| match &allow.grant.statement.resources {
+        Some(Selector::Only(patterns)) => patterns.iter().any(of_others),
+        _ => true,
+    })
+}
+
+/// What of the account an action is allowed on.
+struct Call<'a> {
+    /// On everything that it takes, or it takes nothing.
+    any: bool,
+    types: Vec<String>,
+    /// A pattern of a statement, and the place of a type that it may be of.
+    named: Vec<(&'a str, usize)>,
+}
+
+impl<'a> Call<'a> {
+    fn of(effective: &'a Effective, action: ActionId, home: AccountRef<'_>) -> Self {
+        let catalogue = Catalogue::embedded();
+        let is_free = |grant: &Grant| grant.restriction.is_open() || is_by_form(&grant.statement);
+        let mut written = Vec::new();
+        for allow in effective.allowing(action).filter(|s| is_free(&s.grant)) {
+            match &allow.grant.statement.resources {
+                Some(Selector::Only(all)) if !all.iter().any(|one| pattern::is_everything(one)) => {
+                    written.extend(all.iter().map(String::as_str));
+                }
+                _ => return Self::anywhere(),
+            }
+        }
+        let made = MAKES.iter().find(|(name, _)| *name == catalogue.name(action)).map(|(_, made)| *made);
+        let templates = catalogue.resource_templates(action).filter(|t| made.is_none_or(|m| t.contains(m)));
+        let types: Vec<String> = templates.map(|template| pattern_of(template, home)).collect();
+        if types.is_empty() || types.len() * written.len() > MOST {
+            return Self::anywhere();
+        }
+        let all = written.into_iter().flat_map(|one| (0..types.len()).map(move |place| (one, place)));
+        let named = all.filter(|(one, place)| meet(one, &types[*place])).collect();
+        Self { any: false, types, named }
+    }
+
+    fn anywhere() -> Self {
+        Self { any: true, types: Vec::new(), named: Vec::new() }
+    }
+
+    /// Whether both can be about one thing, or take no type in common.
+    fn meets(&self, other: &Self) -> bool {
+        let shares = || self.types.iter().any(|of| !of.starts_with(APART) && other.types.contains(of));
+        if self.any || other.any || !shares() || self.named.len() * other.named.len() > MOST {
+            return true;
+        }
+        self.named.iter().any(|(one, of)| {
+            let same = |place: &usize| other.types[*place] == self.types[*of];
+            other.named.iter().any(|(two, place)| same(place) && meet(one, two))
+        })
+    }
+}
+
+/// Whether some ARN matches both patterns, field by field where the fields can be told: no region holds a
+/// colon.
+fn meet(written: &str, other: &str) -> bool {
+    let fields = |arn| str::splitn(arn, 6, ':').collect::<Vec<&str>>();
+    let (one, two) = (fields(written), fields(other));
+    let is_told = |all: &[&str], arn: &str| {
+        all.len() == 6 && (all[4].is_empty() || pattern::is_wild(all[4]) || account_of(arn).is_some())
+    };
+    match is_told(&one, written) && is_told(&two, other) {
+        true => one.iter().zip(&two).all(|(one, two)| pattern::meet(one, two)),
+        false => pattern::meet(written, other),
+    }
+}
+
+/// All things of a type that an account has.
+fn pattern_of(template: &str, home: AccountRef<'_>) -> String {
+    let (mut all, mut rest) = (String::new(), template);
+    while let Some((before, after)) = rest.split_once("${") {
+        let (variable, tail) = after.split_once('}').unwrap_or((after, ""));
+        all.push_str(before);
+        all.push_str(match variable {
+            "Partition" => home.partition,
+            "Account" if !home.account.is_empty() => home.account,
+            _ => "*",
+        });
+        rest = tail;
+    }
+    all + rest
+}

@@ -1,0 +1,138 @@
+//! What holds somebody back, and is taken off: boundaries, Deny statements, limits on what may be attached.
+
+use super::*;
+
+const ESCALATES: &[&str] = &["IAM201", "IAM202", "IAM203", "IAM205", "IAM208"];
+const TAKEN: &[&str] = &["IAM202:critical", "IAM208:critical"];
+
+fn s3_only(name: &str) -> Value {
+    customer_policy(name, allow(&["s3:*"], &["*"]))
+}
+
+fn assumes(name: &str) -> Value {
+    allow(&["sts:AssumeRole"], &[&role_arn(name)])
+}
+
+/// `t` with these statements, beside a role that it may assume and that is bound to S3.
+fn beside(target: RoleMaker, statements: Vec<Value>) -> World {
+    let statements = [statements, vec![assumes("low")]].concat();
+    World::of([t().can(statements), target.trusts(trust_own_account()).boundary(&policy_arn("edge"))])
+        .policy(s3_only("edge"))
+}
+
+#[test]
+fn a_boundary_is_swapped_or_rewritten_or_taken_off() {
+    let writes = || allow(&["iam:PutRolePolicy"], &[&role_arn("low")]);
+    let with = |more: Value| beside(low(), vec![writes(), more]);
+    check("kept", beside(low(), vec![writes()]), &[], ESCALATES);
+    let swap = allow(&["iam:PutRolePermissionsBoundary"], &[&role_arn("low")]);
+    check("swapped", with(swap.clone()), TAKEN, &[]);
+    let only = when(swap, "StringEquals", "iam:PermissionsBoundary", policy_arn("edge"));
+    check("swapped for the same one", with(only), &[], ESCALATES);
+    check("rewritten", with(allow(&["iam:CreatePolicyVersion"], &[&policy_arn("edge")])), TAKEN, &[]);
+    let makes = |more: Value| {
+        let create = allow(&["iam:CreateRole"], &[&role_arn("app-*")]);
+        let create = when(create, "StringEquals", "iam:PermissionsBoundary", policy_arn("edge"));
+        let uses = allow(&["iam:PutRolePolicy", "sts:AssumeRole"], &[&role_arn("app-*")]);
+        one(vec![create, uses, more].into()).policy(s3_only("edge"))
+    };
+    check("of a new role, kept", makes(allow(&["s3:GetObject"], &["*"])), &[], ESCALATES);
+    for (action, on) in [
+        ("iam:PutRolePermissionsBoundary", role_arn("app-*")),
+        ("iam:DeleteRolePermissionsBoundary", role_arn("app-*")),
+        ("iam:CreatePolicyVersion", policy_arn("edge")),
+    ] {
+        check(
+            &format!("of a new role: {action}"),
+            makes(allow(&[action], &[&on])),
+            &["IAM202:critical"],
+            &[],
+        );
+    }
+    let bounded = |statements: &[Value]| {
+        let mut user = user("bilbo", statements);
+        user["PermissionsBoundary"] = json!({"PermissionsBoundaryArn": policy_arn("edge")});
+        user
+    };
+    let user = |more: &str| {
+        let all = ["iam:PutUserPolicy", "iam:CreateAccessKey", more];
+        one(allow(&all, &[&user_arn("bilbo")])).user(bounded(&[])).policy(s3_only("edge"))
+    };
+    check("of a user", user("iam:PutUserPermissionsBoundary"), TAKEN, &[]);
+    check("of a user, kept", user("iam:GetUser"), &[], ESCALATES);
+}
+
+#[test]
+fn who_is_an_administrator_but_for_a_boundary() {
+    let mighty = || role("low").can(everything());
+    let with = |action: &str, on: String| beside(mighty(), vec![allow(&[action], &[&on])]);
+    check("kept", beside(mighty(), vec![]), &[], ESCALATES);
+    check("taken off", with("iam:DeleteRolePermissionsBoundary", role_arn("low")), TAKEN, &[]);
+    check("rewritten", with("iam:CreatePolicyVersion", policy_arn("edge")), TAKEN, &[]);
+    check("of another", with("iam:DeleteRolePermissionsBoundary", role_arn("x")), &[], ESCALATES);
+    let bounded = |edge: Value| {
+        let mut user = user("bilbo", &[everything()]);
+        user["PermissionsBoundary"] = json!({"PermissionsBoundaryArn": policy_arn("edge")});
+        let actions = &["iam:CreateAccessKey", "iam:DeleteUserPermissionsBoundary"];
+        one(allow(actions, &[&user_arn("bilbo")])).user(user).policy(customer_policy("edge", edge))
+    };
+    check("of a user", bounded(allow(&["s3:*"], &["*"])), TAKEN, &[]);
+    let own = bounded(allow(&["s3:*", "iam:DeleteUserPermissionsBoundary"], &["*"])).audit();
+    assert!(own.findings.iter().any(|f| f.rule == "IAM211" && f.resource == user_arn("bilbo")), "its own");
+    let kept = bounded(allow(&["s3:*"], &["*"])).audit();
+    assert!(!kept.findings.iter().any(|f| f.rule == "IAM211"), "kept");
+    // Back to a version of one's own boundary that leaves everything.
+    let mut edge = customer_policy("edge", allow(&["s3:*", "iam:SetDefaultPolicyVersion"], &["*"]));
+    let back = || {
+        let adm = role("adm").can(everything()).trusts(trust_own_account());
+        World::of([t().can(assumes("adm")), adm.boundary(&policy_arn("edge"))])
+    };
+    check("no other version", back().policy(edge.clone()), &[], ESCALATES);
+    let old = json!({"VersionId": "v0", "IsDefaultVersion": false, "Document": document(everything())});
+    edge["PolicyVersionList"].as_array_mut().unwrap().push(old);
+    check("back to a mighty version", back().policy(edge), &["IAM208:critical"], &[]);
+}
+
+#[test]
+fn a_deny_that_can_be_taken_off_denies_nothing() {
+    let all_but = |spared: &str| json!({"Effect": "Deny", "NotAction": ["s3:*", spared], "Resource": "*"});
+    let own = |spared: &str| World::of([t().can(everything()).can(all_but(spared))]);
+    check("its own", own("iam:DeleteRolePolicy"), &["IAM201:critical"], &[]);
+    check("its own, kept", own("iam:DetachRolePolicy"), &[], ESCALATES);
+    let attached = |spared: &str| {
+        World::of([t().can(everything()).attach(&policy_arn("guard"))])
+            .policy(customer_policy("guard", all_but(spared)))
+    };
+    check("attached", attached("iam:DetachRolePolicy"), &["IAM201:critical"], &[]);
+    check("attached, kept", attached("iam:DeleteRolePolicy"), &[], ESCALATES);
+    let mid = || role("mid").can(everything()).can(deny(&["*"], &["*"])).trusts(trust_own_account());
+    let other = |on: &str| {
+        World::of([t().can(vec![allow(&["iam:DeleteRolePolicy"], &[&role_arn(on)]), assumes("mid")]), mid()])
+    };
+    check("another's", other("mid"), TAKEN, &[]);
+    check("of somebody else", other("low"), &[], ESCALATES);
+    let both = World::of([
+        t().can(vec![allow(&["iam:DeleteRolePolicy"], &[&role_arn("mid")]), assumes("mid")]),
+        role("mid").can(vec![everything(), deny(&["*"], &["*"])]).trusts(trust_own_account()),
+    ]);
+    check("with what it allows", both, &[], ESCALATES);
+}
+
+#[test]
+fn a_policy_that_one_makes_is_attached_by_its_name() {
+    let attach = |arn: &str| {
+        when(allow(&["iam:AttachRolePolicy"], &[&role_arn("t")]), "ArnLike", "iam:PolicyARN", policy_arn(arn))
+    };
+    let reader = || customer_policy("app-ro", allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"]));
+    let with = |arn: &str, action: &str, on: &str| {
+        one(vec![attach(arn), allow(&[action], &[on])].into()).policy(reader())
+    };
+    check("made", with("app-*", "iam:CreatePolicy", "*"), &["IAM201:critical"], &[]);
+    check("the very one", with("app-ro", "iam:CreatePolicyVersion", "*"), &["IAM201:critical"], &[]);
+    check("one of them", with("app-*", "iam:CreatePolicyVersion", "*"), &["IAM201:critical"], &[]);
+    check("which is there already", with("app-ro", "iam:CreatePolicy", "*"), &[], ESCALATES);
+    check("of another name", with("app-*", "iam:CreatePolicy", &policy_arn("x-*")), &[], ESCALATES);
+    let create = allow(&["iam:CreatePolicy"], &["*"]);
+    let denied = vec![attach("app-*"), create, deny(&["iam:CreatePolicy"], &["*"])];
+    check("denied", one(denied.into()).policy(reader()), &[], ESCALATES);
+}

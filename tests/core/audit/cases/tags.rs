@@ -1,0 +1,72 @@
+//! Tags that one may set: which, and to what, decides.
+
+use super::*;
+
+const PATHS: &[&str] = &["IAM202:critical", "IAM208"];
+
+/// An administrator who lets in whoever carries `team = ops`.
+fn asking() -> RoleMaker {
+    let root = trust(json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}));
+    role("adm").can(everything()).trusts(document(when(root, "StringEquals", "aws:PrincipalTag/team", "ops")))
+}
+
+fn tags_itself(more: Vec<Value>) -> World {
+    let assumes = allow(&["sts:AssumeRole"], &[&role_arn("adm")]);
+    World::of([t().can([vec![assumes], more].concat()), asking()])
+}
+
+fn sets() -> Value {
+    allow(&["iam:TagRole"], &[&role_arn("t")])
+}
+
+#[test]
+fn a_tag_that_is_asked_for_must_be_one_that_may_be_set() {
+    let cases = [
+        (sets(), true),
+        (when(sets(), "ForAllValues:StringEquals", "aws:TagKeys", "cost-center"), false),
+        (when(sets(), "ForAllValues:StringEquals", "aws:TagKeys", "team"), true),
+        (when(sets(), "StringEquals", "aws:RequestTag/team", "a"), false),
+        (when(sets(), "StringEquals", "aws:RequestTag/team", "ops"), true),
+        (when(sets(), "StringEquals", "aws:RequestTag/owner", "me"), true),
+    ];
+    for (statement, is_way) in cases {
+        let name = statement["Condition"].to_string();
+        match is_way {
+            true => check(&name, tags_itself(vec![statement]), &["IAM208:critical"], &[]),
+            false => check(&name, tags_itself(vec![statement]), &[], PATHS),
+        }
+    }
+    let guard =
+        |tag: &str| when(deny(&["iam:TagRole"], &["*"]), "ForAnyValue:StringEquals", "aws:TagKeys", tag);
+    check("guarded", tags_itself(vec![sets(), guard("team")]), &[], PATHS);
+    check("another tag guarded", tags_itself(vec![sets(), guard("owner")]), &["IAM208:critical"], &[]);
+    let audit = tags_itself(vec![sets()]).audit();
+    let way = audit.findings.iter().find(|f| f.rule == "IAM208").expect("the way");
+    assert!(way.evidence[0].contains("tags itself as asked and assumes adm"), "{:?}", way.evidence);
+}
+
+#[test]
+fn a_target_is_tagged_only_as_is_allowed() {
+    let with = |tagging: Value| {
+        let writes = allow(&["iam:PutRolePolicy"], &["*"]);
+        let writes = when(writes, "StringEquals", "iam:ResourceTag/managed", "yes");
+        let assumes = allow(&["sts:AssumeRole"], &[&role_arn("low")]);
+        World::of([t().can(vec![writes, assumes, tagging]), low().trusts(trust_own_account())])
+    };
+    let any = || allow(&["iam:TagRole"], &["*"]);
+    check("any tag", with(any()), &["IAM202:critical"], &[]);
+    let other = when(any(), "ForAllValues:StringEquals", "aws:TagKeys", "env");
+    check("another tag", with(other), &[], PATHS);
+    let same = when(any(), "ForAllValues:StringEquals", "aws:TagKeys", "managed");
+    check("the tag", with(same.clone()), &["IAM202:critical"], &[]);
+    check("another value", with(when(same, "StringEquals", "aws:RequestTag/managed", "no")), &[], PATHS);
+}
+
+#[test]
+fn a_condition_on_ones_own_tag_is_met_only_by_a_tag_that_may_be_set() {
+    let own = || when(everything(), "StringEquals", "aws:PrincipalTag/admin", "true");
+    let with = |tagging: Value| one(vec![own(), tagging].into());
+    check("any tag", with(sets()), &["IAM104", "IAM119"], &[]);
+    let other = when(sets(), "ForAllValues:StringEquals", "aws:TagKeys", "env");
+    check("another", with(other), &[], &["IAM104", "IAM119"]);
+}
