@@ -60,6 +60,7 @@ pub const PASSING: &[Row] = &[
     ),
     ("lambda", "lambda:CreateFunction lambda:InvokeFunction", "lambda/latest/api/API_CreateFunction.html"),
     ("lambda", "lambda:CreateFunction lambda:AddPermission", "lambda/latest/api/API_CreateFunction.html"),
+    ("lambda", "lambda:CreateFunction lambda:InvokeAsync", "lambda/latest/api/API_InvokeAsync.html"),
     (
         "lambda",
         "lambda:CreateFunction lambda:CreateEventSourceMapping",
@@ -109,6 +110,16 @@ pub const PASSING: &[Row] = &[
     ),
     (
         "ecs-tasks",
+        "ecs:CreateExpressGatewayService",
+        "AmazonECS/latest/APIReference/API_CreateExpressGatewayService.html",
+    ),
+    (
+        "ecs-tasks",
+        "ecs:UpdateExpressGatewayService",
+        "AmazonECS/latest/APIReference/API_UpdateExpressGatewayService.html",
+    ),
+    (
+        "ecs-tasks",
         "batch:RegisterJobDefinition batch:SubmitJob",
         "batch/latest/APIReference/API_RegisterJobDefinition.html",
     ),
@@ -142,6 +153,17 @@ pub const PASSING: &[Row] = &[
         "cloudformation",
         "cloudformation:UpdateStackSet",
         "AWSCloudFormation/latest/APIReference/API_UpdateStackSet.html",
+    ),
+    // The Cloud Control API makes what CloudFormation makes, with a service role of CloudFormation's.
+    (
+        "cloudformation",
+        "cloudformation:CreateResource",
+        "cloudcontrolapi/latest/APIReference/API_CreateResource.html",
+    ),
+    (
+        "cloudformation",
+        "cloudformation:UpdateResource",
+        "cloudcontrolapi/latest/APIReference/API_UpdateResource.html",
     ),
     (
         "datapipeline",
@@ -295,6 +317,8 @@ pub const PASSING: &[Row] = &[
         "ssm:UpdateDocument ssm:StartAutomationExecution",
         "systems-manager/latest/APIReference/API_StartAutomationExecution.html",
     ),
+    // A document that somebody else shares, from any account.
+    ("ssm", "ssm:StartAutomationExecution", "systems-manager/latest/userguide/ssm-using-shared.html"),
     // A machine of one's own, registered with the role.
     ("ssm", "ssm:CreateActivation", "systems-manager/latest/APIReference/API_CreateActivation.html"),
     (

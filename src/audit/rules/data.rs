@@ -214,6 +214,10 @@ const HOLD_DATA: &[&str] = &[
     "vpc-lattice",
 ];
 
+/// What takes no resource in its ARN and shares what it names all the same.
+/// <https://docs.aws.amazon.com/ram/latest/APIReference/API_CreateResourceShare.html>
+const SHARES_NEW: &[&str] = &["ram:CreateResourceShare"];
+
 /// Actions that open resources to others. Those of IAM and Identity Center are escalation, 2xx.
 static EXPOSES: LazyLock<ActionSet> = LazyLock::new(|| {
     let c = Catalogue::embedded();
@@ -224,7 +228,7 @@ static EXPOSES: LazyLock<ActionSet> = LazyLock::new(|| {
             || OPENS_NOTHING.iter().any(|verb| name.starts_with(verb))
             || SHARES_NOTHING.contains(&c.name(id)))
             && c.has_level(id, Level::Permissions)
-            && c.resource_templates(id).next().is_some()
+            && (c.resource_templates(id).next().is_some() || SHARES_NEW.contains(&c.name(id)))
     };
     c.all().filter(exposes).collect()
 });

@@ -233,3 +233,45 @@ fn conditions_on_what_a_role_is_passed_to() {
         check(value, with(operator, key, value), &[], &["IAM203", "IAM208"]);
     }
 }
+
+#[test]
+fn what_is_made_under_one_name_is_not_started_under_another() {
+    let function = |account: &str, name: &str| format!("arn:aws:lambda:*:{account}:function:{name}");
+    let with = |makes: &str, starts: &str| {
+        let statements = vec![
+            allow(&["iam:PassRole"], &[&role_arn("adm")]),
+            allow(&["lambda:CreateFunction"], &[makes]),
+            allow(&["lambda:InvokeFunction"], &[starts]),
+        ];
+        World::of([t().can(statements), admin_of("lambda")])
+    };
+    let passes: &[&str] = &["IAM203", "IAM208"];
+    let (a, b) = (function(ACCOUNT, "a"), function(ACCOUNT, "b"));
+    check("one name", with(&a, &a), passes, &[]);
+    check("a pattern of it", with(&a, &function("*", "a*")), passes, &[]);
+    check("two names", with(&a, &b), &[], passes);
+    let foreign = function("999988887777", "*");
+    check("another account's", with(&foreign, &foreign), &[], passes);
+    let runs = |on: &[&str]| {
+        let statements =
+            vec![allow(&["iam:PassRole"], &[&role_arn("adm")]), allow(&["ec2:RunInstances"], on)];
+        World::of([t().can(statements), admin_of("ec2")])
+    };
+    check("images alone", runs(&["arn:aws:ec2:*::image/*"]), &[], passes);
+    check("machines too", runs(&["arn:aws:ec2:*::image/*", "arn:aws:ec2:*:*:instance/*"]), passes, &[]);
+}
+
+#[test]
+fn a_shared_document_runs_with_the_role_and_a_known_one_does_not() {
+    let with = |on: &str| {
+        let statements = vec![
+            allow(&["iam:PassRole"], &[&role_arn("adm")]),
+            allow(&["ssm:StartAutomationExecution"], &[on]),
+        ];
+        World::of([t().can(statements), admin_of("ssm")])
+    };
+    check("any", with("*"), &["IAM203:critical"], &[]);
+    check("any account's", with("arn:aws:ssm:*:*:automation-definition/*"), &["IAM203:critical"], &[]);
+    let own = format!("arn:aws:ssm:*:{ACCOUNT}:automation-definition/restart:*");
+    check("one of ours", with(&own), &[], &["IAM203", "IAM208"]);
+}
