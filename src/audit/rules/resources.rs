@@ -38,8 +38,8 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-/// Keys that tell whose call it is, of some services only. A mount target is in a network of one's own, so that
-/// AWS calls what comes through one not public.
+/// Keys that tell whose call it is, of some services only. A mount target is in a network of one's own, so
+/// that AWS calls what comes through one not public.
 /// <https://docs.aws.amazon.com/efs/latest/ug/access-control-block-public-access.html#what-is-a-public-policy>
 const OWN_KEYS: [&str; 3] =
     ["kms:calleraccount", "s3:dataaccesspointaccount", "elasticfilesystem:accessedviamounttarget"];
