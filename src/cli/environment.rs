@@ -101,7 +101,7 @@ impl Environment {
             // Keys in the environment come before it.
             profile: get("AWS_PROFILE").filter(|_| get("AWS_ACCESS_KEY_ID").is_none()),
             no_color: get("NO_COLOR").is_some() || get("TERM").is_some_and(|term| term == "dumb"),
-            dumb: get("TERM").is_some_and(|term| term == "dumb"),
+            dumb: get("TERM").is_none_or(|term| term == "dumb"),
             github: get("GITHUB_ACTIONS").is_some_and(|is| is == "true"),
             screen: Screen::default(),
             who: LeaseHolder {

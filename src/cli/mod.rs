@@ -18,6 +18,7 @@ mod hidden;
 mod hints;
 mod named;
 mod payload;
+mod rewritten;
 #[cfg_attr(not(feature = "sandbox"), path = "no_sandbox.rs")]
 mod sandbox;
 mod saved;
@@ -124,6 +125,8 @@ pub fn main() -> ExitCode {
     runtime.shutdown_timeout(Duration::from_millis(200));
     match (exit, cancel.cause()) {
         (Exit::Interrupted, Some(Cause::Terminate)) => ExitCode::from(143),
+        // The plan could not be shown, because the terminal was closed.
+        (Exit::Failed, Some(Cause::Terminate)) if ui.is_broken() => ExitCode::from(143),
         (Exit::Interrupted, Some(Cause::Deadline(_))) => ExitCode::from(Exit::TimedOut as u8),
         _ => ExitCode::from(exit as u8),
     }

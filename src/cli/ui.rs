@@ -13,9 +13,10 @@ use tokio::sync::oneshot;
 use super::args::{Color, Format};
 use super::exit::Exit;
 use super::hints::Hints;
+use super::rewritten;
 use crate::config::Document;
 use crate::domain::{Code, Diagnostics, codes, shown, workflow};
-use crate::engine::Cancel;
+use crate::engine::{Cancel, Cause};
 use crate::report::diagnostics;
 use crate::report::style::Styles;
 
@@ -26,7 +27,7 @@ pub struct Screen(Arc<Mutex<Option<MultiProgress>>>);
 impl Screen {
     /// From now on lines are rewritten.
     pub fn live(&self) -> MultiProgress {
-        let bars = MultiProgress::new();
+        let bars = rewritten::bars();
         *self.0.lock().expect("nobody panics") = Some(bars.clone());
         bars
     }
@@ -298,6 +299,11 @@ impl Ui {
             let _ = sender.send(read.map(|_| answer).unwrap_or_default());
         });
         let answer = cancel.asking(answer).await.unwrap_or_default();
+        if answer.is_empty() && !io::stdin().is_terminal() {
+            // It was closed, which is no answer. Nobody was told yet if the signal comes later than that.
+            cancel.stop(Cause::Terminate);
+            std::future::pending::<()>().await;
+        }
         // At the end of the input (Ctrl-D) the cursor stays where it is.
         self.asking.store(!answer.ends_with('\n'), Ordering::Relaxed);
         let yes = match typed {

@@ -75,6 +75,7 @@ const CLI: [&str; 25] = [
     "args",
     "examples",
     "hints",
+    "rewritten",
     "ui",
     "error",
     "environment",

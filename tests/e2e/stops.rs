@@ -210,6 +210,38 @@ fn a_question_is_left_with_ctrl_c() {
     world.run(["destroy", "--yes"]).success();
 }
 
+/// The kernel sends SIGHUP, and each write fails from then on.
+#[test]
+fn a_terminal_is_closed() {
+    let config = "[project]\nname = \"stops\"\nregion = \"us-east-1\"\n\
+                  [training.lab]\nsource = \"code\"\nmax_runtime = \"1h\"\n";
+    let world = World::with_config(config).sandbox().env("TERM", "xterm").env("TERMINAL_CLOSES", 1);
+    world.write("code/train.py", "");
+    let beside = Beside::start(&world, &[]);
+    let closed_at = |text: &str, program: &[&str], arguments: &[&str]| -> i64 {
+        let terminal = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/support/terminal.py");
+        let mut command = Command::new("python3");
+        command.arg(terminal).args([text, ""]).args(program);
+        let output = world.through(command, arguments.iter().copied()).output().expect("python3 starts");
+        let told: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        assert!(told["seen"].as_str().unwrap_or_default().contains(text), "{told}");
+        told["exit"].as_i64().unwrap_or_default()
+    };
+    assert_eq!(closed_at("[y/N]", &[], &["bucket"]), 143);
+    let _ = world.run(["bucket", "--yes"]).success();
+    // While lines are rewritten.
+    beside.strike(&["delay=20s@iam:CreateRole"]);
+    assert_eq!(closed_at("creating", &[], &["deploy", "--yes"]), 143);
+    world.run(["lease", "show"]).success().says("Nobody holds the lease.");
+    // What is to outlive it continues to its end.
+    beside.strike(&["delay=2s@iam:CreateRole"]);
+    let outlives = ["/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh"];
+    let _ = closed_at("creating", &outlives, &["deploy", "--yes"]);
+    assert!(beside.count("sagemaker:CreateTrainingJob") > 0, "it went on");
+    world.run(["lease", "show"]).success().says("Nobody holds the lease.");
+}
+
 /// What was under way is unfinished, what needs it is not started, and nothing has failed.
 #[tokio::test(flavor = "multi_thread")]
 async fn interrupted_is_not_failed() {

@@ -2,7 +2,7 @@
 
 python3 terminal.py QUESTION KEYS PROGRAM ARGUMENT...    (KEYS as a Python literal: '\x03' is Ctrl-C)
 
-TERMINAL_COLUMNS is how wide it is.
+TERMINAL_COLUMNS is how wide it is. With TERMINAL_CLOSES it is closed in the place of typing.
 """
 
 import ast
@@ -37,6 +37,9 @@ while True:
     seen += more
     if not typed and question in seen:
         typed = True
+        if os.environ.get("TERMINAL_CLOSES"):
+            os.close(terminal)
+            break
         os.write(terminal, keys)
 _, status = os.waitpid(child, 0)
 print(json.dumps({"seen": seen.decode(errors="replace"), "exit": os.waitstatus_to_exitcode(status)}))
