@@ -275,7 +275,7 @@ codes! {
     NO_GOOD_ANSWER "E237" "AWS failed to answer"
         "The service failed by itself (HTTP 500 and above), or its answer was cut off or cannot be read. Nothing was changed because of it. Run the command again in a moment; https://health.aws.amazon.com reports outages.";
     SAVED_NOTHING "E240" "The training saved nothing"
-        "The script ended well and wrote nothing to SM_MODEL_DIR (/opt/ml/model), so there is no model; SageMaker calls such a job Completed. The same code, data and settings would end the same way for the same money, so they are not trained again. Save the model there: what has changed is trained.";
+        "The script ended well and wrote nothing to SM_MODEL_DIR (/opt/ml/model), so there is no model; SageMaker calls such a job Completed. Or it left not all that `outputs` of a training on EC2 names; what it left is stored, and `opsctl model pull` fetches it. The same code, data and settings would end the same way for the same money, so they are not trained again. Save the model there, or take out of `outputs` what is not written: what has changed is trained.";
     SANDBOX_ENDED "E241" "The sandbox has ended"
         "The sandbox was served by another process, and that has ended: by `opsctl sandbox stop --force`, by Ctrl-C in the terminal of `opsctl sandbox serve`, because it was killed, or because its folder was moved or renamed. Its state is kept, and what ran in it has ended with it. Run the same command again: it starts a sandbox of that state, which begins its unfinished trainings again.";
     NO_PYTHON "E242" "There is no Python for the sandbox"

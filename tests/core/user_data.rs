@@ -150,14 +150,53 @@ for path in ["TrainedModels/model.pth", "TrainedModels/.hidden/a", "runs/best.js
 /// What the instance writes of a job whose script this is.
 fn result(code: &str, outputs: &[&str]) -> Outcome {
     let root = tempfile::tempdir().unwrap();
-    for folder in ["model", "output"] {
-        std::fs::create_dir_all(root.path().join("opt/ml").join(folder)).unwrap();
+    result_in(root.path(), code, outputs)
+}
+
+fn result_in(root: &Path, code: &str, outputs: &[&str]) -> Outcome {
+    for folder in ["model", "output/data"] {
+        std::fs::create_dir_all(root.join("opt/ml").join(folder)).unwrap();
     }
     let mut spec = spec("plain");
     spec.outputs = outputs.iter().map(|path| (*path).to_owned()).collect();
     let steps = "fetch() { :; }\nprepare_python() { :; }\ncopy() { :; }\nshutdown() { :; }\n\
                  set +e\n(set -e; work) >\"$LOG\" 2>&1\nfinish\ncat \"$WORK/result.json\"\n";
-    serde_json::from_str(&run_in(root.path(), &spec, "train.py", code, steps)).unwrap()
+    serde_json::from_str(&run_in(root, &spec, "train.py", code, steps)).unwrap()
+}
+
+/// Hours of work are not thrown away for a name, or for a file beside it.
+#[test]
+fn what_was_trained_is_stored_whatever_the_outputs_do() {
+    let code = r#"
+import os
+top = os.environ["SM_MODEL_DIR"]
+data = os.environ["SM_OUTPUT_DATA_DIR"]
+for path in [top + "/model.pth", top + "/same", "out/model.pth", "out/same", "out/new", data + "/curve"]:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as file:
+        file.write("same" if path.endswith("same") else path)
+if os.path.isdir("lost"):
+    os.symlink("nowhere", "lost/link")
+"#;
+    for (outputs, exit, missing) in [
+        (&["out/"][..], 0, None),
+        (&["classes.json", "out/"], 1, Some(Missing::Outputs(vec!["classes.json".into()]))),
+        (&["out/", "lost/"], 1, None),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let outcome = result_in(root.path(), code, outputs);
+        assert_eq!((outcome.exit_code, outcome.missing), (exit, missing), "{}", outcome.message);
+        let work = root.path().join("opt/opsctl");
+        let list = |archive: &str| {
+            let list = format!("tar -tzf '{}' | sort", work.join(archive).display());
+            bash(&["-s"], &list).split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let files = ["model.pth", "new", "out/", "out/model.pth", "same"];
+        assert_eq!(list("model.tar.gz"), files, "{outputs:?}");
+        assert_eq!(list("output.tar.gz"), ["curve"]);
+        let own = std::fs::read_to_string(root.path().join("opt/ml/model/model.pth")).unwrap();
+        assert!(own.ends_with("ml/model/model.pth"), "{own}");
+    }
 }
 
 /// In a field of the result; the message has the script's own words in it.
@@ -165,8 +204,10 @@ fn result(code: &str, outputs: &[&str]) -> Outcome {
 fn what_a_script_that_ended_well_has_not_left_is_said_in_a_field() {
     let nothing = result("pass", &[]);
     assert_eq!((nothing.exit_code, nothing.missing), (1, Some(Missing::Model)), "{}", nothing.message);
-    let other = result("pass", &["out ä/", "other.pth"]);
-    assert_eq!(other.missing, Some(Missing::Output("other.pth".into())), "{}", other.message);
+    let other = result("pass", &["out ä/", "other.pth", "third.pth"]);
+    let both = Missing::Outputs(vec!["other.pth".into(), "third.pth".into()]);
+    assert_eq!(other.missing, Some(both), "{}", other.message);
+    assert!(other.message.contains("left no other.pth, third.pth"), "{}", other.message);
     let own = r#"
 import os
 with open(os.environ["SM_OUTPUT_DIR"] + "/failure", "w") as file:

@@ -10,11 +10,16 @@ use crate::resources::training::job::Item;
 
 /// As the program of the instance reads them: a folder, which is made before the script starts, ends in `/`.
 pub(super) fn outputs(written: &[String]) -> Vec<String> {
-    let shown = |path: &String| match path.ends_with('/') || Path::new(path).extension().is_some() {
-        true => path.clone(),
-        false => format!("{path}/"),
+    let shown = |path: &String| match is_folder(path) {
+        true => format!("{}/", path.trim_end_matches('/')),
+        false => path.clone(),
     };
     written.iter().map(shown).collect()
+}
+
+/// Whether a path is a folder, as far as its name tells.
+fn is_folder(path: &str) -> bool {
+    path.ends_with('/') || Path::new(path).extension().is_none()
 }
 
 /// Refuses paths that lead elsewhere, and those that are in each other's way.
@@ -41,6 +46,20 @@ pub(super) fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             draft.error(codes::BAD_VALUE, at, text, "name what the script reads or writes, not the script");
         } else {
             taken.insert(path, at);
+        }
+    }
+    lint_names(item, at, draft);
+}
+
+/// Refuses two files of one name: at the top of the model is room for one.
+fn lint_names(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+    for (place, path) in item.outputs.iter().enumerate().filter(|(_, path)| !is_folder(path)) {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        if let Some(other) = names.insert(name, path).filter(|other| other != path) {
+            let text = format!("{other:?} and {path:?} have the same name, and both go to the top of the model");
+            let help = "let the script give them two names, or name the folders: of a folder the contents are packed";
+            draft.error(codes::BAD_VALUE, at.join("outputs").join(place.to_string()), text, help);
         }
     }
 }

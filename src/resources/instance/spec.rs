@@ -29,8 +29,8 @@ pub struct Outcome {
     pub message: String,
     #[serde(default)]
     pub seconds: f64,
-    /// Of a script that ended well and left no model. A failure without it is of the script or of what came
-    /// before it, and is tried again.
+    /// Of a script that ended well and left no model, or not all of it. A failure without it is of the script
+    /// or of what came before it, and is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<Missing>,
 }
@@ -41,8 +41,8 @@ pub struct Outcome {
 pub enum Missing {
     /// Anything in SM_MODEL_DIR.
     Model,
-    /// One of its `outputs`.
-    Output(String),
+    /// Some of its `outputs`. What else it has left is stored.
+    Outputs(Vec<String>),
 }
 
 impl Missing {
@@ -50,8 +50,9 @@ impl Missing {
     pub fn said(&self, entry: &str) -> String {
         match self {
             Self::Model => job::saved_nothing(entry),
-            Self::Output(path) => {
-                format!("{entry} ended well, but left no {path}, one of its `outputs`: there is no model")
+            Self::Outputs(paths) => {
+                let paths = paths.join(", ");
+                format!("{entry} ended well, but left no {paths}, as `outputs` says; what it left is stored")
             }
         }
     }

@@ -18,8 +18,8 @@
 #
 # Results, in this order: model.tar.gz, output.tar.gz (if the script wrote to SM_OUTPUT_DATA_DIR), train.log, and
 # last result.json: {"exit_code":0,"message":"","seconds":12}. Who sees result.json finds the others complete.
-# Of a script that ended well and left no model it says "missing":"model" too; of one that left no such output,
-# "missing":{"output":"PATH"}.
+# Of a script that ended well and left no model it says "missing":"model" too; of one that left not all of its
+# outputs, "missing":{"outputs":["PATH"]}: the rest is stored.
 # While it works, what is new in the log goes to <output>/<job>/log/000000 and so on.
 #
 # opsctl's sandbox runs this file unchanged, with aws and shutdown replaced on the PATH, and with
@@ -114,21 +114,30 @@ lay_out() {
   done <<<"$OUTPUTS"
 }
 
-# A folder's contents, as of SM_MODEL_DIR: an endpoint looks for model.pth at the top of the archive.
+# A folder's contents, as of SM_MODEL_DIR: an endpoint looks for model.pth at the top of the archive. What the script
+# wrote there itself comes first; another file of the same name keeps its path.
 collect() {
-  local path file files
+  local path file files to
   shopt -s dotglob nullglob
   cd "$ML/code"
   while read -r path; do
     path=${path%/}
     [[ -n $path ]] || continue
-    # It has no quotes in it (paths.rs).
-    [[ -e $path ]] || fail_without "{\"output\":\"$path\"}" "left no $path"
+    if [[ ! -e $path ]]; then
+      echo "$path" >>"$WORK/absent"
+      continue
+    fi
     files=("$path")
     [[ ! -d $path ]] || files=("$path"/*)
     for file in "${files[@]}"; do
-      [[ ! -e $ML/model/${file##*/} ]] || fail "${file##*/} is in the model already, and in $path"
-      cp -RL --reflink=auto "$file" "$ML/model/"
+      to=$ML/model/${file##*/}
+      if [[ -e $to ]]; then
+        ! cmp -s "$file" "$to" || continue
+        echo "opsctl: ${file##*/} is in the model already; the other one is $file in it"
+        to=$ML/model/$file
+        mkdir -p "$(dirname "$to")"
+      fi
+      cp -RLT --reflink=auto --backup=numbered "$file" "$to"
     done
   done <<<"$OUTPUTS"
 }
@@ -218,16 +227,32 @@ pack() {
 }
 
 work() {
+  local code absent paths words
   trap 'exit 143' TERM # not at once, but when the script has ended: it is given the time to save something
   fetch
   lay_out
   prepare_python
   run_script
   step "store the results"
-  collect
-  [[ -n $(ls -A "$ML/model") ]] || fail_without '"model"' "wrote nothing to SM_MODEL_DIR"
+  set +e
+  (
+    set -e
+    collect
+  )
+  code=$?
+  set -e
+  # Whatever is wrong with the outputs: what was trained is stored.
   pack "$ML/model" model.tar.gz
   pack "$ML/output/data" output.tar.gz
+  [[ $code == 0 ]] || exit "$code"
+  if [[ -s $WORK/absent ]]; then
+    mapfile -t absent <"$WORK/absent"
+    # They have no quotes in them (paths.rs).
+    paths=$(printf ',"%s"' "${absent[@]}")
+    words=$(printf ', %s' "${absent[@]}")
+    fail_without "{\"outputs\":[${paths:1}]}" "left no ${words:2}"
+  fi
+  [[ -n $(ls -A "$ML/model") ]] || fail_without '"model"' "wrote nothing to SM_MODEL_DIR"
 }
 
 # The log so far, for whoever watches: every other second at first, later each fiftieth of the time.
