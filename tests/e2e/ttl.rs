@@ -76,6 +76,21 @@ async fn a_project_ends_by_itself_and_a_deploy_makes_it_again() {
     sandbox.stop().await;
 }
 
+/// The end is counted from what was seen first, which on a first deploy is that there is no schedule.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_deploy_that_takes_long_is_right_at_its_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::whole(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    sandbox.state().clock.advance(Duration::from_secs(12 * 60));
+    // The look that verifies is of the same run.
+    assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
+    let next = Project::whole(&sandbox).await;
+    assert_eq!(next.steps(DEPLOY).await, ["update schedule/ttl"]);
+    sandbox.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_destroyed_or_is_no_longer_to_end_is_not_ended() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -36,9 +36,10 @@ impl Driver for Schedule {
         let call =
             cx.aws.scheduler.get_schedule_group().name(group).customize().interceptor(answered.clone());
         let found = call.send().await.op(action::scheduler::GetScheduleGroup).found()?;
-        let Some(found) = found else { return Ok(None) };
         let now = answered.get().map_or(0, |date| date.secs());
+        // Where it is not there yet, too: the first look of a first deploy.
         let began = cx.clock(now);
+        let Some(found) = found else { return Ok(None) };
         let mut state = State { schedules: BTreeMap::new(), ends_at: None, now, began };
         if found.state() == Some(&ScheduleGroupState::Deleting) {
             let status = Status::new("DELETING", Phase::Leaving);
