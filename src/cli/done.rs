@@ -17,6 +17,7 @@ use crate::run::{Done, Intent, Session, Unverified, Verified, logs};
 pub async fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) -> Exit {
     if !ui.json() {
         say(done, session, intent, ui);
+        costs(done, session, intent, ui).await;
         if done.is_ok() && !done.plan.is_empty() && !intent.mode.destroys() {
             made(done, session, intent, ui).await;
         }
@@ -117,6 +118,15 @@ fn place(session: &Session, resource: &ResourceId) -> Option<(String, usize)> {
     let document = &session.config.document;
     let span = document.key_span(session.desired.origin.get(resource)?)?;
     Some((document.file.to_string_lossy().into_owned(), document.line_column(span.start).0))
+}
+
+/// What a destroy leaves of this project is billed as before.
+async fn costs(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
+    let Some(have) = done.have.as_ref().filter(|_| done.left().is_some()) else { return };
+    let now = Overview::of(session, &intent.desired, have).await.bill.now();
+    if now.runs() {
+        ui.say(&format!("What stays costs {} USD an hour on AWS.", now.per_hour().fine()));
+    }
 }
 
 /// What there is now, and what a person may do with it.

@@ -42,6 +42,12 @@ impl Cost {
                 (job.now, job.most) = (Rate::ZERO, Rate::ZERO);
             }
         }
+        for foreign in &plan.foreign {
+            let kept = after.0.iter_mut().find(|estimate| estimate.id == foreign.target);
+            if let (Some(kept), Some(user)) = (kept, &foreign.used_by) {
+                kept.ended_by = format!("`opsctl destroy` when {user} has its tags again, or is gone");
+            }
+        }
         after.0.extend(unread(want, have, kinds, |id| steps(plan, id).next().is_none()));
         let runs: Vec<ResourceId> = want.nodes.iter().filter(runs).map(|node| node.id.clone()).collect();
         let is_job = |id: &ResourceId| after.of(id).is_some_and(|estimate| estimate.run.is_some());

@@ -101,6 +101,17 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         stop: Option<String>,
     },
+    /// At the end of a run that deletes, what it leaves: it is not this project's by its tags, or is used by
+    /// what is not.
+    Kept {
+        target: ResourceId,
+        physical: String,
+        /// Why it stays, and how it goes.
+        reason: String,
+        /// It is this project's, and stays for this, which may use it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        used_by: Option<ResourceId>,
+    },
     /// What went wrong with the run as a whole, not with one step.
     Error {
         error: RunError,

@@ -7,6 +7,7 @@ mod events;
 mod execute;
 pub mod invoke;
 pub mod lease;
+mod lost;
 mod observe;
 mod registry;
 mod settle;

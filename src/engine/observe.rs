@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, stream};
 
+use super::lost::{self, is_lost};
 use super::{Found, OpCx, RunContext};
 use crate::aws::{OpError, OpErrorKind};
 use crate::desired::{AnySeen, Desired, Node};
@@ -82,9 +83,11 @@ async fn observe_listed(
     let dated = dated.filter(|(_, found)| found.created > 0);
     let created = dated.map(|(kind, found)| ((kind, found.physical.clone()), found.created)).collect();
     let mut have = Observed { observations, previous_generations, created, ..Observed::default() };
+    let mut lost = Vec::new();
     for found in found {
-        keep(found?, &mut have, registry, context).await?;
+        keep(found?, &mut have, &mut lost, registry, context).await?;
     }
+    have.lost = lost::users(&lost, want, &have, registry);
     Ok((have, unlisted))
 }
 
@@ -123,6 +126,7 @@ fn others<'o>(owned: &'o Owned, want: &Desired) -> Vec<(KindName, &'o Found)> {
 async fn keep(
     found: Unwanted,
     have: &mut Observed,
+    lost: &mut Vec<(ResourceId, AnySeen)>,
     registry: &Registry,
     context: &RunContext,
 ) -> Result<(), OpError> {
@@ -143,6 +147,7 @@ async fn keep(
             have.leftovers.push(leftover);
         }
         Unwanted::Unread(id, why, code) => have.unread.push((id, why, code)),
+        Unwanted::Lost(id, seen) => lost.push((id, seen)),
         Unwanted::NotOurs => {}
     }
     Ok(())
@@ -182,6 +187,8 @@ async fn owned(driver: &dyn AnyDriver, context: &RunContext) -> (KindName, Resul
 enum Unwanted {
     Ours(Leftover, AnySeen),
     NotOurs,
+    /// It may have been ours before it lost its tags.
+    Lost(ResourceId, AnySeen),
     /// It may be ours: why it could not be read.
     Unread(ResourceId, String, Code),
 }
@@ -198,9 +205,10 @@ async fn unwanted(
         let Some(seen) = driver.observe(&cx, &found.physical).await? else { return Ok(None) };
         let is_ours =
             seen.owner().is_managed() && whole_is_ours(driver, &found.physical, registry, context).await?;
-        Ok(is_ours.then_some(seen))
+        Ok((is_ours || is_lost(driver, &seen)).then_some(seen))
     };
     let seen = match look.await {
+        Ok(Some(seen)) if !seen.owner().is_managed() => return Ok(Unwanted::Lost(id, seen)),
         Ok(Some(seen)) => seen,
         Ok(None) => return Ok(Unwanted::NotOurs),
         Err(error) if fatal(&error) => return Err(error),

@@ -53,7 +53,8 @@ pub fn build(
             planner.deploy(adopt);
             if prune {
                 let everything = planner.steps.list.iter().map(|s| s.id).collect();
-                planner.delete_leftovers("no longer in the config", &everything, |_| false);
+                let kept = Kept::of(want, have, kinds);
+                planner.delete_leftovers("no longer in the config", &everything, &kept, Kept::lost_user_of);
             }
         }
         Mode::Destroy { .. } => planner.destroy(),
@@ -460,7 +461,7 @@ impl<'a> Planner<'a> {
             }
         }
         self.foreign.reverse();
-        self.delete_leftovers("destroy", &BTreeSet::new(), |leftover| kept.user_of(leftover).is_some());
+        self.delete_leftovers("destroy", &BTreeSet::new(), &kept, Kept::user_of);
     }
 
     /// How a resource of this project goes: what is not ours stays, unless it was agreed that it goes too.
@@ -478,7 +479,13 @@ impl<'a> Planner<'a> {
     }
 
     /// Deletes leftovers, each after those of the kinds that may use it.
-    fn delete_leftovers(&mut self, why: &str, before: &BTreeSet<StepId>, stays: impl Fn(&Leftover) -> bool) {
+    fn delete_leftovers(
+        &mut self,
+        why: &str,
+        before: &BTreeSet<StepId>,
+        kept: &Kept<'a>,
+        user: fn(&Kept<'a>, &Leftover) -> Option<&'a ResourceId>,
+    ) {
         for (id, error, code) in &self.have.unread {
             let text = format!("{id} could not be read, and may be of this project: {error}");
             let help = match *code {
@@ -488,7 +495,9 @@ impl<'a> Planner<'a> {
             self.problem(*code, id, text, help);
         }
         let mut leftovers: Vec<&Leftover> = self.have.leftovers.iter().collect();
-        leftovers.retain(|l| !self.steps.gone.contains_key(&l.id) && !stays(l));
+        let is_left = |l: &Leftover| !self.steps.gone.contains_key(&l.id);
+        leftovers.retain(|l| is_left(l) && user(kept, l).is_none());
+        self.foreign.extend(kept.said(|l| user(kept, l).filter(|_| is_left(l))));
         leftovers.sort_by_key(|l| std::cmp::Reverse(l.id.kind));
         for leftover in leftovers {
             let mut after = before.clone();

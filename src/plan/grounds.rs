@@ -27,7 +27,8 @@ pub(super) fn check(
         node.needs.iter().for_each(|need| users.entry(need).or_default().push(&node.id));
     }
     let leftovers = have.leftovers.iter().map(|l| (&l.id, l)).collect();
-    let grounds = Reasons { plan, want, have, kinds, mode, before, steps, users, leftovers };
+    let needed = needed(want, have, kinds);
+    let grounds = Reasons { plan, want, have, kinds, mode, before, steps, users, needed, leftovers };
     let mut wrong = grounds.lists();
     wrong.extend(plan.steps.iter().filter_map(|step| grounds.step(step)));
     wrong.extend(want.nodes.iter().filter_map(|node| grounds.node(node)));
@@ -51,7 +52,39 @@ struct Reasons<'a> {
     before: &'a Predecessors,
     steps: BTreeMap<&'a ResourceId, Steps<'a>>,
     users: BTreeMap<&'a ResourceId, Vec<&'a ResourceId>>,
+    /// What is used, itself or through others, by what is there and may have lost its tags; and its parts.
+    needed: BTreeSet<&'a ResourceId>,
     leftovers: BTreeMap<&'a ResourceId, &'a Leftover>,
+}
+
+/// Grows until nothing is added.
+fn needed<'a>(want: &'a Desired, have: &'a Observed, kinds: &[Box<dyn AnyKind>]) -> BTreeSet<&'a ResourceId> {
+    let kind = |node: &Node| kinds.iter().find(|k| k.name() == node.id.kind);
+    let is_lost = |node: &Node| match have.observations.get(&node.id) {
+        Some(Observation::Present(seen)) => match seen.owner() {
+            Owner::Partly { .. } => true,
+            Owner::Nobody => seen.status().phase != Phase::Leaving,
+            _ => false,
+        },
+        _ => false,
+    };
+    let lost = |node: &Node| is_lost(node) && kind(node).is_some_and(|kind| kind.owned_with().is_none());
+    let mut needed: BTreeSet<&ResourceId> = have.lost.iter().flat_map(|lost| &lost.uses).collect();
+    loop {
+        let known = needed.len();
+        for node in &want.nodes {
+            let of = kind(node).and_then(|kind| kind.part_of());
+            if node.needs.iter().any(|need| Some(need.kind) == of && needed.contains(need)) {
+                needed.insert(&node.id);
+            }
+            if needed.contains(&node.id) || lost(node) {
+                needed.extend(&node.needs);
+            }
+        }
+        if needed.len() == known {
+            return needed;
+        }
+    }
 }
 
 impl Reasons<'_> {
@@ -91,6 +124,10 @@ impl Reasons<'_> {
         let there = |node: &&Node| matches!(have.observations.get(&node.id), Some(Observation::Present(_)));
         let left = self.want.nodes.iter().filter(|node| self.mode.destroys() && untouched(&node.id));
         let left = left.filter(there).map(|node| (&node.id, &node.physical));
+        let kept = have.leftovers.iter().filter(|left| untouched(&left.id) && self.is_kept(left));
+        let left = left.chain(kept.map(|left| (&left.id, &left.physical)));
+        let lost = have.lost.iter().filter(|_| self.mode.deletes()).map(|lost| (&lost.id, &lost.id.name));
+        let left = left.chain(lost);
         if !plan.foreign.iter().map(|foreign| (&foreign.target, &foreign.physical)).eq(left) {
             wrong.push("what is said to be others' is not what stays".to_owned());
         }
@@ -152,7 +189,7 @@ impl Reasons<'_> {
                 _ => Some(format!("{id} is not there, and is not made")),
             },
             Observation::Present(seen) if self.mode.destroys() => {
-                let needed = self.is_needed_by_lost(id);
+                let needed = self.needed.contains(id);
                 let goes = seen.owner().is_managed() && !self.stands_on_foreign(node) && !needed;
                 match gone {
                     Some(_) if needed => Some(format!("{id} is deleted, and what stays may use it")),
@@ -183,22 +220,6 @@ impl Reasons<'_> {
         })
     }
 
-    /// Whether something uses it, itself or through others, that is there and may have lost its tags.
-    fn is_needed_by_lost(&self, id: &ResourceId) -> bool {
-        let users = self.users.get(id).into_iter().flatten();
-        users.into_iter().any(|user| {
-            let is_lost = match self.have.observations.get(*user) {
-                Some(Observation::Present(seen)) => match seen.owner() {
-                    Owner::Partly { .. } => true,
-                    Owner::Nobody => seen.status().phase != Phase::Leaving,
-                    _ => false,
-                },
-                _ => false,
-            };
-            (is_lost && self.kind(user.kind).owned_with().is_none()) || self.is_needed_by_lost(user)
-        })
-    }
-
     /// Whether it is an earlier generation of what is needed so.
     fn is_earlier_of_needed(&self, leftover: &Leftover) -> bool {
         let of_kind = self.want.nodes.iter().filter(|node| node.id.kind == leftover.id.kind);
@@ -206,7 +227,13 @@ impl Reasons<'_> {
             let stem = format!("{}-", self.want.scope.physical(&node.id.name));
             leftover.physical.strip_prefix(&stem).is_some_and(crate::domain::fingerprint::is_suffix)
         };
-        of_kind.filter(is_earlier).any(|node| self.is_needed_by_lost(&node.id))
+        of_kind.filter(is_earlier).any(|node| self.needed.contains(&node.id))
+    }
+
+    /// Whether it stays where leftovers are deleted.
+    fn is_kept(&self, leftover: &Leftover) -> bool {
+        let is_used = self.mode.deletes() && self.needed.contains(&leftover.id);
+        is_used || (self.mode.destroys() && self.is_earlier_of_needed(leftover))
     }
 
     /// A new generation of what there was says in what it differs.
@@ -304,17 +331,15 @@ impl Reasons<'_> {
         let is_whole = |n: &&Node| whole == Some((n.id.kind, n.physical.as_str()));
         let in_the_way = self.want.nodes.iter().filter(is_whole).any(|n| self.detaches_parts(&n.id));
         match self.steps.get(id).map(|steps| steps.gone.as_slice()).unwrap_or_default() {
-            [] if self.mode.destroys() && self.is_earlier_of_needed(leftover) => None,
-            [_] if self.mode.destroys() && self.is_earlier_of_needed(leftover) => {
-                Some(format!("{id} is deleted, and what stays may use it"))
-            }
+            [] if self.is_kept(leftover) => None,
+            [_] if in_the_way && !self.mode.destroys() => None,
+            [_] if !kind.stays() && !self.mode.destroys() => None,
+            [_] if self.is_kept(leftover) => Some(format!("{id} is deleted, and what stays may use it")),
             [] if self.mode.deletes() => Some(format!("{id} is left")),
             [] if !kind.stays() && !matches!(self.mode, Mode::Scale(_)) => {
                 Some(format!("{id} is left, and would act"))
             }
             [] => None,
-            [_] if in_the_way && !self.mode.destroys() => None,
-            [_] if !kind.stays() && !self.mode.destroys() => None,
             [gone] if self.mode.deletes() => {
                 self.early(gone).map(|user| format!("{id} is deleted before {user}, which may need it"))
             }

@@ -97,7 +97,8 @@ pub struct Plan {
     pub leftovers: Vec<Leftover>,
     /// The contents of the resources that go. Not part of the fingerprint: others keep writing.
     pub contents: BTreeMap<ResourceId, Contents>,
-    /// What has a name of ours and is not ours by its tags: a destroy leaves it.
+    /// What has a name of ours and is not ours by its tags, and what of ours it uses: a destroy leaves both,
+    /// and `--prune` what has left the config.
     pub foreign: Vec<Foreign>,
     /// How long the newest earlier generation of what is created took. Not part of the fingerprint.
     #[serde(default)]
@@ -138,7 +139,13 @@ impl Foreign {
 
     /// Why it stays, as the end of a sentence, and how it goes if it is ours after all.
     pub fn why(&self, scope: &Scope) -> String {
-        let tags = scope.tags(&self.target);
+        // What has no section is called by its physical name.
+        let name = Some(&self.target.name).filter(|name| **name == self.physical);
+        let name = name.and_then(|name| name.strip_prefix(&scope.prefix()));
+        let tags = match name {
+            Some(name) => scope.tags(&ResourceId::new(self.target.kind, name)),
+            None => scope.tags(&self.target),
+        };
         let tags: Vec<String> = tags.iter().map(|(key, value)| format!("`{key}={value}`")).collect();
         let tags = tags.join(", ");
         if let Some(user) = &self.used_by {
@@ -173,6 +180,11 @@ impl Plan {
         self.steps.is_empty()
     }
 
+    /// Whether it is of a destroy. Any other makes or leaves what is wanted, and a bucket always is.
+    pub fn destroys(&self) -> bool {
+        self.unchanged.is_empty() && self.steps.iter().all(|step| step.op.verb().removes())
+    }
+
     /// BLAKE3 over all that the steps would do: two plans of the same fingerprint do the same.
     pub fn fingerprint(&self) -> String {
         let mut text = serde_json::to_string(&(&self.scope, &self.steps)).expect("a plan is plain data");
@@ -182,6 +194,17 @@ impl Plan {
         }
         blake3::hash(text.as_bytes()).to_hex().to_string()
     }
+}
+
+/// What may have been this project's before it lost its tags, and is at work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lost {
+    /// Kind and physical name, as of a leftover.
+    pub id: ResourceId,
+    pub owner: Owner,
+    /// What it uses of this project's, itself or through others, as far as the names say that AWS answered:
+    /// wanted resources and leftovers.
+    pub uses: BTreeSet<ResourceId>,
 }
 
 /// A resource of this project and environment that the config does not name.
@@ -220,6 +243,8 @@ pub struct Observed {
     pub leftovers: Vec<Leftover>,
     /// What was seen of them.
     pub seen_leftovers: BTreeMap<ResourceId, AnySeen>,
+    /// What has a name like this project's, no section, not its tags, and uses what is this project's.
+    pub lost: Vec<Lost>,
     /// When what is ours was made, in seconds since 1970, where AWS says it with the list.
     pub created: BTreeMap<(KindName, String), i64>,
     /// What may be a leftover and could not be looked at, why, and the code of that.

@@ -226,10 +226,11 @@ fn bill(bill: &Bill) -> Value {
 
 fn estimate(estimate: &Estimate) -> Value {
     let Estimate { id, what, now, idle, most, run, unknown, by_use, ended_by, items: _ } = estimate;
+    let command = ended_by.split('`').nth(1).unwrap_or(ended_by);
     json!({
         "target": id, "what": what, "now": now, "idle": idle, "most": most,
         "run": run.as_ref().map(run_json), "unknown": unknown, "by_use": by_use,
-        "ended_by": ended_by.trim_matches('`').trim_start_matches("opsctl "),
+        "ended_by": command.trim_start_matches("opsctl "),
     })
 }
 

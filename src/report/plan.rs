@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::style::Styles;
 use crate::desired::AnyKind;
 use crate::domain::{Contents, FieldChange, HumanDuration, many, shown};
-use crate::plan::{Foreign, Op, Plan, Step, Verb};
+use crate::plan::{Foreign, Leftover, Op, Plan, Step, Verb};
 
 /// What will be done, in which `place`, and why; `why` also shows long reasons in full. In fewer than `width`
 /// columns what is said beside a resource is below it. `None`: there is no terminal, and lines may be long.
@@ -49,9 +49,10 @@ pub fn human(
             longest(plan, kinds).map(|time| format!("; AWS usually takes about {time}")).unwrap_or_default(),
         );
     }
-    if !plan.leftovers.is_empty() {
+    let leftovers = going(plan);
+    if !leftovers.is_empty() {
         let _ = writeln!(text, "\nThis project's, but no longer in the config (--prune deletes them):");
-        for leftover in &plan.leftovers {
+        for leftover in leftovers {
             let id = leftover.id.to_string();
             let id = shown::line(&id);
             match &leftover.runs {
@@ -71,6 +72,12 @@ pub fn human(
         }
     }
     text
+}
+
+/// What nobody wants; but of what stays for somebody that is said ([`staying`]).
+fn going(plan: &Plan) -> Vec<&Leftover> {
+    let goes = |leftover: &&Leftover| plan.foreign.iter().all(|foreign| foreign.target != leftover.id);
+    plan.leftovers.iter().filter(goes).collect()
 }
 
 /// What a destroy leaves, below what is said of it.

@@ -34,7 +34,11 @@ impl Done {
         let left: Vec<String> = left.map(|foreign| foreign.target.to_string()).collect();
         let scope = &self.plan.scope;
         let message = format!("not all of {} / {} is gone: {}", scope.project, scope.environment, few(&left));
-        (!left.is_empty()).then_some(Left { code: codes::FOREIGN, message, help: LEFT })
+        (!left.is_empty() && self.plan.destroys()).then_some(Left {
+            code: codes::FOREIGN,
+            message,
+            help: LEFT,
+        })
     }
 
     /// Whether a signal or a time limit ended the steps.
@@ -48,6 +52,12 @@ impl Done {
         for it in self.continues.iter().filter(|_| host != Host::InProcess) {
             let (target, reason, stop) = (it.target.clone(), it.reason.clone(), it.command());
             context.events.send(Event::Continues { target, reason, stop });
+        }
+        for foreign in &self.plan.foreign {
+            let reason = format!("{}.", foreign.why(&self.plan.scope));
+            let (target, physical) = (foreign.target.clone(), foreign.physical.clone());
+            let used_by = foreign.used_by.clone();
+            context.events.send(Event::Kept { target, physical, reason, used_by });
         }
         let error = |code: Code, message: String, help: String| {
             let error = RunError { code, message, help, resource: None, retryable: true };

@@ -7,6 +7,8 @@ use opsctl::config::Document;
 use opsctl::cost::{self, Prices};
 use opsctl::domain::{Money, action};
 use opsctl::engine::{OpCx, Probe};
+use opsctl::plan::Mode;
+use serde_json::Value;
 
 use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox};
 use crate::support::{Beside, World};
@@ -93,6 +95,101 @@ async fn what_is_left_keeps_what_it_uses() {
     project.succeed(DESTROY).await;
     assert!(project.plan(DESTROY).await.expect("planned").foreign.is_empty());
     assert!(s3.head_bucket().bucket(crate::strangers::OURS).send().await.is_err());
+    sandbox.stop().await;
+}
+
+/// Also where the section has left the config: AWS says what it uses.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_left_the_config_and_has_no_tags_keeps_what_it_uses() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let (aws, keys) = (&project.world.aws, TAGS.map(str::to_owned).to_vec());
+    for arn in ["endpoint/digits-dev-numbers", "notebook-instance/digits-dev-lab"] {
+        let arn = format!("arn:aws:sagemaker:us-east-1:123456789012:{arn}");
+        let untag = aws.sagemaker.delete_tags().resource_arn(arn).set_tag_keys(Some(keys.clone()));
+        untag.send().await.expect("untagged");
+    }
+    let function = "arn:aws:lambda:us-east-1:123456789012:function:digits-dev-classify";
+    let untag = aws.lambda.untag_resource().resource(function).set_tag_keys(Some(keys.clone()));
+    untag.send().await.expect("untagged");
+
+    let bare = bare(&sandbox, folder.path()).await;
+    bare.succeed(Mode::Deploy { prune: true, adopt: false }).await;
+    for _ in 0..2 {
+        let endpoint = aws.sagemaker.describe_endpoint().endpoint_name("digits-dev-numbers").send().await;
+        let config = endpoint.expect("it stays").endpoint_config_name.expect("it has one");
+        let config = aws.sagemaker.describe_endpoint_config().endpoint_config_name(config).send().await;
+        let model = config.expect("it stays").production_variants()[0].model_name.clone().expect("a model");
+        aws.sagemaker.describe_model().model_name(model).send().await.expect("it stays");
+        for user in ["endpoint-numbers", "notebook-lab", "function-classify"] {
+            let role = format!("digits-dev-{user}-us-east-1");
+            aws.iam.get_role().role_name(role).send().await.expect("it stays");
+        }
+        aws.s3.head_bucket().bucket(crate::strangers::OURS).send().await.expect("it stays");
+        let scaling = aws.autoscaling.describe_scalable_targets().service_namespace("sagemaker".into());
+        assert_eq!(scaling.send().await.expect("a list").scalable_targets().len(), 1, "it stays");
+        bare.succeed(DESTROY).await;
+    }
+    let plan = bare.plan(DESTROY).await.expect("planned");
+    assert!(plan.is_empty(), "{plan:?}");
+    let used_by = |name: &str| {
+        let it = plan.foreign.iter().find(|it| it.physical == name).expect("it is said");
+        it.used_by.as_ref().map(ToString::to_string)
+    };
+    assert_eq!(used_by("digits-dev-numbers"), None);
+    assert_eq!(used_by("digits-dev-notebook-lab-us-east-1").as_deref(), Some("notebook/digits-dev-lab"));
+    // Trainings serve nobody, and what only they used is gone.
+    let role = aws.iam.get_role().role_name("digits-dev-training-numbers-us-east-1").send().await;
+    assert!(role.is_err(), "nobody uses it");
+    sandbox.stop().await;
+}
+
+/// A script that tears down each night reads this.
+#[test]
+fn what_is_kept_is_said_with_its_price() {
+    let world = World::shipped().sandbox();
+    let served = Beside::start(&world, &[]);
+    let _ = world.run(["deploy", "--yes"]).success();
+    served.with("us-east-1", async |aws| {
+        let function = "arn:aws:lambda:us-east-1:123456789012:function:digits-dev-classify";
+        let keys = TAGS.map(str::to_owned).to_vec();
+        let untag = aws.lambda.untag_resource().resource(function).set_tag_keys(Some(keys));
+        untag.send().await.expect("untagged");
+    });
+    let until = "until `opsctl --sandbox destroy` when function/classify has its tags again, or is gone";
+    let ran = world.run(["destroy", "--yes"]).says("endpoint/numbers `digits-dev-numbers` stays");
+    let said = format!("{}{}", ran.stdout, ran.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains(until) && said.contains("What stays costs 0."), "{ran}");
+    let ran = world.run(["destroy", "--yes", "-o", "json"]);
+    let kept: Vec<Value> = ran.events().into_iter().filter(|event| event["event"] == "kept").collect();
+    let find = |id: &str| kept.iter().find(|event| event["target"] == id);
+    let of = |id: &str| find(id).unwrap_or_else(|| panic!("{id}: {ran}"));
+    assert_eq!(of("endpoint/numbers")["used_by"], "function/classify");
+    assert_eq!(of("autoscaling/numbers")["used_by"], "function/classify");
+    assert_eq!(of("function/classify")["used_by"], Value::Null);
+}
+
+/// What is kept is kept with its parts, and one that scales itself does so as before.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_keeps_its_parts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let project = Project::open(&sandbox).await;
+    project.succeed(DEPLOY).await;
+    let aws = &project.world.aws;
+    let function = "arn:aws:lambda:us-east-1:123456789012:function:digits-dev-classify";
+    let keys = TAGS.map(str::to_owned).to_vec();
+    let untag = aws.lambda.untag_resource().resource(function).set_tag_keys(Some(keys));
+    untag.send().await.expect("untagged");
+    let plan = project.plan(DESTROY).await.expect("planned");
+    let kept = plan.foreign.iter().find(|it| it.target.to_string() == "autoscaling/numbers");
+    let user = kept.and_then(|it| it.used_by.as_ref()).expect("it stays with its endpoint");
+    assert_eq!(user.to_string(), "function/classify");
+    project.succeed(DESTROY).await;
+    let scaling = aws.autoscaling.describe_scalable_targets().service_namespace("sagemaker".into());
+    assert_eq!(scaling.send().await.expect("a list").scalable_targets().len(), 1, "it stays");
     sandbox.stop().await;
 }
 

@@ -85,6 +85,9 @@ impl Ndjson {
                 let stop = stop.map(|stop| whole(&format!("`{stop}`")).trim_matches('`').to_owned());
                 Event::Continues { target, reason: whole(&reason), stop }
             }
+            Event::Kept { target, physical, reason, used_by } => {
+                Event::Kept { target, physical, reason: whole(&reason), used_by }
+            }
             Event::StepFinished { step, target, op, mut result, elapsed_ms } => {
                 if let StepResult::Failed { error, .. } = &mut result {
                     *error = whole(error);

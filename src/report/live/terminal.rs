@@ -254,7 +254,10 @@ impl Reader for Terminal {
                 self.ended(*step, &target.to_string(), done(*op), result, *elapsed_ms);
             }
             // Told with the last words; and before there was anything to show.
-            Event::Error { .. } | Event::Continues { .. } | Event::LeaseWaiting { .. } => {}
+            Event::Error { .. }
+            | Event::Continues { .. }
+            | Event::Kept { .. }
+            | Event::LeaseWaiting { .. } => {}
             Event::Cancelling { reason } => self.tell(reason),
             Event::RunFinished { result, calls, elapsed_ms } => {
                 self.finished(*result, calls.reads, calls.writes, *elapsed_ms);

@@ -173,7 +173,7 @@ fn tail(plan: &Plan, have: &Observed, warnings: &[Diagnostic]) -> String {
         format!("{}: {}", markdown::code(&id.to_string()), markdown::text(&markdown::cut(why, LONGEST)))
     });
     list("Could not be read, and may be of this project:", unread.collect());
-    let leftovers = plan.leftovers.iter().map(|leftover| markdown::code(&leftover.id.to_string()));
+    let leftovers = super::going(plan).into_iter().map(|left| markdown::code(&left.id.to_string()));
     list("This project's, but no longer in the config (`--prune` deletes them):", leftovers.collect());
     for (heading, foreign) in super::staying(plan) {
         let foreign = foreign.into_iter().map(|foreign| {

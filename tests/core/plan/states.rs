@@ -1,7 +1,7 @@
 //! What is found in the account decides: busy, failed, foreign, unreadable, changed behind our back.
 
-use opsctl::domain::{Contents, Needs, Tally};
-use opsctl::plan::{Op, Verb};
+use opsctl::domain::{Contents, Needs, Owner, ResourceId, Tally};
+use opsctl::plan::{Lost, Op, Verb};
 use serde_json::json;
 
 use super::world::{ADOPT, Account, DEPLOY, DESTROY, DESTROY_ADOPTED, Files, PRUNE, shown};
@@ -490,6 +490,36 @@ fn a_data_set_is_not_emptied() {
         refused[0].starts_with("E264") && refused[0].contains("would delete 3 files from the bucket"),
         "{refused:?}"
     );
+}
+
+/// The same where the section has left the config too: `--prune` leaves it as well.
+#[test]
+fn what_lost_its_tags_and_its_section_keeps_what_it_uses() {
+    let full = Files::new();
+    let before = full.desired();
+    let mut files = Files::new();
+    files.edit("[notebook.lab]\nvolume_gb = 10\n", "");
+    let want = files.desired();
+    let id = |kind: &str| {
+        let node = before.nodes.iter().find(|node| node.id.to_string() == kind).unwrap();
+        ResourceId::new(node.id.kind, node.physical.clone())
+    };
+    for (mode, kept) in [(PRUNE, 2), (DESTROY, 3)] {
+        let mut account = Account::with(&before);
+        let (role, lab) = (id("role/notebook-lab"), id("notebook/lab"));
+        account.seen(&before, "notebook/lab")["owner"] = json!("nobody");
+        let uses = [role.clone(), "bucket/main".parse().unwrap()].into();
+        account.lost = vec![Lost { id: lab.clone(), owner: Owner::Nobody, uses }];
+        let plan = account.deploy(&want, mode);
+        assert!(account.has(&before, "role/notebook-lab"), "{:?}", steps(&plan));
+        assert!(account.has(&before, "bucket/main"), "{:?}", steps(&plan));
+        let used_by: Vec<_> = plan.foreign.iter().map(|it| (&it.target, it.used_by.as_ref())).collect();
+        assert!(used_by.contains(&(&role, Some(&lab))) && used_by.contains(&(&lab, None)), "{used_by:?}");
+        assert_eq!(used_by.len(), kept, "{used_by:?}");
+        let shown = shown(&plan);
+        assert!(shown.contains("opsctl:resource=notebook/lab`"), "{shown}");
+        assert!(!shown.contains("--prune deletes them"), "{shown}");
+    }
 }
 
 /// Tags get lost, and what has lost them may be at work: a destroy leaves what it uses, its earlier

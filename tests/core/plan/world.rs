@@ -100,6 +100,8 @@ pub struct Account {
 }
 
 impl Account {
+    /// What has lost its tags and its section.
+    pub lost: Vec<plan::Lost>,
     /// An account in which all of this was deployed.
     #[track_caller]
     pub fn with(want: &Desired) -> Self {
@@ -181,6 +183,7 @@ impl Account {
             created: BTreeMap::new(),
         }
     }
+            lost: self.lost.clone(),
 
     /// Does the steps in their order, and refuses what AWS refuses.
     #[track_caller]
