@@ -78,7 +78,7 @@ impl Output {
     }
 
     fn through(file: &Path) -> io::Result<Self> {
-        Ok(Self { file: file.to_owned(), content: NamedTempFile::new()?, end: End::Through })
+        Ok(Self { file: file.to_owned(), content: part::temporary()?, end: End::Through })
     }
 
     /// Where it is put: what a link leads to.

@@ -25,10 +25,21 @@ pub(super) const PATTERN: &str = ".opsctl-??????.part";
 /// Another machine's is not written to any more: no transfer is silent for so long, and no clock so wrong.
 const OLD: Duration = Duration::from_secs(7 * 86_400);
 
-/// A file. It is readable as any new file is; without the mode a temporary one is for its owner alone.
+/// A file. It is readable as any new file is.
 pub(super) fn file(folder: &Path) -> io::Result<NamedTempFile> {
+    made(folder, 0o666)
+}
+
+/// A file for its owner alone, where temporary files are. Those that were left there are removed.
+pub(super) fn temporary() -> io::Result<NamedTempFile> {
+    let folder = tempfile::env::temp_dir();
+    remove_left(&folder);
+    made(&folder, 0o600)
+}
+
+fn made(folder: &Path, mode: u32) -> io::Result<NamedTempFile> {
     loop {
-        let mode = Permissions::from_mode(0o666);
+        let mode = Permissions::from_mode(mode);
         let begin = begin();
         let mut name = Builder::new();
         let name = name.prefix(&begin).suffix(END).rand_bytes(RANDOM);
@@ -47,7 +58,8 @@ pub struct PartFolder {
 }
 
 impl PartFolder {
-    /// One in a folder of opsctl's own, from which it removes those that were left there.
+    /// One in a folder of opsctl's own, or where temporary files are, from which it removes those that were
+    /// left there.
     ///
     /// # Errors
     /// As of making one.
@@ -62,6 +74,14 @@ impl PartFolder {
                 return Ok(Self { folder, _lock: lock });
             }
         }
+    }
+
+    /// One where temporary files are.
+    ///
+    /// # Errors
+    /// As of making one.
+    pub fn temporary() -> io::Result<Self> {
+        Self::new(&tempfile::env::temp_dir())
     }
 
     /// Where it is until it is whole.

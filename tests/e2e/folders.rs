@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::World;
+use crate::support::{Beside, World};
 
 const CONFIG: &str = r#"
 [project]
@@ -187,6 +187,27 @@ fn what_lies_in_dot_opsctl_and_is_no_file_is_not_read() {
     let world = world();
     let written = world.path(".opsctl/written.json");
     let pipe = || rustix::fs::mkfifoat(rustix::fs::CWD, &written, rustix::fs::Mode::RWXU).unwrap();
+/// It may be as large as the model, and `/tmp` is often in memory.
+#[test]
+fn what_a_killed_deploy_was_packing_goes_with_the_next() {
+    let world = World::shipped().sandbox();
+    fs::create_dir(world.path("tmp")).unwrap();
+    let world = world.env("TMPDIR", "tmp");
+    let beside = Beside::start(&world, &[]);
+    let left = || fs::read_dir(world.path("tmp")).unwrap().count();
+    beside.strike(&["delay=2s@s3:PutObject"]);
+    let packed = || {
+        let folders = fs::read_dir(world.path("tmp")).unwrap().flatten();
+        folders.map(|folder| folder.path()).any(|folder| folder.join("model.tar.gz").exists())
+    };
+    world.kill_when(["deploy", "--yes"], packed);
+    assert_eq!(left(), 1);
+    beside.strike(&[]);
+    world.run(["lease", "break", "--yes"]).success();
+    world.run(["deploy", "--yes"]).success();
+    assert_eq!(left(), 0);
+}
+
     std::os::unix::fs::symlink("/dev/zero", &written).unwrap();
     world.run(["plan"]).success();
     fs::remove_file(&written).unwrap();

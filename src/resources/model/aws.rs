@@ -12,6 +12,7 @@ use crate::config::Network;
 use crate::desired::Seen;
 use crate::domain::{FieldChange, KindName, Status, Tags, action};
 use crate::engine::{Driver, Found, OpCx, make};
+use crate::inputs::PartFolder;
 use crate::resources::bucket::empty;
 use crate::resources::objects::{etag, is_replaced, split};
 use crate::resources::sagemaker::{self, list_owned};
@@ -122,7 +123,7 @@ async fn put(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<Option<String>
     let (None, Some(Given::Local { path, .. })) = (&spec.code, &spec.given) else {
         return repack(cx, model, spec).await;
     };
-    let folder = tempfile::tempdir().map_err(|e| OpError::local("packing the model", e))?;
+    let folder = PartFolder::temporary().map_err(|e| OpError::local("packing the model", e))?;
     let archive = send::local(cx, path, folder.path()).await?;
     let (bucket, key) = split(&spec.trained)?;
     send::send(cx, bucket, key, &archive).await.map(Some)

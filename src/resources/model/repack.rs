@@ -15,7 +15,7 @@ use crate::archive;
 use crate::aws::{OpError, OpErrorKind, OpResult, SdkResultExt};
 use crate::domain::action;
 use crate::engine::OpCx;
-use crate::inputs::{Output, Tree};
+use crate::inputs::{Output, PartFolder, Tree};
 use crate::resources::objects::{bare, split};
 use crate::transfer::{self, Object, Ranges};
 
@@ -30,7 +30,7 @@ pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<Option<
         ));
     };
     let io = |e: io::Error| OpError::local("packing the model", e);
-    let folder = tempfile::tempdir().map_err(io)?;
+    let folder = PartFolder::temporary().map_err(io)?;
     let packed = folder.path().join("model.tar.gz");
     let trained = trained(cx, spec, folder.path()).await?;
     let (input, output) = (trained.as_ref().map(Archive::path), packed.clone());
