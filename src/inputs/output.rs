@@ -107,6 +107,20 @@ impl Output {
     }
 }
 
+/// What would be written at the end of the links that a path may be: one may lead nowhere yet.
+pub fn led_to(path: &Path) -> PathBuf {
+    /// As many links one after the other as Linux follows.
+    const LINKS: usize = 40;
+    let mut place = path.to_owned();
+    for _ in 0..LINKS {
+        match place.read_link() {
+            Ok(target) if !place.exists() => place = folder(&place).join(target),
+            _ => break,
+        }
+    }
+    place
+}
+
 /// Writes a file that the user named.
 pub fn write(file: &Path, bytes: impl AsRef<[u8]>) -> io::Result<()> {
     let output = Output::named(file)?;

@@ -155,6 +155,10 @@ fn a_file_is_named_by_one_option() {
     world.write("dump.json", r#"{"RoleDetailList": []}"#);
     std::os::unix::fs::symlink("dump.json", world.path("link.json")).unwrap();
     fs::create_dir(world.path("sub")).unwrap();
+    fs::hard_link(world.path("dump.json"), world.path("hard.json")).unwrap();
+    // It leads nowhere yet, by way of another.
+    std::os::unix::fs::symlink("../new", world.path("sub/far")).unwrap();
+    std::os::unix::fs::symlink("sub/far", world.path("near")).unwrap();
     let dump = world.read("dump.json");
     let run = |input: &str, more: &[&str]| {
         world.run(["audit-iam", "--input", input].into_iter().chain(more.iter().copied()))
@@ -163,6 +167,8 @@ fn a_file_is_named_by_one_option() {
         ("dump.json", &["--also", "html=./dump.json", "--force"][..], "--input and --also"),
         ("link.json", &["--also", "html=dump.json", "--force"], "--input and --also"),
         ("dump.json", &["--also", "csv=new", "--also", "html=sub/../new"], "--also and --also"),
+        ("dump.json", &["--also", "html=hard.json", "--force"], "--input and --also"),
+        ("dump.json", &["--also", "csv=near", "--also", "html=new"], "--also and --also"),
         (
             "dump.json",
             &["--baseline", "new", "--update-baseline", "--also", "csv=new"],
@@ -181,12 +187,6 @@ fn a_file_is_named_by_one_option() {
     run("dump.json", &["--also", "csv=/dev/null", "--also", "html=/dev/null"]).ended(10);
 }
 
-/// `.opsctl` may come with a repository: a link to what has no end, and a pipe that nobody writes to.
-#[test]
-fn what_lies_in_dot_opsctl_and_is_no_file_is_not_read() {
-    let world = world();
-    let written = world.path(".opsctl/written.json");
-    let pipe = || rustix::fs::mkfifoat(rustix::fs::CWD, &written, rustix::fs::Mode::RWXU).unwrap();
 /// It may be as large as the model, and `/tmp` is often in memory.
 #[test]
 fn what_a_killed_deploy_was_packing_goes_with_the_next() {
@@ -208,6 +208,12 @@ fn what_a_killed_deploy_was_packing_goes_with_the_next() {
     assert_eq!(left(), 0);
 }
 
+/// `.opsctl` may come with a repository: a link to what has no end, and a pipe that nobody writes to.
+#[test]
+fn what_lies_in_dot_opsctl_and_is_no_file_is_not_read() {
+    let world = world();
+    let written = world.path(".opsctl/written.json");
+    let pipe = || rustix::fs::mkfifoat(rustix::fs::CWD, &written, rustix::fs::Mode::RWXU).unwrap();
     std::os::unix::fs::symlink("/dev/zero", &written).unwrap();
     world.run(["plan"]).success();
     fs::remove_file(&written).unwrap();

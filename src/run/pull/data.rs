@@ -11,7 +11,7 @@ use super::{PullRefusal, is_there};
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::domain::{KindName, ResourceId, Stored};
 use crate::engine::OpCx;
-use crate::inputs::{Output, remove_left};
+use crate::inputs::{Output, led_to, remove_left};
 use crate::resources::data::{Data, Spec, sync};
 use crate::resources::manifest::Manifest;
 use crate::run::{Session, bucket_is_ours};
@@ -159,16 +159,7 @@ fn leads_out(folders: &BTreeSet<PathBuf>, folder: &Path) -> Option<PathBuf> {
 
 /// Makes the folder that the user named; a link is followed, as every file's that they name.
 fn make(folder: &Path) -> io::Result<PathBuf> {
-    /// As many links one after the other as Linux follows.
-    const LINKS: usize = 40;
-    let mut place = folder.to_owned();
-    for _ in 0..LINKS {
-        // One that leads nowhere yet.
-        match place.read_link() {
-            Ok(target) if !place.exists() => place = place.parent().unwrap_or(Path::new("")).join(target),
-            _ => break,
-        }
-    }
+    let place = led_to(folder);
     std::fs::create_dir_all(&place)?;
     Ok(place)
 }

@@ -1,5 +1,6 @@
 //! Which options of `opsctl audit-iam` go together.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::args::AuditArgs;
@@ -7,6 +8,7 @@ use super::files::usage;
 use crate::audit::report::{Format, change};
 use crate::cli::args::Global;
 use crate::cli::error::Failure;
+use crate::inputs::led_to;
 
 const BASELINE: &str = "--baseline";
 
@@ -122,15 +124,15 @@ pub fn files_differ(args: &AuditArgs) -> Result<(), Failure> {
         let message = "--update-baseline writes a file, and --baseline is `-`".to_owned();
         return Err(usage(message, "give the baseline a name".to_owned()));
     }
-    let mut known: Vec<(&str, PathBuf, bool)> = Vec::new();
+    let mut known: Vec<(&str, Place, bool)> = Vec::new();
     let named = read.chain(saved).filter(|(_, file, _)| *file != Path::new("-"));
     for (option, file, is_written) in named.chain(also) {
         // Nothing is lost in a pipe or a terminal.
         if file.metadata().is_ok_and(|about| !about.is_file()) {
             continue;
         }
-        let place = place(file);
-        let same = |(_, other, written): &&(&str, PathBuf, bool)| *other == place && (is_written || *written);
+        let place = Place::of(file);
+        let same = |(_, other, written): &&(&str, Place, bool)| other.is(&place) && (is_written || *written);
         if let Some((other, ..)) = known.iter().find(same) {
             let message = format!("{other} and {option} name the same file, {}", file.display());
             return Err(usage(message, "give one of them the name of another file".to_owned()));
@@ -140,11 +142,26 @@ pub fn files_differ(args: &AuditArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A file without links on the way to it, whether it is there or not.
-fn place(file: &Path) -> PathBuf {
-    let of_folder = || {
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Some(folder.canonicalize().ok()?.join(file.file_name()?))
-    };
-    file.canonicalize().ok().or_else(of_folder).unwrap_or_else(|| file.to_owned())
+/// Where a file is, whether it is there or not.
+struct Place {
+    /// Without links on the way to it.
+    path: PathBuf,
+    /// Device and inode: a file may have many names.
+    inode: Option<(u64, u64)>,
+}
+
+impl Place {
+    fn of(file: &Path) -> Self {
+        let file = &led_to(file);
+        let of_folder = || {
+            let folder = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Some(folder.canonicalize().ok()?.join(file.file_name()?))
+        };
+        let path = file.canonicalize().ok().or_else(of_folder).unwrap_or_else(|| file.clone());
+        Self { path, inode: file.metadata().ok().map(|about| (about.dev(), about.ino())) }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.path == other.path || (self.inode.is_some() && self.inode == other.inode)
+    }
 }
