@@ -29,35 +29,29 @@ impl Network {
         format!("{} with {}", self.subnets.join(", "), self.security_groups.join(", "))
     }
 
-    /// As AWS answers it, in the order of the config; `None` outside of any VPC.
+    /// As AWS answers it, which keeps no order; `None` outside of any VPC.
     pub fn found<'t>(
         subnets: impl IntoIterator<Item = &'t String>,
         groups: impl IntoIterator<Item = &'t String>,
     ) -> Option<Self> {
-        let sorted = |ids: Vec<&String>| {
-            let mut ids: Vec<String> = ids.into_iter().cloned().collect();
-            ids.sort();
-            ids
-        };
-        let subnets = sorted(subnets.into_iter().collect());
-        let security_groups = sorted(groups.into_iter().collect());
-        (!subnets.is_empty()).then_some(Self { subnets, security_groups })
+        let subnets: Vec<String> = subnets.into_iter().cloned().collect();
+        let security_groups = groups.into_iter().cloned().collect();
+        (!subnets.is_empty()).then(|| Self { subnets, security_groups }.sorted())
     }
 
-    /// With its first subnet alone.
+    /// With its first subnet alone, as it is written.
     #[must_use]
     pub fn first(mut self) -> Self {
         self.subnets.truncate(1);
-        self
+        self.sorted()
     }
 
     /// In one order: AWS keeps none.
     #[must_use]
-    pub fn sorted(&self) -> Self {
-        let mut sorted = self.clone();
-        sorted.subnets.sort();
-        sorted.security_groups.sort();
-        sorted
+    pub fn sorted(mut self) -> Self {
+        self.subnets.sort();
+        self.security_groups.sort();
+        self
     }
 }
 

@@ -103,9 +103,18 @@ impl<'a> Draft<'a> {
     /// The network that an item names, and reports one that is not there. In one order, whatever that of the
     /// file is.
     pub fn network(&mut self, name: Option<&Name>, at: &KeyPath) -> Option<Network> {
+        self.written_network(name, at).map(Network::sorted)
+    }
+
+    /// The same of what is in one subnet: the first of the file.
+    pub fn first_of_network(&mut self, name: Option<&Name>, at: &KeyPath) -> Option<Network> {
+        self.written_network(name, at).map(Network::first)
+    }
+
+    fn written_network(&mut self, name: Option<&Name>, at: &KeyPath) -> Option<Network> {
         let (name, config) = (name?, self.config);
         if let Some(network) = config.networks.get(name) {
-            return Some(network.sorted());
+            return Some(network.clone());
         }
         let known = config.networks.keys().map(|name| &**name);
         let help = match section::nearest(name, known) {

@@ -35,7 +35,7 @@ fn all_that_can_be_in_a_vpc_is_there() {
     let mut account = Account::with(&plain);
     let said = shown(&account.deploy(&want, DEPLOY));
     let both = "subnet-0a000000000000000, subnet-0b000000000000000 with sg-0a000000000000000";
-    let one = "subnet-0a000000000000000 with sg-0a000000000000000";
+    let one = "subnet-0b000000000000000 with sg-0a000000000000000";
     for (of, network) in [
         ("+ training/numbers", both),
         ("+ model/numbers", both),
@@ -66,6 +66,23 @@ fn all_that_can_be_in_a_vpc_is_there() {
     assert!(said.contains(&format!("network: none -> {both}")), "{said}");
     let said = shown(&account.deploy(&plain, DEPLOY));
     assert!(said.contains(&format!("network: {both} -> none")), "{said}");
+}
+
+/// Whoever puts the zone with free machines first gets it.
+#[test]
+fn the_first_subnet_is_the_first_that_is_written() {
+    let files = within(&ALL);
+    let mut account = Account::with(&files.desired());
+    let mut swapped = within(&ALL);
+    swapped.edit(
+        "\"subnet-0b000000000000000\", \"subnet-0a000000000000000\"",
+        "\"subnet-0a000000000000000\", \"subnet-0b000000000000000\"",
+    );
+    let plan = account.deploy(&swapped.desired(), DEPLOY);
+    let targets: Vec<_> = plan.steps.iter().map(|step| step.target.to_string()).collect();
+    assert_eq!(targets, ["notebook/lab"; 2], "AWS keeps no order of many");
+    let moved = "network: subnet-0b000000000000000 with sg-0a000000000000000 -> subnet-0a000000000000000";
+    assert!(shown(&plan).contains(moved), "{}", shown(&plan));
 }
 
 #[test]

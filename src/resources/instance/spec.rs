@@ -401,7 +401,7 @@ impl Kind for Instance {
 
 fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<(Spec, Vec<ResourceId>)> {
     let mut common = job::common(item, at, draft)?;
-    let network = draft.network(item.network.as_ref(), at).map(Network::first);
+    let network = draft.first_of_network(item.network.as_ref(), at);
     let scope = draft.scope;
     let bucket = &common.bucket;
     let mut statements = policy::read_objects(scope, bucket, &common.reads);

@@ -207,7 +207,7 @@ impl Kind for Notebook {
                 &[action::sagemaker::StopNotebookInstance, action::sagemaker::DescribeNotebookInstance],
                 &itself,
             ));
-            let network = draft.network(item.network.as_ref(), &at).map(|network| network.first());
+            let network = draft.first_of_network(item.network.as_ref(), &at);
             statements.extend(network.is_some().then(policy::in_vpc));
             let kms_key = draft.kms_key();
             if let Some(key) = &kms_key {

@@ -43,7 +43,7 @@ fn paths_and_the_network_are_of_the_job() {
     assert_eq!(spec.outputs, ["TrainedModels/", "a.pth"]);
     let said = shown(&account.deploy(&want, DEPLOY));
     for change in [
-        "network: none -> subnet-0a000000000000000 with sg-0a000000000000000",
+        "network: none -> subnet-0b000000000000000 with sg-0a000000000000000",
         "outputs:  -> TrainedModels/, a.pth",
         "inputs.digits",
     ] {
