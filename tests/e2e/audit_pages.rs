@@ -1,15 +1,16 @@
-//! `opsctl audit-iam` against an IAM that answers badly: too slow a rate, half a page, pages without an end.
+//! `opsctl audit-iam` against an IAM that answers badly: too slow a rate, half a page, pages without an end;
+//! and against one with a clock of its own.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::World;
+use crate::support::{Beside, Ran, World};
 
 const ACCOUNT: &str = "123456789012";
 
@@ -217,4 +218,22 @@ fn a_throttled_account_is_read_to_its_end() {
     assert_eq!(report["summary"]["incomplete"], false);
     let all = fake.calls.load(Ordering::Relaxed);
     assert!(all >= PAGES + 3, "{all} calls, {} refused", refused.load(Ordering::Relaxed));
+}
+
+/// A role's age is counted by the clock that dated it, and every service says what that shows.
+#[test]
+fn stale_roles_are_found_by_the_clock_of_the_place() {
+    let world = World::empty().sandbox();
+    let beside = Beside::start(&world, &[]);
+    beside.with("us-east-1", async |aws| {
+        let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:AssumeRole",
+            "Principal":{"Service":"lambda.amazonaws.com"}}}"#;
+        let made = aws.iam.create_role().role_name("old").assume_role_policy_document(trust);
+        made.send().await.expect("made");
+    });
+    let audit = ["--region", "us-east-1", "audit-iam", "--format", "json", "--rule", "never-used"];
+    let found = |run: &Ran| run.json()["findings"].as_array().map_or(0, Vec::len);
+    assert_eq!(found(&world.run(audit)), 0);
+    beside.advance(Duration::from_secs(400 * 86_400));
+    assert_eq!(found(&world.run(audit)), 1);
 }

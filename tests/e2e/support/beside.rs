@@ -1,6 +1,8 @@
 //! A sandbox that runs beside the binary, in the test's own process: the test can count, strike and reach
 //! around it.
 
+use std::time::Duration;
+
 use opsctl::aws::{self, Clients, TargetOptions};
 use opsctl_sandbox::{Sandbox, SandboxOptions};
 use serde_json::Value;
@@ -63,6 +65,11 @@ impl Beside {
     /// Calls of an operation so far, such as `s3:PutObject`, those that were struck included.
     pub fn count(&self, operation: &str) -> u64 {
         self.sandbox().state().calls.of(operation)
+    }
+
+    /// Lets the sandbox's time pass.
+    pub fn advance(&self, by: Duration) {
+        self.sandbox().state().clock.advance(by);
     }
 
     /// The counts and the log of calls.
