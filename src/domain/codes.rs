@@ -105,6 +105,7 @@ pub const LINTS: &[Code] = &[
     FOREIGN_LIBRARY,
     UNUSED_MODEL,
     PUBLIC_URL,
+    CODE_LEFT_OUT,
 ];
 
 macro_rules! codes {
@@ -225,6 +226,8 @@ codes! {
         "`name` fixes the exact name that a resource has in AWS. Two of one kind cannot have the same in one account and region, and SageMaker does not distinguish capitals. Each environment of a project has resources of its own: give them names of their own in `[env.NAME.…]`.";
     PUBLIC_URL "C132" "An address that everybody may call"
         "`url = \"public\"` lets everybody call the function who has its address, without credentials: Lambda, and the endpoint behind it, are billed to you for each call. `reserved_concurrency` bounds how many run at once; `url = \"iam\"` takes callers with credentials alone (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html).";
+    CODE_LEFT_OUT "C133" "Code where a job reads or writes"
+        "What `inputs` and `outputs` of a training on EC2 name is not packed with the code: data and results of a run on this machine lie there, and are no code. Python files there are left out too, so an import of them fails on the instance, which is paid for by then. Give the data, or what the script leaves, a folder of its own.";
 
     CREDENTIALS "E201" "No usable AWS credentials"
         "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";

@@ -107,6 +107,15 @@ impl Tree {
         &below[..below.partition_point(|e| e.path.starts_with(folder))]
     }
 
+    /// Whether a file of Python is at this path below its root, or in the folder that is there, packed or
+    /// not.
+    pub fn has_python_at(&self, path: &str) -> bool {
+        let place = self.root.join(path);
+        let is_python = |file: &Path| file.extension().is_some_and(|ending| ending == "py");
+        let inside = std::fs::read_dir(&place).into_iter().flatten().flatten();
+        (is_python(&place) && place.is_file()) || inside.into_iter().any(|entry| is_python(&entry.path()))
+    }
+
     fn position(&self, path: &str) -> Option<usize> {
         self.entries.binary_search_by(|e| (*e.path).cmp(path)).ok()
     }

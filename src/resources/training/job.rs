@@ -276,12 +276,30 @@ pub struct Common {
     pub needs: Vec<ResourceId>,
 }
 
+/// Warns of code that [`Item::use_as`] leaves out.
+fn warn_of_code(item: &Item, tree: &Tree, at: &KeyPath, draft: &mut Draft<'_>) {
+    let inputs = item.inputs.iter().map(|(name, path)| (at.join("inputs").join(&**name), path));
+    let outputs = item.outputs.iter().enumerate();
+    let outputs = outputs.map(|(place, path)| (at.join("outputs").join(place.to_string()), path));
+    for (at, path) in inputs.chain(outputs) {
+        let path = path.trim_end_matches('/');
+        if tree.has_python_at(path) {
+            let text = format!("there are Python files at {path:?}, and what is there is not packed");
+            let help = "if the script imports them, give the data, or what it leaves, a folder of its own";
+            draft.warn(codes::CODE_LEFT_OUT, at, text, help);
+        }
+    }
+}
+
 /// Looks up the source folder and the data sets of a job. `None` after a problem was reported.
 pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common> {
     let bucket = Bucket::name(draft);
     let use_as = item.use_as();
     let source = item.source.as_ref();
     let tree = source.map(|source| draft.code(source, &use_as, item.entry(), &at.join("entry")));
+    if let Some(tree) = tree.flatten().filter(|_| item.on == Platform::Ec2) {
+        warn_of_code(item, tree, at, draft);
+    }
     if item.source.is_none() && item.algorithm.is_none() {
         let text = "there is neither a script nor an algorithm";
         let help =

@@ -73,6 +73,15 @@ fn an_input_is_read_and_an_output_is_no_code() {
     with.write("training/out/model.pth", "weights");
     with.write("training/pictures/1.jpg", "x");
     assert_eq!(job(&with).0, name, "they are no code");
+    // Code there would be missed.
+    let warned = |with: &Files| {
+        let (_, said) = crate::project::said_about(&with.file(), with.text().to_owned(), "dev");
+        said.matches("C133").count()
+    };
+    assert_eq!(warned(&with), 0);
+    with.write("training/out/__init__.py", "");
+    with.write("training/pictures/load.py", "");
+    assert_eq!((job(&with).0, warned(&with)), (name, 2));
     let without = files("data = [\"digits\"]\n");
     without.write("training/out/model.pth", "weights");
     assert_ne!(job(&without).1.code.digest, spec.code.digest);

@@ -43,6 +43,10 @@ impl Files {
         self.text = self.text.replace(from, to);
     }
 
+    pub fn file(&self) -> std::path::PathBuf {
+        self.folder.path().join("opsctl.toml")
+    }
+
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -96,12 +100,12 @@ pub struct Account {
     unreadable: BTreeMap<Key, String>,
     /// What lies in a bucket.
     pub contents: BTreeMap<ResourceId, Contents>,
+    /// What has lost its tags and its section.
+    pub lost: Vec<plan::Lost>,
     now: u64,
 }
 
 impl Account {
-    /// What has lost its tags and its section.
-    pub lost: Vec<plan::Lost>,
     /// An account in which all of this was deployed.
     #[track_caller]
     pub fn with(want: &Desired) -> Self {
@@ -179,11 +183,11 @@ impl Account {
                 })
                 .collect(),
             unread: Vec::new(),
+            lost: self.lost.clone(),
             contents: self.contents.clone(),
             created: BTreeMap::new(),
         }
     }
-            lost: self.lost.clone(),
 
     /// Does the steps in their order, and refuses what AWS refuses.
     #[track_caller]
