@@ -436,6 +436,13 @@ fn proposals_stay_in_their_folder() {
     world.run(input()).success();
     world.write("w/proposals/etl.diff", "a note");
     world.run(input()).ended(1).says("etl.diff is there");
+    // Whoever looks for what was written looks for a folder that is there.
+    dump["RoleDetailList"].as_array_mut().expect("roles").retain(|role| role["RoleName"] == "idle");
+    world.write("idle.json", &dump.to_string());
+    let line = format!("audit-iam --input idle.json --usage usage.json --now {NOW} --write w/none");
+    let told = world.run(line.split(' '));
+    assert!(told.stderr.contains("There is nothing to propose, and nothing was written."), "{told}");
+    assert!(!world.path("w/none").exists());
     // Usage of roles that are not in the account is no usage.
     world.write("usage.json", &json!({"etl": used}).to_string());
     let told = world.run(input()).ended(10);

@@ -65,8 +65,10 @@ pub fn propose(
     for role in roles {
         ui.say(&format!("{}: {}.", role.name, role.notes.join("; ")));
     }
-    let count = many(roles.len(), "proposal");
-    ui.say(&format!("Wrote {count} to {}; each only takes rights away.", folder.display()));
+    ui.say(&match roles.len() {
+        0 => "There is nothing to propose, and nothing was written.".to_owned(),
+        n => format!("Wrote {} to {}; each only takes rights away.", many(n, "proposal"), folder.display()),
+    });
     if !unused.is_empty() {
         let (count, names) = (unused.len(), unused[..unused.len().min(5)].join(", "));
         let more = if count > 5 { ", …" } else { "" };
