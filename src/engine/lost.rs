@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{AnyDriver, Registry};
+use super::{AnyDriver, Found, Registry};
 use crate::desired::{AnySeen, Desired};
 use crate::domain::{KindName, Owner, Phase, ResourceId};
-use crate::plan::{Lost, Observation, Observed};
+use crate::plan::{Leftover, Lost, Observation, Observed};
 
 /// Whether what was seen under a name like this project's may be its own, and at work.
 pub(super) fn is_lost(driver: &dyn AnyDriver, seen: &AnySeen) -> bool {
@@ -17,6 +17,21 @@ pub(super) fn is_lost(driver: &dyn AnyDriver, seen: &AnySeen) -> bool {
     };
     // What a bucket, a log group or a role is for, its users say.
     driver.name() > KindName::Role && driver.owned_with().is_none() && has_lost_tags && is_at_work
+}
+
+/// What a leftover was made for and no list has without its tags. Its name tells.
+pub(super) fn unlisted(want: &Desired, leftovers: &[Leftover]) -> Vec<(KindName, Found)> {
+    // Functions are listed by their tags.
+    let (kind, scope) = (KindName::Function, &want.scope);
+    let (before, after) = (scope.physical(&format!("{kind}-")), format!("-{}", scope.region));
+    let roles = leftovers.iter().filter(|leftover| leftover.id.kind == KindName::Role);
+    let users = roles.filter_map(|role| role.physical.strip_prefix(&before)?.strip_suffix(&after));
+    let is_known = |name: &String| {
+        let is_left = leftovers.iter().any(|it| it.id.kind == kind && it.physical == *name);
+        is_left || want.nodes.iter().any(|node| node.id.kind == kind && node.physical == *name)
+    };
+    let unlisted = users.map(|name| scope.physical(name)).filter(|name| !is_known(name));
+    unlisted.map(|name| (kind, Found::new(name))).collect()
 }
 
 /// Those of them that use what is this project's: what was read of each names that.

@@ -87,6 +87,13 @@ async fn observe_listed(
     for found in found {
         keep(found?, &mut have, &mut lost, registry, context).await?;
     }
+    for (kind, found) in lost::unlisted(want, &have.leftovers) {
+        match unwanted(kind, &found, registry, context).await? {
+            Unwanted::Lost(id, seen) => lost.push((id, seen)),
+            Unwanted::Unread(id, why, code) => have.unread.push((id, why, code)),
+            Unwanted::Ours(..) | Unwanted::NotOurs => {}
+        }
+    }
     have.lost = lost::users(&lost, want, &have, registry);
     Ok((have, unlisted))
 }
