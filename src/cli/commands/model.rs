@@ -15,7 +15,7 @@ use crate::cli::named::{Among, named, only_one};
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::cli::wrote;
-use crate::domain::{Phase, bytes, codes};
+use crate::domain::{Phase, bytes, codes, shown};
 use crate::run::jobs::Job;
 use crate::run::pull::model::{Model, NoModel};
 use crate::run::{Folders, Session};
@@ -44,6 +44,9 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
     let model = Model::find(session, &job).await.map_err(not_pulled)?;
     if model.is_earlier {
         ui.err(&job.is_of_earlier("model", &model.physical));
+    }
+    if let Some(why) = &model.lacks {
+        ui.err(&format!("{} has failed, and this is what it has left: {}", job.id, shown::line(why)));
     }
     let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
     model.fetch(session, &job, &file, args.replace.force).await.map_err(not_pulled)?;
