@@ -6,6 +6,7 @@ use super::doctor::{self, Check};
 use super::{Intent, Session, prices};
 use crate::aws::OpResult;
 use crate::cost::{Cost, Estimate};
+use crate::desired::Desired;
 use crate::domain::{Money, ResourceId};
 use crate::plan::{Observed, Plan};
 
@@ -59,13 +60,18 @@ impl<'a> Gates<'a> {
         Self { limit: MonthlyLimit::of(self.session, monthly), ..self }
     }
 
-    /// Refuses a plan that could cost more than a month may.
+    /// Refuses a plan of these resources that could cost more than a month may.
     ///
     /// # Errors
     /// It could, or nobody knows.
-    pub(super) async fn afford(self, plan: &Plan, have: &Observed) -> Result<(), OverBudget> {
+    pub(super) async fn afford(
+        self,
+        plan: &Plan,
+        of: &Desired,
+        have: &Observed,
+    ) -> Result<(), OverBudget> {
         match self.limit {
-            Some(limit) => hold(self.session, limit, plan, have).await,
+            Some(limit) => hold(self.session, limit, plan, of, have).await,
             None => Ok(()),
         }
     }
@@ -90,19 +96,21 @@ pub(super) async fn afford_start(
     limit: MonthlyLimit,
     have: &Observed,
 ) -> Result<(), OverBudget> {
-    hold(session, limit, &Plan::empty(session.context.scope.clone()), have).await
+    let nothing = Plan::empty(session.context.scope.clone());
+    hold(session, limit, &nothing, &session.desired, have).await
 }
 
 async fn hold(
     session: &Session,
     limit: MonthlyLimit,
     plan: &Plan,
+    of: &Desired,
     have: &Observed,
 ) -> Result<(), OverBudget> {
-    let prices = prices::load(session, have).await;
-    // All of the project counts, whatever part of it the command is about.
+    let prices = prices::load(session, of, have).await;
+    // All of the project counts, whatever part of it the command is about, and what the command alone names.
     let note = prices.note().map(str::to_owned);
-    let cost = Cost::of(plan, &session.desired, have, &session.kinds, prices);
+    let cost = Cost::of(plan, &session.desired.and(of), have, &session.kinds, prices);
     let month = match cost.highest_month() {
         Ok(most) if most <= limit.most => return Ok(()),
         Ok(most) => {

@@ -58,7 +58,7 @@ impl Overview {
         for node in &desired.nodes {
             rows.push(row(session, node, have).await);
         }
-        let prices = prices::load(session, have).await;
+        let prices = prices::load(session, desired, have).await;
         let bill = cost::live(desired, have, &session.kinds, &prices);
         let unread = have.unread.iter().map(|(id, why, _)| (id.clone(), why.clone())).collect();
         Self { rows, leftovers: have.leftovers.clone(), unread, bill, prices }

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Session;
 use crate::aws::{OpError, OpResult};
 use crate::cost::{Item, Listed, Prices, Question, items};
+use crate::desired::Desired;
 use crate::domain::{Money, shown};
 use crate::evidence::Time;
 use crate::plan::Observed;
@@ -47,12 +48,13 @@ struct Answer {
     price: Option<String>,
 }
 
-/// Looks up what this session's project costs, once; later calls find it.
-pub async fn load(session: &Session, have: &Observed) -> Prices {
+/// Looks up what this session's project costs, once; later calls find it. What the command is `about` need not
+/// be in the config.
+pub async fn load(session: &Session, about: &Desired, have: &Observed) -> Prices {
     if let Some(prices) = session.prices.get() {
         return prices.clone();
     }
-    let look = async { Ok(asked(session, have).await) };
+    let look = async { Ok(asked(session, about, have).await) };
     match session.context.cancel.reading("prices", look).await {
         Ok(prices) => session.prices.get_or_init(|| prices).clone(),
         // Whoever is stopping needs none.
@@ -60,9 +62,9 @@ pub async fn load(session: &Session, have: &Observed) -> Prices {
     }
 }
 
-async fn asked(session: &Session, have: &Observed) -> Prices {
+async fn asked(session: &Session, about: &Desired, have: &Observed) -> Prices {
     let region = &session.context.scope.region;
-    let items = items(&session.desired, have);
+    let items = items(&session.desired.and(about), have);
     let now = Time::of(SystemTime::now()).0;
     let mut cache = session.price_cache.as_deref().map(Cache::read).unwrap_or_default();
     cache.age(now);

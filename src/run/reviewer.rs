@@ -94,7 +94,7 @@ impl Session {
         let run = self.run(intent).within(terms.monthly);
         let (plan, have) = Box::pin(run.plan()).await?;
         reviewer.accept(&plan).map_err(Stopped::Reviewer)?;
-        prices::load(self, &have).await;
+        prices::load(self, &intent.desired, &have).await;
         // Where nobody has to answer, what is shown is what is done: under the lease, when it can no longer
         // change.
         let shown = terms.dry_run || terms.asks || terms.exact || plan.is_empty();

@@ -5,8 +5,11 @@ use std::path::Path;
 use opsctl::aws::{self, TargetOptions};
 use opsctl::config::Document;
 use opsctl::cost;
+use opsctl::domain::Scale;
+use opsctl::engine::lease::LeaseHolder;
 use opsctl::plan::Observed;
-use opsctl::run::{Connection, Folders, Project, Session, prices};
+use opsctl::run::{Connection, Folders, Intent, Month, OverBudget, Project, Refusal, Session, prices};
+use opsctl_sandbox::Sandbox;
 use serde_json::Value;
 
 use crate::support::{World, copy, inside};
@@ -14,6 +17,40 @@ use crate::support::{World, copy, inside};
 fn shipped() -> World {
     World::shipped().sandbox().env("OPSCTL_CONFIG", "config/opsctl.toml")
 }
+
+async fn open(sandbox: &Sandbox, project: &Path, region: &str) -> Session {
+    let config = project.join("opsctl.toml");
+    let text = std::fs::read_to_string(&config).expect("the project's config");
+    let read = Project::read(&Document::parse(&config, text).expect("TOML"), "dev", Folders::Read);
+    let (region, address) = (Some(region.into()), Some(sandbox.endpoint_url().to_owned()));
+    let target = aws::connect(&TargetOptions { region, sandbox: address, ..TargetOptions::default() }).await;
+    Session::open(read.expect("valid"), Connection::to(target)).await.expect("it answers")
+}
+
+/// It costs a little less than its budget, and nothing of it scales.
+const UNSCALED: &str = r#"
+[project]
+name = "shop"
+region = "us-east-1"
+[data.digits]
+path = "data/digits"
+[training.numbers]
+source = "training"
+entry = "train.py"
+image = "pytorch-2.6"
+instance_type = "ml.m5.xlarge"
+data = ["digits"]
+max_runtime = "1h"
+[endpoint.numbers]
+model = "numbers"
+code = "serving"
+instance_type = "ml.m5.large"
+[function.classify]
+endpoint = "numbers"
+provisioned_concurrency = 0
+[budget]
+monthly = 100
+"#;
 
 fn without(world: &World, kinds: &str) {
     let listed = world.run(["status", "-o", "json"]).ended(0).json();
@@ -73,20 +110,13 @@ async fn without_the_price_list_the_table_counts() {
     let sandbox = inside::sandbox(&folder.path().join("sandbox")).await;
     let file = folder.path().join("cache/prices.json");
     let open = async |region: &'static str, kept: bool| {
-        let config = project.join("opsctl.toml");
-        let text = std::fs::read_to_string(&config).expect("the project's config");
-        let read = Project::read(&Document::parse(&config, text).expect("TOML"), "dev", Folders::Read);
-        let (region, address) = (Some(region.into()), Some(sandbox.endpoint_url().to_owned()));
-        let target =
-            aws::connect(&TargetOptions { region, sandbox: address, ..TargetOptions::default() }).await;
-        let mut session =
-            Session::open(read.expect("valid"), Connection::to(target)).await.expect("it answers");
+        let mut session = open(&sandbox, &project, region).await;
         session.price_cache = kept.then(|| file.clone());
         session
     };
     let asked = || sandbox.state().calls.of("pricing:GetProducts");
     let sources = async |session: &Session| {
-        let prices = prices::load(session, &Observed::default()).await;
+        let prices = prices::load(session, &session.desired, &Observed::default()).await;
         let items = cost::items(&session.desired, &Observed::default());
         let names: Vec<&str> = prices.sources(&items).iter().map(|source| source.name).collect();
         (names, prices.note().map(str::to_owned))
@@ -128,6 +158,34 @@ fn a_budget_holds_when_what_has_stopped_is_started() {
     world.run(["start", "notebook/lab", "--max-monthly", "500"]).ended(0);
     // What runs already costs no more.
     world.run(["start", "notebook/lab"]).ended(0);
+}
+
+/// What only the command line scales is billed as what the config scales.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_holds_for_numbers_that_are_in_no_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = folder.path().join("project");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config"), &project);
+    std::fs::write(project.join("opsctl.toml"), UNSCALED).expect("the folder is ours");
+    let sandbox = inside::sandbox(&folder.path().join("sandbox")).await;
+    let session = open(&sandbox, &project, "us-east-1").await;
+    let deploy = Intent::deploy(&session, false, false);
+    let done = session.run(&deploy).carry_out(&LeaseHolder::default()).await.expect("it is within its budget");
+    assert!(done.is_ok(), "{done:?}");
+    let month = async |name: &str, to: Scale| {
+        let intent = Intent::scale(&session, &[name.to_owned()], to).expect("it can be scaled");
+        let run = session.run(&intent);
+        let (plan, have) = run.plan().await.expect("it can be read");
+        match run.afford(&plan, &have).await {
+            Err(Refusal::OverBudget(OverBudget { month: Month::Known { most, .. }, .. })) => most.coarse(),
+            other => panic!("{name}: {other:?}"),
+        }
+    };
+    let instances = Scale { min: Some(1), max: Some(9), target: Some(50.0), ..Scale::default() };
+    assert_eq!(month("numbers", instances).await, "756");
+    let environments = Scale { provisioned_concurrency: Some(50), ..Scale::default() };
+    assert_eq!(month("classify", environments).await, "152");
+    sandbox.stop().await;
 }
 
 /// A sum that nobody knows is in no budget.

@@ -64,7 +64,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: &Ui, env: &Environment) -
         let intent = Intent::deploy(session, args.changes.prune, args.changes.adopt);
         let planned = session.run(&intent).plan().await;
         let (plan, have) = planned.map_err(|refusal| refused(session, &intent, refusal))?;
-        run::prices::load(session, &have).await;
+        run::prices::load(session, &intent.desired, &have).await;
         let afford = session.run(&intent).within(args.changes.max_monthly).afford(&plan, &have).await;
         let allowed = afford.map_err(|refusal| refused(session, &intent, refusal));
         Planned { session, intent: &intent, plan: &plan, have: &have }.print(allowed, args, ui)
