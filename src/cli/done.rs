@@ -140,8 +140,10 @@ async fn made(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
         return;
     }
     let mut text = format!("\n{}\n", summary(&rows));
-    if let Some(cost) = cost::short(&overview.bill) {
-        text += &format!("  {:<10}  {cost}\n", "costs");
+    if let Some(cost) = cost::short(&overview.bill, !intent.whole) {
+        // The sandbox bills nothing.
+        let place = if session.is_sandbox() { "on AWS " } else { "" };
+        text += &format!("  {:<10}  {place}{cost}\n", "costs");
     }
     for (what, command) in next(&rows, session, intent) {
         text += &format!("  {what:<10}  {command}\n");

@@ -19,6 +19,8 @@ pub struct Cost {
     pub runs: Vec<ResourceId>,
     /// So long after the plan, what bills by the hour ends by itself.
     pub ends_after: Option<HumanDuration>,
+    /// It is of a part of the project alone: that which the command is about.
+    pub is_part: bool,
 }
 
 impl Cost {
@@ -53,7 +55,7 @@ impl Cost {
         let is_job = |id: &ResourceId| after.of(id).is_some_and(|estimate| estimate.run.is_some());
         let runs = runs.into_iter().filter(is_job).collect();
         let ends_after = want.nodes.iter().find_map(|node| node.spec.usage().ends_after);
-        Self { before, after, runs, prices, ends_after }
+        Self { before, after, runs, prices, ends_after, is_part: false }
     }
 
     /// The most that it can cost until it ends by itself: all at its maximum, and the jobs that the plan

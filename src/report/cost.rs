@@ -23,14 +23,15 @@ pub fn human(
     if rates.iter().all(|rate| rate.is_zero()) && runs.is_empty() && after.unknown().is_empty() {
         return String::new();
     }
-    let mut page = Page::new(&cost.prices, cost.items(), width, styles);
+    let title = if cost.is_part { "Cost on AWS of this part of the project" } else { TITLE };
+    let mut page = Page::new(title, &cost.prices, cost.items(), width, styles);
     let is_whole = before.unknown().is_empty() && after.unknown().is_empty();
     page.line("idle", &known(is_whole, changed(before.idle(), after.idle())));
     page.line("at most", &known(is_whole, changed(before.most(), after.most())));
     for (estimate, run) in runs {
         page.line("a run", &format!("{} {}", estimate.id, of_a_run(run)));
     }
-    page.bills(after, |estimate| estimate.idle, ", also idle");
+    page.bills(after, |estimate| estimate.idle, ", even when idle");
     page.rest(after);
     if let Some((ttl, most)) = cost.ends_after.zip(cost.until_end()) {
         page.line(
@@ -44,12 +45,15 @@ pub fn human(
     page.text
 }
 
+/// Of all that the project has, or will have.
+const TITLE: &str = "Cost on AWS";
+
 /// What there is costs that now.
 pub fn now(bill: &Bill, prices: &Prices, width: Option<usize>, styles: &Styles) -> String {
     if [bill.now(), bill.idle(), bill.most()].iter().all(|rate| rate.is_zero()) && bill.unknown().is_empty() {
         return String::new();
     }
-    let mut page = Page::new(prices, bill.items(), width, styles);
+    let mut page = Page::new(TITLE, prices, bill.items(), width, styles);
     let is_whole = bill.unknown().is_empty();
     page.line("now", &known(is_whole, rate(bill.now())));
     page.line("idle", &known(is_whole, rate(bill.idle())));
@@ -59,15 +63,18 @@ pub fn now(bill: &Bill, prices: &Prices, width: Option<usize>, styles: &Styles) 
     page.text
 }
 
-/// One line for the end of a run: ``0.23 USD/h now, at most 0.92; `opsctl destroy` ends it``. `None`: only
-/// what is stored is billed.
-pub fn short(bill: &Bill) -> Option<String> {
+/// One line for the end of a run: ``0.23 USD/h now, at most 0.92; `opsctl destroy` ends it``, of the project
+/// or of a part of it. `None`: only what is stored is billed.
+pub fn short(bill: &Bill, is_part: bool) -> Option<String> {
     let (now, most) = (bill.now(), bill.most().per_hour());
     let unknown = bill.unknown();
     if !now.runs() && unknown.is_empty() {
         return None;
     }
     let mut text = known(unknown.is_empty(), format!("{} USD/h now", now.per_hour().fine()));
+    if is_part {
+        text += " for this part of the project";
+    }
     if most > now.per_hour() {
         text += &format!(", at most {}", most.fine());
     }
@@ -131,10 +138,15 @@ impl Page {
     /// Columns of the words before each line.
     const MARGIN: usize = 9;
 
-    fn new(prices: &Prices, items: BTreeSet<&Item>, width: Option<usize>, styles: &Styles) -> Self {
+    fn new(
+        title: &str,
+        prices: &Prices,
+        items: BTreeSet<&Item>,
+        width: Option<usize>,
+        styles: &Styles,
+    ) -> Self {
         let sources = prices.sources(items);
-        let newest = sources.first().map_or(prices.date(), |source| &source.date);
-        let text = format!("{}\n", styles.strong(&format!("Cost on AWS, list prices of {newest}")));
+        let text = format!("{}\n", styles.strong(title));
         let mut page = Self { text, width: width.unwrap_or(usize::MAX) };
         for (index, source) in sources.iter().enumerate() {
             let mut said = format!("{} of {}", source.words(), source.date);
@@ -174,7 +186,7 @@ impl Page {
             self.line("unknown", &format!("{}; in no sum", bill.unknown().join(", ")));
         }
         if !bill.by_use().is_empty() {
-            self.line("without", &bill.by_use().join(", "));
+            self.line("excludes", &bill.by_use().join(", "));
         }
     }
 
@@ -186,7 +198,7 @@ impl Page {
             by_command.entry(&estimate.ended_by).or_default().push(shown::line(&text).into_owned());
         }
         for (command, all) in by_command {
-            self.line("bills", &format!("an hour{when}, until {command}: {}", all.join(", ")));
+            self.line("bills", &format!("per hour{when}, until {command}: {}", all.join(", ")));
         }
     }
 }

@@ -130,5 +130,6 @@ async fn hold(
 
 /// What a plan costs, of what it looked at.
 pub fn cost(session: &Session, intent: &Intent, plan: &Plan, have: &Observed) -> Cost {
-    Cost::of(plan, &intent.desired, have, &session.kinds, session.prices())
+    let cost = Cost::of(plan, &intent.desired, have, &session.kinds, session.prices());
+    Cost { is_part: !intent.whole, ..cost }
 }

@@ -85,9 +85,11 @@ async fn asked(session: &Session, about: &Desired, have: &Observed) -> Prices {
         let date = Time(answer.at).to_string().get(..10)?.to_owned();
         Some((item.clone(), Listed { price, date }))
     });
+    // A sandbox answers from the table of opsctl, and its prices are of that day.
+    let listed: Vec<_> = listed.filter(|_| !session.is_sandbox()).collect();
     let unasked = missing.iter().any(|item| !cache.answers.contains_key(&key(region, item)));
     let note = cache.refused.as_ref().filter(|_| unasked).map(|(_, why)| why.clone());
-    Prices::of(region).with(listed.collect::<Vec<_>>(), note)
+    Prices::of(region).with(listed, note)
 }
 
 /// Asks for each, until the time is over; what has been answered by then counts.

@@ -64,14 +64,14 @@ fn a_plan_says_what_it_costs_and_status_what_there_is() {
     let world = shipped();
     let plan = world.run(["plan"]).ended(0);
     for line in
-        ["Cost on AWS, list prices of 2", "  idle     0 → ", "  at most  0 → ", "  a run    training/"]
+        ["Cost on AWS\n  prices   opsctl's table of 2", "  idle     0 → ", "  at most  0 → ", "  a run    training/"]
     {
         assert!(plan.stdout.contains(line), "{line}: {plan}");
     }
     // The command that ends it goes where this one goes.
     assert!(plan.stdout.contains("until `opsctl --sandbox -c config/opsctl.toml destroy`"), "{plan}");
     let cost = world.run(["plan", "-o", "json"]).ended(0).json()["cost"].clone();
-    assert_eq!((&cost["prices"]["source"], &cost["prices"]["note"]), (&"price-list".into(), &Value::Null));
+    assert_eq!((&cost["prices"]["source"], &cost["prices"]["note"]), (&"table".into(), &Value::Null));
     let sources = cost["prices"]["sources"].as_array().unwrap();
     assert!(sources[0]["items"].as_array().unwrap().contains(&"hosting/ml.m5.large".into()), "{sources:?}");
     assert_eq!(cost["before"]["idle"]["month"], 0.0);

@@ -48,7 +48,7 @@ fn a_run_ends_with_what_it_made_and_names_are_found() {
           notebook/lab    InService · ml.t3.xlarge
           notebook/other  InService · ml.t3.xlarge
 
-          costs       0.4019 USD/h now; `opsctl --sandbox stop notebook/lab` and `opsctl --sandbox stop notebook/other` end it
+          costs       on AWS 0.4019 USD/h now; `opsctl --sandbox stop notebook/lab` and `opsctl --sandbox stop notebook/other` end it
           work in it  `opsctl --sandbox open notebook/lab`
           look        `opsctl --sandbox status`
     "#]]

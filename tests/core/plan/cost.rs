@@ -55,14 +55,14 @@ fn a_first_deploy_costs_what_it_makes() {
     let want = Files::new().desired();
     let cost = cost(&Account::default(), &want, DEPLOY);
     expect![[r#"
-        Cost on AWS, list prices of 2026-10-05
+        Cost on AWS
           prices   opsctl's table of 2026-10-05
           idle     0 → 88 USD a month (0 → 0.1207 an hour)
           at most  0 → 486 USD a month (0 → 0.6657 an hour)
           a run    training/numbers 0.2358 USD an hour, at most 0.2358
           a run    instance/numbers-on-ec2 0.1889 USD an hour, at most 0.1889
-          bills    an hour, also idle, until `opsctl destroy`: endpoint/numbers 0.115 (ml.m5.large, 1–4 instances), function/classify 0.0038 (2 × 128 MB initialized)
-          without  data in and out, logs, requests, what jobs leave in the bucket
+          bills    per hour, even when idle, until `opsctl destroy`: endpoint/numbers 0.115 (ml.m5.large, 1–4 instances), function/classify 0.0038 (2 × 128 MB initialized)
+          excludes data in and out, logs, requests, what jobs leave in the bucket
     "#]].assert_eq(&page(&cost, None));
     // 485.94, and an hour of each job with its disk: 0.2358 + 0.1889.
     assert_eq!(cost.highest_month().unwrap().fine(), "486.3622");
@@ -73,7 +73,7 @@ fn forty_columns_read_well() {
     let want = Files::new().desired();
     let page = page(&cost(&Account::default(), &want, DEPLOY), Some(40));
     expect![[r#"
-        Cost on AWS, list prices of 2026-10-05
+        Cost on AWS
           prices   opsctl's table of 2026-10-05
           idle     0 → 88 USD a month (0 →
                    0.1207 an hour)
@@ -84,13 +84,13 @@ fn forty_columns_read_well() {
           a run    instance/numbers-on-ec2
                    0.1889 USD an hour, at most
                    0.1889
-          bills    an hour, also idle, until
+          bills    per hour, even when idle, until
                    `opsctl destroy`:
                    endpoint/numbers 0.115
                    (ml.m5.large, 1–4 instances),
                    function/classify 0.0038 (2 ×
                    128 MB initialized)
-          without  data in and out, logs,
+          excludes data in and out, logs,
                    requests, what jobs leave in
                    the bucket
     "#]]
@@ -108,13 +108,13 @@ fn a_change_shows_what_it_was_and_what_it_will_be() {
     let want = files.desired();
     let cost = cost(&account, &want, DEPLOY);
     expect![[r#"
-        Cost on AWS, list prices of 2026-10-05
+        Cost on AWS
           prices   opsctl's table of 2026-10-05
           idle     88 → 172 USD a month (0.1207 → 0.2357 an hour)
           at most  486 → 1,158 USD a month (0.6657 → 1.5857 an hour)
           a run    training/numbers 0.2358 USD an hour, at most 0.2358
-          bills    an hour, also idle, until `opsctl destroy`: endpoint/numbers 0.23 (ml.m5.xlarge, 1–6 instances), function/classify 0.0038 (2 × 128 MB initialized)
-          without  data in and out, logs, requests, what jobs leave in the bucket
+          bills    per hour, even when idle, until `opsctl destroy`: endpoint/numbers 0.23 (ml.m5.xlarge, 1–6 instances), function/classify 0.0038 (2 × 128 MB initialized)
+          excludes data in and out, logs, requests, what jobs leave in the bucket
           why      endpoint/numbers: p95 of 80 ms
     "#]].assert_eq(&render::human(&cost, Some(&want.reasons), None, &Styles::plain()));
 }
@@ -156,7 +156,7 @@ fn nothing_costs_after_a_destroy() {
     let cost = cost(&account, &want, DESTROY);
     assert!(cost.after.idle().is_zero() && cost.after.most().is_zero() && cost.runs.is_empty());
     expect![[r#"
-        Cost on AWS, list prices of 2026-10-05
+        Cost on AWS
           prices   opsctl's table of 2026-10-05
           idle     88 → 0 USD a month (0.1207 → 0 an hour)
           at most  486 → 0 USD a month (0.6657 → 0 an hour)
@@ -176,17 +176,17 @@ fn what_runs_now_is_told_as_it_is() {
     // 3 × 0.115, the function's 0.00375, the training with its disk 0.23575, and the notebook's disk 0.00192.
     assert_eq!(bill.now().per_hour().fine(), "0.5864");
     expect![[r#"
-        Cost on AWS, list prices of 2026-10-05
+        Cost on AWS
           prices   opsctl's table of 2026-10-05
           now      256 USD a month (0.5864 an hour)
           idle     88 USD a month (0.1207 an hour)
           at most  486 USD a month (0.9014 an hour)
-          bills    an hour now, until `opsctl destroy`: endpoint/numbers 0.345 (ml.m5.large, 1–4 instances), function/classify 0.0038 (2 × 128 MB initialized)
-          bills    an hour now, until `opsctl stop training/numbers`: training/numbers 0.2358 (1 × ml.m5.xlarge)
-          without  data in and out, logs, requests, what jobs leave in the bucket
+          bills    per hour now, until `opsctl destroy`: endpoint/numbers 0.345 (ml.m5.large, 1–4 instances), function/classify 0.0038 (2 × 128 MB initialized)
+          bills    per hour now, until `opsctl stop training/numbers`: training/numbers 0.2358 (1 × ml.m5.xlarge)
+          excludes data in and out, logs, requests, what jobs leave in the bucket
     "#]].assert_eq(&render::now(&bill, &prices(), None, &Styles::plain()));
     expect!["0.5864 USD/h now, at most 0.9014; `opsctl destroy` ends it"]
-        .assert_eq(&render::short(&bill).unwrap());
+        .assert_eq(&render::short(&bill, false).unwrap());
 }
 
 /// Stopped for taking too long, it has cost 0.2358: that is in the budget, once, and no month of it.
@@ -203,6 +203,17 @@ fn a_job_that_runs_is_in_the_budget() {
     assert!(bill.now().per_hour() <= bill.most().per_hour());
 }
 
+/// Who scales one endpoint sees sums of that endpoint, and that they are no more than that.
+#[test]
+fn sums_of_a_part_say_so() {
+    let want = Files::new().desired();
+    let cost = Cost { is_part: true, ..cost(&Account::default(), &want, DEPLOY) };
+    assert!(page(&cost, None).starts_with("Cost on AWS of this part of the project\n"));
+    let bill = live(&want, &deployed(&want, 1).observe(&want), &kinds(), &prices());
+    let short = render::short(&bill, true).unwrap();
+    assert!(short.contains(" USD/h now for this part of the project, at most "), "{short}");
+}
+
 #[test]
 fn what_could_not_be_read_is_in_no_sum_and_every_sum_says_so() {
     let want = Files::new().desired();
@@ -215,7 +226,7 @@ fn what_could_not_be_read_is_in_no_sum_and_every_sum_says_so() {
         page.contains("unknown  what endpoint/numbers costs (it could not be read); in no sum"),
         "{page}"
     );
-    assert!(render::short(&bill).unwrap().starts_with("at least 0.2057 USD/h now"), "{page}");
+    assert!(render::short(&bill, false).unwrap().starts_with("at least 0.2057 USD/h now"), "{page}");
 }
 
 #[test]
