@@ -323,7 +323,7 @@ pub fn print_cost(session: &Session, intent: &Intent, plan: &Plan, have: &Observ
         let cost = run::cost(session, intent, plan, have);
         let text = budget::text(session, &cost, why, ui);
         let space = if text.is_empty() { "" } else { "\n" };
-        ui.out(&ui.suggest(&format!("{space}{text}")));
+        ui.out(&format!("{space}{text}"));
     }
 }
 

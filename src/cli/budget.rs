@@ -6,12 +6,23 @@ use super::ui::Ui;
 use crate::cost::Cost;
 use crate::domain::codes;
 use crate::report::cost as render;
+use crate::report::page::Suggest;
+use crate::run::overview::Overview;
 use crate::run::{Month, OverBudget, Session};
 
 /// What a plan costs as text; empty where nothing is billed.
 pub fn text(session: &Session, cost: &Cost, why: bool, ui: &Ui) -> String {
     let reasons = why.then_some(&session.desired.reasons);
-    render::human(cost, reasons, ui.width_out(), ui.styled_out())
+    render::human(cost, reasons, look(&|text| ui.suggest(text), ui))
+}
+
+/// What there is costs that, as text.
+pub fn now(overview: &Overview, ui: &Ui) -> String {
+    render::now(&overview.bill, &overview.prices, look(&|text| ui.suggest(text), ui))
+}
+
+fn look<'a>(suggest: Suggest<'a>, ui: &'a Ui) -> render::Look<'a> {
+    render::Look { width: ui.width_out(), styles: ui.styled_out(), suggest }
 }
 
 /// Why a plan is not begun, or something is not started.

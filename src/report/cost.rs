@@ -4,17 +4,28 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::page::Suggest;
 use super::style::Styles;
+use super::wrap::wrapped;
 use crate::cost::{Bill, Cost, Estimate, Item, Prices, Rate, Run, TABLE_OF_OPSCTL};
 use crate::domain::{Money, ResourceId, shown};
 
-/// What a plan changes in what is billed, or nothing where nothing is. In fewer than `width` columns lines
-/// are folded between words. With reasons, the user's own why of each instance type.
+/// How costs are shown.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    /// In fewer columns lines are folded between words. `None`: there is no terminal, and lines may be long.
+    pub width: Option<usize>,
+    pub styles: &'a Styles,
+    /// Fills in the commands that end something.
+    pub suggest: Suggest<'a>,
+}
+
+/// What a plan changes in what is billed, or nothing where nothing is. With reasons, the user's own why of
+/// each instance type.
 pub fn human(
     cost: &Cost,
     reasons: Option<&BTreeMap<ResourceId, String>>,
-    width: Option<usize>,
-    styles: &Styles,
+    look: Look<'_>,
 ) -> String {
     let (before, after) = (&cost.before, &cost.after);
     let runs: Vec<(&Estimate, &Run)> =
@@ -24,7 +35,7 @@ pub fn human(
         return String::new();
     }
     let title = if cost.is_part { "Cost on AWS of this part of the project" } else { TITLE };
-    let mut page = Page::new(title, &cost.prices, cost.items(), width, styles);
+    let mut page = Page::new(title, &cost.prices, cost.items(), look);
     let is_whole = before.unknown().is_empty() && after.unknown().is_empty();
     page.line("idle", &known(is_whole, changed(before.idle(), after.idle())));
     page.line("at most", &known(is_whole, changed(before.most(), after.most())));
@@ -49,11 +60,11 @@ pub fn human(
 const TITLE: &str = "Cost on AWS";
 
 /// What there is costs that now.
-pub fn now(bill: &Bill, prices: &Prices, width: Option<usize>, styles: &Styles) -> String {
+pub fn now(bill: &Bill, prices: &Prices, look: Look<'_>) -> String {
     if [bill.now(), bill.idle(), bill.most()].iter().all(|rate| rate.is_zero()) && bill.unknown().is_empty() {
         return String::new();
     }
-    let mut page = Page::new(TITLE, prices, bill.items(), width, styles);
+    let mut page = Page::new(TITLE, prices, bill.items(), look);
     let is_whole = bill.unknown().is_empty();
     page.line("now", &known(is_whole, rate(bill.now())));
     page.line("idle", &known(is_whole, rate(bill.idle())));
@@ -129,25 +140,19 @@ fn of_a_run(run: &Run) -> String {
 }
 
 /// The page under construction.
-struct Page {
+struct Page<'a> {
     text: String,
-    width: usize,
+    look: Look<'a>,
 }
 
-impl Page {
+impl<'a> Page<'a> {
     /// Columns of the words before each line.
     const MARGIN: usize = 9;
 
-    fn new(
-        title: &str,
-        prices: &Prices,
-        items: BTreeSet<&Item>,
-        width: Option<usize>,
-        styles: &Styles,
-    ) -> Self {
+    fn new(title: &str, prices: &Prices, items: BTreeSet<&Item>, look: Look<'a>) -> Self {
         let sources = prices.sources(items);
-        let text = format!("{}\n", styles.strong(title));
-        let mut page = Self { text, width: width.unwrap_or(usize::MAX) };
+        let text = format!("{}\n", look.styles.strong(title));
+        let mut page = Self { text, look };
         for (index, source) in sources.iter().enumerate() {
             let mut said = format!("{} of {}", source.words(), source.date);
             if index > 0 {
@@ -162,22 +167,12 @@ impl Page {
     }
 
     fn line(&mut self, name: &str, rest: &str) {
-        let blank = " ".repeat(Self::MARGIN + 2);
-        let mut line = format!("  {name:<margin$}", margin = Self::MARGIN);
-        let mut is_new = true;
-        for word in rest.split(' ') {
-            if !is_new && line.chars().count() + 1 + word.chars().count() > self.width {
-                self.text += &format!("{line}\n");
-                line.clone_from(&blank);
-                is_new = true;
-            }
-            if !is_new {
-                line.push(' ');
-            }
-            line += word;
-            is_new = false;
+        let margin = Self::MARGIN + 2;
+        let columns = self.look.width.map_or(usize::MAX, |width| width.saturating_sub(margin));
+        for (index, line) in wrapped(&(self.look.suggest)(rest), columns).iter().enumerate() {
+            let name = if index == 0 { name } else { "" };
+            self.text += &format!("  {name:<rest$}{line}\n", rest = Self::MARGIN);
         }
-        self.text += &format!("{line}\n");
     }
 
     /// What the sums leave out.

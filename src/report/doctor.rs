@@ -2,6 +2,7 @@
 
 use super::overview::title;
 use super::style::Styles;
+use super::wrap::wrapped;
 use crate::domain::{Scope, shown};
 use crate::run::doctor::{Answer, Check};
 
@@ -43,22 +44,4 @@ pub fn verdict(checks: &[Check]) -> String {
         (0, unknown) => format!("Nothing is known to be in the way of a deploy; {unknown} unknown."),
         (fails, unknown) => format!("{fails} in the way of a deploy, {unknown} unknown."),
     }
-}
-
-/// A text in lines of at most so many columns, broken at blanks; a longer word stays whole. There is one line
-/// at least.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is one");
-        if line.is_empty() {
-            line.push_str(word);
-        } else if line.chars().count() + 1 + word.chars().count() <= columns {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(word.to_owned());
-        }
-    }
-    lines
 }

@@ -10,7 +10,7 @@ pub struct Styles {
 
 impl Styles {
     /// No escapes at all, for pipes, files and `NO_COLOR`.
-    pub fn plain() -> Self {
+    pub const fn plain() -> Self {
         Self { colored: false }
     }
 

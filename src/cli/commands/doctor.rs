@@ -42,14 +42,15 @@ async fn python() -> Check {
 
 fn print(session: &Session, checks: &[Check], ui: &Ui) {
     let count = |result| checks.iter().filter(|check| check.result == result).count();
+    // Before lines are broken.
+    let fix = |check: &Check| check.fix.as_deref().map(|fix| ui.suggest(fix));
+    let checks: Vec<_> = checks.iter().map(|check| Check { fix: fix(check), ..check.clone() }).collect();
     if ui.json() {
         let ok = count(Answer::Fails) == 0;
-        let fix = |check: &Check| check.fix.as_deref().map(|fix| ui.suggest(fix));
-        let checks: Vec<_> = checks.iter().map(|check| Check { fix: fix(check), ..check.clone() }).collect();
         ui.out_json(&json!({ "format": 1, "ok": ok, "target": session.place, "checks": checks }));
         return;
     }
     let (scope, width) = (&session.context.scope, ui.width_out());
-    ui.out(&ui.suggest(&report::human(checks, scope, &session.place, width, ui.styled_out())));
-    ui.say(&report::verdict(checks));
+    ui.out(&report::human(&checks, scope, &session.place, width, ui.styled_out()));
+    ui.say(&report::verdict(&checks));
 }

@@ -123,7 +123,7 @@ impl Planned<'_> {
         ui.out(&ui.suggest(&text));
         if !plan.is_empty() {
             let cost = budget::text(session, &run::cost(session, intent, plan, have), why, ui);
-            ui.out(&ui.suggest(&format!("\n```text\n{}\n```\n", cost.trim_end())));
+            ui.out(&format!("\n```text\n{}\n```\n", cost.trim_end()));
         }
         print_unread(have, ui);
         if let Some(Failure::Message { code, message, help, .. }) = refused {

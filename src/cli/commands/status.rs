@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use crate::cli::CommandResult;
 use crate::cli::act::{print_left, print_unread, print_warnings};
 use crate::cli::args::Global;
+use crate::cli::budget;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -16,7 +17,6 @@ use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::engine::{self, Probe};
 use crate::plan::Observed;
-use crate::report::cost;
 use crate::report::overview::{human, json, title};
 use crate::run::overview::Overview;
 use crate::run::{Folders, Session};
@@ -85,10 +85,10 @@ async fn look_quietly(session: &Session) -> crate::aws::OpResult<(Overview, Obse
 fn page(session: &Session, overview: &Overview, ui: &Ui) -> String {
     let (scope, styles) = (&session.context.scope, ui.styled_out());
     let title = title(&scope.project, &scope.environment, &session.place, styles);
-    let cost = cost::now(&overview.bill, &overview.prices, ui.width_out(), styles);
+    let cost = budget::now(overview, ui);
     let space = if cost.is_empty() { "" } else { "\n" };
     let resources = human(overview, ui.width_out(), styles);
-    format!("{title}\n\n{}", ui.suggest(&format!("{resources}{space}{cost}")))
+    format!("{title}\n\n{}{space}{cost}", ui.suggest(&resources))
 }
 
 fn document(session: &Session, overview: &Overview) -> Value {

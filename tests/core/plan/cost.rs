@@ -5,7 +5,7 @@ use opsctl::cost::{Cost, Prices, live};
 use opsctl::desired::Desired;
 use opsctl::domain::Money;
 use opsctl::plan::Mode;
-use opsctl::report::cost as render;
+use opsctl::report::cost::{self as render, Look};
 use opsctl::report::style::Styles;
 use opsctl::resources::kinds;
 use serde_json::json;
@@ -44,8 +44,13 @@ fn deployed(want: &Desired, instances: i32) -> Account {
     account
 }
 
+fn look(width: Option<usize>) -> Look<'static> {
+    static STYLES: Styles = Styles::plain();
+    Look { width, styles: &STYLES, suggest: &str::to_owned }
+}
+
 fn page(cost: &Cost, width: Option<usize>) -> String {
-    render::human(cost, None, width, &Styles::plain())
+    render::human(cost, None, look(width))
 }
 
 /// idle = 0.115 × 730 (endpoint) + 2 × 0.125 GB × 3600 × 730 × 0.0000041667 (function) + 10 × 0.14 (the
@@ -116,7 +121,7 @@ fn a_change_shows_what_it_was_and_what_it_will_be() {
           bills    per hour, even when idle, until `opsctl destroy`: endpoint/numbers 0.23 (ml.m5.xlarge, 1–6 instances), function/classify 0.0038 (2 × 128 MB initialized)
           excludes data in and out, logs, requests, what jobs leave in the bucket
           why      endpoint/numbers: p95 of 80 ms
-    "#]].assert_eq(&render::human(&cost, Some(&want.reasons), None, &Styles::plain()));
+    "#]].assert_eq(&render::human(&cost, Some(&want.reasons), look(None)));
 }
 
 #[test]
@@ -184,7 +189,7 @@ fn what_runs_now_is_told_as_it_is() {
           bills    per hour now, until `opsctl destroy`: endpoint/numbers 0.345 (ml.m5.large, 1–4 instances), function/classify 0.0038 (2 × 128 MB initialized)
           bills    per hour now, until `opsctl stop training/numbers`: training/numbers 0.2358 (1 × ml.m5.xlarge)
           excludes data in and out, logs, requests, what jobs leave in the bucket
-    "#]].assert_eq(&render::now(&bill, &prices(), None, &Styles::plain()));
+    "#]].assert_eq(&render::now(&bill, &prices(), look(None)));
     expect!["0.5864 USD/h now, at most 0.9014; `opsctl destroy` ends it"]
         .assert_eq(&render::short(&bill, false).unwrap());
 }
@@ -201,6 +206,23 @@ fn a_job_that_runs_is_in_the_budget() {
     assert_eq!((runs.highest_month().unwrap() - idle).fine(), "0.2358");
     let bill = live(&want, &account.observe(&want), &kinds(), &prices());
     assert!(bill.now().per_hour() <= bill.most().per_hour());
+}
+
+/// A command that is copied goes where this one goes, however wide the terminal is.
+#[test]
+fn commands_are_filled_in_before_lines_are_broken() {
+    let want = Files::new().desired();
+    let bill = live(&want, &deployed(&want, 1).observe(&want), &kinds(), &prices());
+    let suggest = |text: &str| text.replace("`opsctl ", "`opsctl --sandbox -c opsctl.toml ");
+    for width in 20..120 {
+        let page = render::now(&bill, &prices(), Look { suggest: &suggest, ..look(Some(width)) });
+        let whole = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(whole.matches("`opsctl").count(), whole.matches("`opsctl --sandbox -c opsctl.toml").count());
+        assert!(whole.contains("`opsctl --sandbox -c opsctl.toml destroy`"), "{page}");
+        let longest = page.lines().map(|line| line.chars().count()).max();
+        assert!(longest.is_some_and(|longest| longest <= width.max(40)), "{width}\n{page}");
+        assert!(width < 60 || page.contains("`opsctl --sandbox -c opsctl.toml destroy`"), "in one line\n{page}");
+    }
 }
 
 /// Who scales one endpoint sees sums of that endpoint, and that they are no more than that.
@@ -220,7 +242,7 @@ fn what_could_not_be_read_is_in_no_sum_and_every_sum_says_so() {
     let mut account = deployed(&want, 1);
     account.hide(&want, "endpoint/numbers", "AccessDenied");
     let bill = live(&want, &account.observe(&want), &kinds(), &prices());
-    let page = render::now(&bill, &prices(), None, &Styles::plain());
+    let page = render::now(&bill, &prices(), look(None));
     assert!(page.contains("now      at least 150 USD a month"), "{page}");
     assert!(
         page.contains("unknown  what endpoint/numbers costs (it could not be read); in no sum"),
