@@ -76,6 +76,7 @@ pub trait OfSeen: Any + Debug + Send + Sync {
     fn console_page(&self, physical: &str, region: &str) -> Option<String>;
     fn took(&self) -> Option<HumanDuration>;
     fn used(&self) -> Usage;
+    fn made_of(&self) -> Option<(KindName, String)>;
     fn measured(&self) -> Vec<(String, f64)>;
 }
 
@@ -303,6 +304,10 @@ impl<K: Kind> OfSeen for SeenOf<K> {
 
     fn used(&self) -> Usage {
         K::used(&self.0)
+    }
+
+    fn made_of(&self) -> Option<(KindName, String)> {
+        K::made_of(&self.0.state)
     }
 
     fn measured(&self) -> Vec<(String, f64)> {

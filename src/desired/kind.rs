@@ -242,6 +242,11 @@ pub trait Kind: Send + Sync + 'static {
         Usage::default()
     }
 
+    /// What it serves, or was made from, by kind and exact name: with that it is in use.
+    fn made_of(_seen: &Self::State) -> Option<(KindName, String)> {
+        None
+    }
+
     /// What the job measured last, in the order of the names.
     fn measured(_seen: &Self::State) -> Vec<(String, f64)> {
         Vec::new()

@@ -1,5 +1,6 @@
 //! The one place that reads AWS before planning: everything concurrently.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join, join_all};
@@ -13,8 +14,8 @@ use crate::domain::{Code, Contents, KindName, Owner, Phase, ResourceId, Scope};
 use crate::engine::{AnyDriver, Registry};
 use crate::plan::{Leftover, Mode, Observation, Observed, Op, Plan};
 
-/// Looks at every wanted resource and lists every owned one, in parallel; then at the newest earlier
-/// generation of what is absent, to be able to say why a new one is made.
+/// Looks at every wanted resource and lists every owned one, in parallel; then at what of that nobody wants,
+/// earlier generations among it: they tell why a new one is made.
 pub async fn observe(want: &Desired, registry: &Registry, context: &RunContext) -> Result<Observed, OpError> {
     let (have, unlisted) = observe_listed(want, registry, context).await?;
     match unlisted.into_iter().next() {
@@ -68,9 +69,6 @@ async fn observe_listed(
         }
     }
 
-    let absent = |node: &&Node| matches!(observations.get(&node.id), Some(Observation::Absent));
-    let absent: Vec<&Node> = want.nodes.iter().filter(absent).collect();
-    let previous_generations = before(&absent, &owned, want, registry, context);
     let others = others(&owned, want);
     // Names only narrow the search: the project `a` with the environment `b-c` begins like `a-b` with `c`.
     let leftovers = of_each_kind(
@@ -78,11 +76,11 @@ async fn observe_listed(
         |(kind, _)| *kind,
         async |(kind, found): &(KindName, &Found)| unwanted(*kind, found, registry, context).await,
     );
-    let (previous_generations, found) = join(previous_generations, leftovers).await;
+    let found = leftovers.await;
     let dated = owned.iter().flat_map(|(kind, found)| found.iter().map(move |found| (*kind, found)));
     let dated = dated.filter(|(_, found)| found.created > 0);
     let created = dated.map(|(kind, found)| ((kind, found.physical.clone()), found.created)).collect();
-    let mut have = Observed { observations, previous_generations, created, ..Observed::default() };
+    let mut have = Observed { observations, created, ..Observed::default() };
     let mut lost = Vec::new();
     for found in found {
         keep(found?, &mut have, &mut lost, registry, context).await?;
@@ -95,30 +93,20 @@ async fn observe_listed(
         }
     }
     have.lost = lost::users(&lost, want, &have, registry);
+    have.previous_generations = before(&have, &owned, want);
     Ok((have, unlisted))
 }
 
 /// The generations before those that are not there.
-async fn before(
-    absent: &[&Node],
-    owned: &Owned,
-    want: &Desired,
-    registry: &Registry,
-    context: &RunContext,
-) -> BTreeMap<ResourceId, AnySeen> {
-    let previous = absent.iter().filter_map(|node| Some((*node, previous_generation(node, owned, want)?)));
-    let previous: Vec<_> = previous.collect();
-    let seen = of_each_kind(
-        &previous,
-        |(node, _)| node.id.kind,
-        async |(node, previous_generation): &(&Node, String)| {
-            let cx = OpCx::new(context, node.id.clone());
-            let seen = registry.of(node.id.kind).observe(&cx, previous_generation).await.ok().flatten()?;
-            // As of leftovers: its name may only begin like ours.
-            seen.owner().is_managed().then(|| (node.id.clone(), seen))
-        },
-    );
-    seen.await.into_iter().flatten().collect()
+fn before(have: &Observed, owned: &Owned, want: &Desired) -> BTreeMap<ResourceId, AnySeen> {
+    let absent = |node: &&Node| matches!(have.observations.get(&node.id), Some(Observation::Absent));
+    let previous = |node: &Node| {
+        let mut generations = previous_generations(node, owned.get(&node.id.kind)?, &want.scope);
+        generations.sort_by_key(|found| Reverse(found.created));
+        let names: Vec<String> = generations.into_iter().map(|found| found.physical).collect();
+        Some((node.id.clone(), have.previous(node.id.kind, &names, want)?.clone()))
+    };
+    want.nodes.iter().filter(absent).filter_map(previous).collect()
 }
 
 /// What is owned, by its name, and not wanted.
@@ -374,12 +362,6 @@ fn fatal(error: &OpError) -> bool {
         error.kind,
         OpErrorKind::Credentials | OpErrorKind::Network | OpErrorKind::SandboxEnded | OpErrorKind::Cancelled
     )
-}
-
-/// The newest owned resource that differs from the wanted name only in its fingerprint.
-fn previous_generation(node: &Node, owned: &Owned, want: &Desired) -> Option<String> {
-    let generations = previous_generations(node, owned.get(&node.id.kind)?, &want.scope);
-    generations.into_iter().max_by_key(|f| f.created).map(|f| f.physical)
 }
 
 /// The other generations of a resource: names that differ from the wanted one only in their fingerprint.

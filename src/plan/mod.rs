@@ -10,6 +10,7 @@ mod order;
 mod predecessors;
 mod renamed;
 mod scale;
+mod served;
 mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -238,7 +239,8 @@ pub enum Observation {
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     pub observations: BTreeMap<ResourceId, Observation>,
-    /// The newest earlier generation of an absent fingerprinted resource: the answer to "why a new one?".
+    /// The earlier generation of an absent fingerprinted resource that serves, or else the newest complete one:
+    /// the answer to "why a new one?".
     pub previous_generations: BTreeMap<ResourceId, AnySeen>,
     pub leftovers: Vec<Leftover>,
     /// What was seen of them.

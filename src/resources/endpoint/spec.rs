@@ -72,6 +72,10 @@ impl Kind for Endpoint {
             .done()
     }
 
+    fn made_of(seen: &State) -> Option<(KindName, String)> {
+        Some((KindName::EndpointConfig, seen.endpoint_config.clone()))
+    }
+
     fn facts(seen: &State) -> Facts {
         let (instances, instance_type) = (seen.instances, seen.instance_type.clone());
         Facts { instances, instance_type, ..Facts::default() }

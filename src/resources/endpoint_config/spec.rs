@@ -53,6 +53,10 @@ impl Kind for EndpointConfig {
             .done()
     }
 
+    fn made_of(seen: &State) -> Option<(KindName, String)> {
+        Some((KindName::Model, seen.model.clone()))
+    }
+
     fn summary(want: &Spec) -> String {
         format!("{} × {}", want.instance_type, want.instance_count)
     }

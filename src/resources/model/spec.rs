@@ -12,6 +12,8 @@ use crate::domain::{
 };
 use crate::inputs::{Remote, Source, UseAs, bucket_and_key};
 use crate::limits::Bound;
+use crate::resources::instance::Instance;
+use crate::resources::training::Training;
 
 /// The user's serving code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -205,6 +207,17 @@ impl Kind for Model {
                 Needs::Replace,
             )
             .done()
+    }
+
+    fn made_of(seen: &State) -> Option<(KindName, String)> {
+        let (_, key) = bucket_and_key(&seen.trained)?;
+        let (root, rest) = key.split_once('/')?;
+        let kind = match root {
+            Training::OUTPUT => KindName::Training,
+            Instance::OUTPUT => KindName::Instance,
+            _ => return None,
+        };
+        Some((kind, rest.split_once('/')?.0.to_owned()))
     }
 
     fn lost(want: &Spec, seen: &State) -> Vec<FieldChange> {

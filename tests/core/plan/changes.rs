@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::world::{Account, DEPLOY, Files, PRUNE, shown};
 use expect_test::expect_file;
-use opsctl::plan::{Observed, Step, Verb};
+use opsctl::plan::{Observed, Plan, Step, Verb};
 use opsctl::report;
 use opsctl::resources::kinds;
 
@@ -47,6 +47,30 @@ fn the_serving_code() {
 #[test]
 fn a_hyperparameter() {
     change("hyperparameter", |files| files.edit("epochs = 5", "epochs = 6\nlayers = 3"));
+}
+
+/// Neither one that failed nor one that was made and never served: the reason is what changes of what answers.
+#[test]
+fn a_new_training_is_compared_with_the_one_that_serves() {
+    let mut files = Files::new();
+    let served = files.desired();
+    let mut account = Account::with(&served);
+    files.edit("epochs = 5", "epochs = 6");
+    let failing = files.desired();
+    let train = |plan: &Plan| {
+        plan.steps.iter().find(|step| step.target.to_string() == "training/numbers").expect("it trains").clone()
+    };
+    let plan = account.plan(&failing, DEPLOY);
+    account.apply_some(&plan, &failing, &[train(&plan).id]);
+    files.edit("epochs = 6", "epochs = 7");
+    let want = files.desired();
+    assert_eq!(train(&account.plan(&want, DEPLOY)).why, ["epochs: 5 -> 7"], "what completed does not serve");
+    account.seen(&failing, "training/numbers")["status"] =
+        json!({ "word": "Failed", "phase": "failed", "reason": "no such option" });
+    assert_eq!(train(&account.plan(&want, DEPLOY)).why, ["epochs: 5 -> 7"]);
+    // Where nothing serves, the newest that completed counts.
+    account.remove(&served, "endpoint/numbers");
+    assert_eq!(train(&account.plan(&want, DEPLOY)).why, ["epochs: 5 -> 7"]);
 }
 
 #[test]

@@ -154,12 +154,13 @@ impl Account {
             (None, Some((_, seen))) => Observation::Present(typed(node.id.kind, seen)),
             (None, None) => Observation::Absent,
         };
-        let elder = |node: &Node| {
+        let elders = |node: &Node| {
             let stem = format!("{}-", want.scope.physical(&node.id.name));
-            let generations = self.things.iter().filter(|((kind, name), _)| {
+            let mut elders: Vec<_> = self.things.iter().filter(|((kind, name), _)| {
                 *kind == node.id.kind && name.strip_prefix(&stem).is_some_and(fingerprint::is_suffix)
-            });
-            generations.max_by_key(|(_, (made, _))| *made).map(|((kind, _), (_, seen))| typed(*kind, seen))
+            }).collect();
+            elders.sort_by_key(|(_, (made, _))| std::cmp::Reverse(*made));
+            elders.into_iter().map(|((_, name), _)| name.clone()).collect::<Vec<_>>()
         };
         let wanted: Vec<_> = want.nodes.iter().map(key).collect();
         let absent = want.nodes.iter().filter(|n| matches!(look(n), Observation::Absent));
@@ -168,10 +169,10 @@ impl Account {
         });
         let unwanted: Vec<_> = unwanted.collect();
         let id = |key: &(KindName, String)| ResourceId::new(key.0, key.1.clone());
-        Observed {
+        let mut have = Observed {
             seen_leftovers: unwanted.iter().map(|(key, (_, seen))| (id(key), typed(key.0, seen))).collect(),
             observations: want.nodes.iter().map(|n| (n.id.clone(), look(n))).collect(),
-            previous_generations: absent.filter_map(|n| Some((n.id.clone(), elder(n)?))).collect(),
+            previous_generations: BTreeMap::new(),
             leftovers: unwanted
                 .iter()
                 .map(|((kind, name), (_, seen))| Leftover {
@@ -186,7 +187,11 @@ impl Account {
             lost: self.lost.clone(),
             contents: self.contents.clone(),
             created: BTreeMap::new(),
-        }
+        };
+        let previous =
+            |n: &Node| Some((n.id.clone(), have.previous(n.id.kind, &elders(n), want)?.clone()));
+        have.previous_generations = absent.filter_map(previous).collect();
+        have
     }
 
     /// Does the steps in their order, and refuses what AWS refuses.
