@@ -99,12 +99,13 @@ async fn observe_listed(
 
 /// The generations before those that are not there.
 fn before(have: &Observed, owned: &Owned, want: &Desired) -> BTreeMap<ResourceId, AnySeen> {
+    let served = have.served(want);
     let absent = |node: &&Node| matches!(have.observations.get(&node.id), Some(Observation::Absent));
     let previous = |node: &Node| {
         let mut generations = previous_generations(node, owned.get(&node.id.kind)?, &want.scope);
         generations.sort_by_key(|found| Reverse(found.created));
         let names: Vec<String> = generations.into_iter().map(|found| found.physical).collect();
-        Some((node.id.clone(), have.previous(node.id.kind, &names, want)?.clone()))
+        Some((node.id.clone(), have.previous(node.id.kind, &names, &served)?.clone()))
     };
     want.nodes.iter().filter(absent).filter_map(previous).collect()
 }

@@ -37,7 +37,7 @@ pub struct Evidence {
     pub resources: Vec<Resource>,
     /// Of this project, and no longer in the config.
     pub leftovers: Vec<Leftover>,
-    /// What trained: on SageMaker and on EC2.
+    /// What trained: on SageMaker and on EC2. What serves comes before what the config asks for now.
     pub jobs: Vec<Job>,
     pub endpoints: Vec<Traffic>,
     pub functions: Vec<FunctionTraffic>,
@@ -67,9 +67,10 @@ impl Evidence {
         self.resources.iter().find(|resource| resource.id == *id)
     }
 
-    /// How many are ready, and how many there should be.
+    /// How many are ready and as the config has them, and how many there should be.
     pub fn ready(&self) -> (usize, usize) {
-        (self.resources.iter().filter(|resource| resource.ready).count(), self.resources.len())
+        let is_ready = |resource: &&Resource| resource.ready && resource.differs.is_empty();
+        (self.resources.iter().filter(is_ready).count(), self.resources.len())
     }
 
     /// What leads from data to the function, in that order: a row for each resource at the end of it. What
@@ -147,6 +148,10 @@ pub struct Resource {
     pub status: Status,
     /// Whether it is complete: it is ready, or was stopped on purpose.
     pub ready: bool,
+    /// How it differs from the config.
+    pub differs: Vec<String>,
+    /// What serves in its place.
+    pub instead: Option<Instead>,
     /// False: AWS could not be asked, which is also a gap.
     pub readable: bool,
     pub age_s: Option<u64>,
@@ -162,10 +167,33 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// AWS's word, and why.
+    /// AWS's word, and why; of what is complete, whether it is what the config asks for and what serves.
     pub fn state(&self) -> (String, Phase, Option<String>) {
-        (self.status.word.clone(), self.status.phase, self.status.cause())
+        let word = &self.status.word;
+        match &self.instead {
+            Some(Instead { endpoint, physical }) if self.ready => {
+                let reason = format!("{endpoint} serves {physical}");
+                (format!("{word}, does not serve:"), Phase::Stopped, Some(reason))
+            }
+            _ if self.differs_only() => {
+                (format!("{word}, not as configured:"), Phase::Busy, Some(self.differs.join(", ")))
+            }
+            _ => (word.clone(), self.status.phase, self.status.cause()),
+        }
     }
+
+    /// Whether it is complete, and not what the config asks for.
+    pub fn differs_only(&self) -> bool {
+        self.ready && !self.differs.is_empty()
+    }
+}
+
+/// An earlier generation that an endpoint answers with.
+#[derive(Clone, Debug, Serialize)]
+pub struct Instead {
+    pub endpoint: ResourceId,
+    /// Its name in AWS.
+    pub physical: String,
 }
 
 /// A resource of the project that the config no longer names.
@@ -190,6 +218,8 @@ impl Serialize for KindWord {
 pub struct Job {
     pub id: ResourceId,
     pub physical: String,
+    /// It is not that of the config, but one before it, which serves.
+    pub earlier: bool,
     /// What the metrics are plotted over.
     pub axis: Axis,
     pub metrics: Vec<Series>,
@@ -385,6 +415,8 @@ pub struct Past {
     pub state: String,
     /// Whether the config of now asks for it.
     pub current: bool,
+    /// Whether it serves, where that is not what the config of now asks for.
+    pub serves: Option<bool>,
     pub took_s: Option<u64>,
     pub measured: BTreeMap<String, f64>,
     pub note: String,

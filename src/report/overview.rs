@@ -10,6 +10,7 @@ use super::style::Styles;
 use crate::cost::Bill;
 use crate::domain::fingerprint::is_suffix;
 use crate::domain::{Facts, Owner, Phase, Scope, figure, shown};
+use crate::evidence::Instead;
 use crate::run::overview::{Overview, Row};
 
 /// The title of all that shows a project: `digits / dev  SANDBOX, us-east-1`.
@@ -83,12 +84,29 @@ impl Line {
         ];
         let reason = row.status.cause();
         let known = known(&row.metrics, &row.facts, row.took.map(|took| took.0));
-        let details = [reason, Some(known), row.page.clone()].into_iter().flatten();
+        let details = [reason, differs(row), instead(row), Some(known), row.page.clone()].into_iter().flatten();
         let details = details.filter(|d| !d.is_empty()).collect();
         let cost = bill.of(&row.id).filter(|of| of.now.runs());
         let cost = cost.map(|of| format!("{} USD/h", of.now.per_hour().fine()));
         Self { cells, phase: row.status.phase, details, cost }
     }
+}
+
+/// `not as the config has it: min: 1 -> 2`
+fn differs(row: &Row) -> Option<String> {
+    /// Changes that are named; `opsctl plan` has all.
+    const SHOWN: usize = 3;
+    let mut text = row.differs.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if let Some(more) = row.differs.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        text += &format!(", and {more} more");
+    }
+    let text = format!("not as the config has it: {}; `opsctl deploy` changes that", shown::line(&text));
+    Some(text).filter(|_| !row.differs.is_empty())
+}
+
+fn instead(row: &Row) -> Option<String> {
+    let Instead { endpoint, physical } = row.instead.as_ref()?;
+    Some(format!("not what {endpoint} serves: that is {}", shown::line(physical)))
 }
 
 fn leftovers(overview: &Overview) -> impl Iterator<Item = Line> + '_ {
@@ -108,11 +126,14 @@ fn leftovers(overview: &Overview) -> impl Iterator<Item = Line> + '_ {
         let before = stem(&leftover.physical);
         let is_successor =
             |row: &&Row| before.is_some() && row.id.kind == leftover.id.kind && stem(&row.physical) == before;
-        let (resource, state) = match overview.rows.iter().find(is_successor) {
-            Some(row) => (row.id.to_string(), "earlier version"),
-            None => (kind, "not in the config"),
+        let (resource, mut state) = match overview.rows.iter().find(is_successor) {
+            Some(row) => (row.id.to_string(), "earlier version".to_owned()),
+            None => (kind, "not in the config".to_owned()),
         };
-        let cells = [resource, state.to_owned(), String::new(), name];
+        if let Some(mark) = overview.marked.get(&leftover.id) {
+            state += &format!(", {}", shown::line(mark));
+        }
+        let cells = [resource, state, String::new(), name];
         let cost = overview.bill.of(&leftover.id).filter(|of| of.now.runs());
         let cost = cost.map(|of| format!("{} USD/h", of.now.per_hour().fine()));
         Line { cells, phase, details: details.into_iter().collect(), cost }
@@ -176,7 +197,8 @@ pub fn json(overview: &Overview, scope: &Scope, place: &str) -> Value {
             "ours": row.owner.as_ref().map(Owner::is_managed),
             "owner": row.owner.as_ref().map(ToString::to_string),
             "age_s": row.age.map(|age| age.as_secs()), "took_s": row.took.map(|took| took.as_secs()),
-            "metrics": metrics, "page": row.page,
+            "metrics": metrics, "page": row.page, "differs": row.differs,
+            "serves_instead": row.instead.as_ref().map(|instead| &instead.physical),
         });
         if let (Value::Object(resource), Ok(Value::Object(facts))) =
             (&mut resource, serde_json::to_value(&row.facts))

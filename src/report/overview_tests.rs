@@ -14,6 +14,8 @@ fn row(id: &str, physical: &str, status: Status) -> Row {
         physical: physical.to_owned(),
         status,
         owner: Some(Owner::Ours),
+        differs: Vec::new(),
+        instead: None,
         is_readable: true,
         age: Some(Duration::from_secs(7_300)),
         metrics: Vec::new(),
@@ -65,6 +67,7 @@ fn overview() -> Overview {
     Overview {
         rows: vec![training, endpoint, autoscaling, other],
         leftovers: vec![leftover, replaced],
+        marked: Default::default(),
         unread: Vec::new(),
         bill,
         prices,

@@ -1,13 +1,15 @@
 //! What there is of a project: each resource with its state, its age, what it measured, and its page in the
 //! console.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Session, prices};
 use crate::cost::{self, Bill, Prices};
 use crate::desired::{AnySeen, Desired, Log, LogObject, Node};
-use crate::domain::{Facts, HumanDuration, Owner, Phase, ResourceId, Status};
+use crate::domain::{Facts, HumanDuration, KeyPath, KindName, Owner, Phase, ResourceId, Status};
 use crate::engine::OpCx;
+use crate::evidence::Instead;
 use crate::plan::{Leftover, Observation, Observed};
 use crate::resources::instance::Instance;
 use crate::resources::parted_log::tail;
@@ -19,6 +21,8 @@ pub struct Overview {
     /// In the order of dependency.
     pub rows: Vec<Row>,
     pub leftovers: Vec<Leftover>,
+    /// Of these, the states that are not simply complete, and those that an endpoint serves.
+    pub marked: BTreeMap<ResourceId, String>,
     /// What may be of this project and could not be read, and why.
     pub unread: Vec<(ResourceId, String)>,
     /// What it costs.
@@ -33,6 +37,10 @@ pub struct Row {
     pub physical: String,
     pub status: Status,
     pub owner: Option<Owner>,
+    /// How it differs from the config: the next deploy changes that.
+    pub differs: Vec<String>,
+    /// What an endpoint that needs it answers with instead of it.
+    pub instead: Option<Instead>,
     /// Whether AWS could be asked.
     pub is_readable: bool,
     pub age: Option<Duration>,
@@ -55,13 +63,16 @@ impl Overview {
     /// Of these nodes. What EC2 jobs measured is read from the ends of their logs.
     pub async fn of(session: &Session, desired: &Desired, have: &Observed) -> Self {
         let mut rows = Vec::new();
+        let mut instead = instead(desired, have);
         for node in &desired.nodes {
-            rows.push(row(session, node, have).await);
+            let instead = instead.remove(&node.id);
+            rows.push(Row { instead, ..row(session, node, have).await });
         }
         let prices = prices::load(session, desired, have).await;
         let bill = cost::live(desired, have, &session.kinds, &prices);
         let unread = have.unread.iter().map(|(id, why, _)| (id.clone(), why.clone())).collect();
-        Self { rows, leftovers: have.leftovers.clone(), unread, bill, prices }
+        let leftovers = have.leftovers.clone();
+        Self { rows, leftovers, marked: marked(desired, have), unread, bill, prices }
     }
 
     /// A resource with what its parts know: an endpoint with how it scales.
@@ -98,6 +109,8 @@ async fn row(session: &Session, node: &Node, have: &Observed) -> Row {
         id: node.id.clone(),
         physical: node.physical.clone(),
         status,
+        differs: seen.map(|seen| differences(session, node, seen)).unwrap_or_default(),
+        instead: None,
         owner: seen.map(|seen| whole.unwrap_or(seen.owner()).clone()),
         is_readable,
         age: created.map(|created| age(*created, session.now())),
@@ -108,9 +121,70 @@ async fn row(session: &Session, node: &Node, have: &Observed) -> Row {
     }
 }
 
+<<<<<<< HEAD
 /// From then to now (seconds since 1970, by AWS's clock); what is in the future is new.
 fn age(created: i64, now: i64) -> Duration {
     Duration::from_secs(now.saturating_sub(created).try_into().unwrap_or_default())
+=======
+/// As a plan finds them, but for what a closer look alone tells. What is not ready says that itself.
+fn differences(session: &Session, node: &Node, seen: &AnySeen) -> Vec<String> {
+    let kind = session.kind(node.id.kind);
+    let is_settled = matches!(seen.status().phase, Phase::Ready | Phase::Stopped);
+    // What ends by itself is set anew by every deploy; what cannot be read here is warned of.
+    if !is_settled || !seen.owner().is_managed() || !kind.stays() || has_unread_files(session, node) {
+        return Vec::new();
+    }
+    // What a fingerprinted resource of ours is made of is in its name.
+    let in_name = kind.fingerprinted() && *seen.owner() == Owner::Ours;
+    let mut changes = if in_name { node.spec.lost(seen) } else { node.spec.diff(seen) };
+    changes.extend(session.desired.tags_differ(&node.id, seen));
+    changes.iter().map(ToString::to_string).collect()
+}
+
+/// Whether files that it is made of are gone from this machine.
+fn has_unread_files(session: &Session, node: &Node) -> bool {
+    let Some(section) = session.desired.origin.get(&node.id) else { return false };
+    let within = |at: &KeyPath| at.0.starts_with(&section.0);
+    session.warnings.0.iter().any(|problem| problem.code.is_of_files() && within(&problem.at))
+}
+
+/// What serves in the place of what the config has, from each endpoint back to the job.
+fn instead(desired: &Desired, have: &Observed) -> BTreeMap<ResourceId, Instead> {
+    let mut instead = BTreeMap::new();
+    for endpoint in desired.nodes.iter().filter(|node| node.id.kind == KindName::Endpoint) {
+        let mut wanted = endpoint;
+        for (kind, physical) in have.served_by(endpoint, desired) {
+            let need = wanted.needs.iter().find(|need| need.kind == kind);
+            let Some(node) = need.and_then(|need| desired.node(need)) else { break };
+            if node.physical != physical {
+                let endpoint = endpoint.id.clone();
+                instead.entry(node.id.clone()).or_insert(Instead { endpoint, physical });
+            }
+            wanted = node;
+        }
+    }
+    instead
+}
+
+/// What is worth saying of what is left over.
+fn marked(desired: &Desired, have: &Observed) -> BTreeMap<ResourceId, String> {
+    let served = have.served(desired);
+    let mark = |(id, seen): (&ResourceId, &AnySeen)| {
+        let mark = match seen.status() {
+            _ if served.contains(&(id.kind, id.name.clone())) => "serves".to_owned(),
+            status if status.phase == Phase::Failed => status.word.clone(),
+            _ => return None,
+        };
+        Some((id.clone(), mark))
+    };
+    have.seen_leftovers.iter().filter_map(mark).collect()
+}
+
+/// Since then (seconds since 1970), by this machine's clock; what is in the future is new.
+fn age(created: i64) -> Option<Duration> {
+    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(created).ok()?);
+    Some(SystemTime::now().duration_since(then).unwrap_or_default())
+>>>>>>> 8533b7f (wip)
 }
 
 /// What AWS keeps of a job's metrics; of one on EC2 the log is all there is.

@@ -127,6 +127,53 @@ async fn a_report_has_what_is_there_and_says_what_could_not_be_read() {
     sandbox.stop().await;
 }
 
+/// A config that was changed back and not deployed again: what is deployed and idle is not what answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_of_what_serves() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = folder.path().join("project");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config"), &project);
+    let sandbox = sandbox(&folder.path().join("sandbox")).await;
+    let file = project.join("opsctl.toml");
+    let first = std::fs::read_to_string(&file).expect("the project's config");
+    let other = first.replacen("epochs        = 40", "epochs        = 30", 1);
+    let deployed = async |text: &str| {
+        std::fs::write(&file, text).expect("the folder is ours");
+        let session = open(&sandbox, &project).await;
+        let deploy = Intent::deploy(&session, false, false);
+        let done = session.run(&deploy).carry_out(&LeaseHolder::default()).await.expect("it begins");
+        assert!(done.is_ok(), "{done:?}");
+        session
+    };
+    deployed(&first).await;
+    let session = deployed(&other).await;
+    let serves = physical(&session, KindName::Training);
+    let whole = gather(&session, WANTED).await.expect("it can be read");
+    assert!(whole.resources.iter().all(|of| of.instead.is_none() && of.differs.is_empty()), "{whole:?}");
+
+    std::fs::write(&file, first.replacen("max = 4", "max = 7", 1)).expect("the folder is ours");
+    let session = open(&sandbox, &project).await;
+    let evidence = gather(&session, WANTED).await.expect("it can be read");
+    let of = |id: &str| evidence.resource(&id.parse().expect("an id")).expect("it is in the config");
+    assert!(of("endpoint/numbers").differs[0].starts_with("configuration: "), "{evidence:?}");
+    assert_eq!(of("autoscaling/numbers").differs, ["max: 4 -> 7"]);
+    for id in ["training/numbers", "model/numbers", "endpoint-config/numbers"] {
+        assert!(of(id).instead.is_some(), "{id}: {evidence:?}");
+    }
+    let (ready, all) = evidence.ready();
+    assert_eq!(ready + 2, all, "the endpoint, and how it scales");
+    let job = &evidence.jobs[0];
+    assert_eq!((job.earlier, &job.physical), (true, &serves), "what serves comes first");
+    let past = |physical: &str| {
+        evidence.history.iter().find(|past| past.physical == physical && past.kind.0 == KindName::Training)
+    };
+    assert_eq!(past(&serves).and_then(|past| past.serves), Some(true));
+    assert_eq!(past(&of("training/numbers").physical).and_then(|past| past.serves), Some(false));
+    let html = page::html(&evidence, &str::to_owned);
+    assert!(!html.contains("are deployed and ready") && html.contains("Not as the config has it"), "{ready}");
+    sandbox.stop().await;
+}
+
 /// More than is read of one answer is said to be more.
 #[tokio::test(flavor = "multi_thread")]
 async fn measurements_behind_the_last_page_that_is_read_are_not_silently_missing() {

@@ -12,19 +12,31 @@ use crate::plan::{Observation, Observed};
 use crate::resources::endpoint_config::EndpointConfig;
 use crate::resources::function::Function;
 use crate::resources::model::Model;
+use crate::run::overview::Overview;
 
 /// The newest first.
-pub async fn all(session: &Session, have: &Observed, gaps: &mut Gaps) -> OpResult<Vec<Past>> {
+pub async fn all(
+    session: &Session,
+    have: &Observed,
+    overview: &Overview,
+    gaps: &mut Gaps,
+) -> OpResult<Vec<Past>> {
     let mut all: Vec<Past> = Vec::new();
+    let served = have.served(&session.desired);
+    let serves = |kind: KindName, physical: &str| served.contains(&(kind, physical.to_owned()));
     // What has generations: a change makes a new one beside the old.
     let kept = |id: &ResourceId| session.kind(id.kind).fingerprinted();
-    for node in session.desired.nodes.iter().filter(|node| kept(&node.id)) {
+    for (node, row) in session.desired.nodes.iter().zip(&overview.rows).filter(|(node, _)| kept(&node.id)) {
         if let Some(Observation::Present(seen)) = have.observations.get(&node.id) {
-            all.push(past(node.id.kind, &node.physical, seen, true, have));
+            let (kind, physical) = (node.id.kind, &node.physical);
+            all.push(Past { serves: row.instead.as_ref().map(|_| false), ..past(kind, physical, seen, true, have) });
         }
     }
     let left = have.seen_leftovers.iter().filter(|(id, _)| kept(id));
-    all.extend(left.map(|(id, seen)| past(id.kind, &id.name, seen, false, have)));
+    all.extend(left.map(|(id, seen)| {
+        let serves = serves(id.kind, &id.name).then_some(true);
+        Past { serves, ..past(id.kind, &id.name, seen, false, have) }
+    }));
     for node in session.desired.nodes.iter().filter(|node| node.id.kind == KindName::Function) {
         let seen = have.observations.get(&node.id);
         if matches!(seen, Some(Observation::Present(seen)) if seen.owner().is_managed()) {
@@ -46,6 +58,7 @@ fn past(kind: KindName, physical: &str, seen: &AnySeen, current: bool, have: &Ob
         physical: physical.to_owned(),
         state: seen.status().word.clone(),
         current,
+        serves: None,
         took_s: seen.took().map(|took| took.as_secs()),
         measured: seen.measured().into_iter().collect(),
         note: model.or(config).unwrap_or_default(),
@@ -83,6 +96,7 @@ async fn versions(session: &Session, function: &str) -> OpResult<Vec<Past>> {
                 physical: format!("{function}:{number}"),
                 state: if serves { "live".into() } else { "published".into() },
                 current: serves,
+                serves: None,
                 took_s: None,
                 measured: BTreeMap::new(),
                 note: String::new(),

@@ -2,15 +2,16 @@
 
 use super::{Gaps, Session};
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
-use crate::desired::{Log, Node};
-use crate::domain::{action, bytes};
+use crate::desired::{AnySeen, Log, Node};
+use crate::domain::{ResourceId, action, bytes};
 use crate::engine::OpCx;
-use crate::evidence::{Artifact, Axis, Gap, Job, Series, Time};
+use crate::evidence::{Artifact, Axis, Gap, Instead, Job, Series, Time};
 use crate::plan::{Observation, Observed};
 use crate::resources::instance::Instance;
 use crate::resources::parted_log::{PartedLog, tail};
 use crate::resources::training::Training;
 use crate::resources::training::metrics::Metrics;
+use crate::run::overview::Overview;
 
 /// Lines of its log that are shown of a job.
 const LAST_LINES: usize = 12;
@@ -19,41 +20,60 @@ const LONGEST_LINE: usize = 400;
 /// Of a log that are read.
 const MOST_BYTES: usize = 64 << 20;
 
-/// The jobs of the config that are there.
-pub async fn all(session: &Session, have: &Observed, gaps: &mut Gaps) -> OpResult<Vec<Job>> {
+/// The jobs of the config that are there, and those that endpoints serve instead of them.
+pub async fn all(
+    session: &Session,
+    have: &Observed,
+    overview: &Overview,
+    gaps: &mut Gaps,
+) -> OpResult<Vec<Job>> {
     let mut all = Vec::new();
-    for node in &session.desired.nodes {
-        let is_job = session.kind(node.id.kind).leaves_artifact();
-        let seen = match have.observations.get(&node.id) {
-            Some(Observation::Present(seen)) if is_job && seen.owner().is_managed() => seen,
-            _ => continue,
-        };
-        let what = format!("the log of {}", node.id);
-        let log = log(session, node).await.map(Some);
-        let (log, is_whole) = gaps.read(what.clone(), log)?.unwrap_or((String::new(), true));
-        if !is_whole {
-            let why =
-                format!("it is larger than {}, and only a part of it was read", bytes(MOST_BYTES as u64));
-            gaps.0.push(Gap { what, why });
+    for (node, row) in session.desired.nodes.iter().zip(&overview.rows) {
+        if !session.kind(node.id.kind).leaves_artifact() {
+            continue;
         }
-        let artifact = artifact(session, node).await;
-        let artifact = gaps.read(format!("the model of {}", node.id), artifact)?;
-        let (axis, mut metrics) = measured(&of_node(node), &log);
-        // A log that is gone, or too old, has left the last values all the same.
-        if metrics.iter().all(Series::is_empty) {
-            let last = seen.measured().into_iter();
-            metrics = last.map(|(name, value)| Series::new(name, vec![(1.0, value)])).collect();
+        if let Some(Instead { physical, .. }) = &row.instead {
+            let id = ResourceId::new(node.id.kind, physical.as_str());
+            let seen = have.seen_leftovers.get(&id);
+            all.push(Job { earlier: true, ..job(session, node, physical, seen, gaps).await? });
         }
-        all.push(Job {
-            id: node.id.clone(),
-            physical: node.physical.clone(),
-            axis,
-            metrics,
-            last_lines: last_lines(&log),
-            artifact,
-        });
+        match have.observations.get(&node.id) {
+            Some(Observation::Present(seen)) if seen.owner().is_managed() => {
+                all.push(job(session, node, &node.physical, Some(seen), gaps).await?);
+            }
+            _ => {}
+        }
     }
+    all.sort_by_key(|job| !job.earlier);
     Ok(all)
+}
+
+/// One generation of a job.
+async fn job(
+    session: &Session,
+    node: &Node,
+    physical: &str,
+    seen: Option<&AnySeen>,
+    gaps: &mut Gaps,
+) -> OpResult<Job> {
+    let what = format!("the log of {}", node.id);
+    let log = log(session, node, physical).await.map(Some);
+    let (log, is_whole) = gaps.read(what.clone(), log)?.unwrap_or((String::new(), true));
+    if !is_whole {
+        let why = format!("it is larger than {}, and only a part of it was read", bytes(MOST_BYTES as u64));
+        gaps.0.push(Gap { what, why });
+    }
+    let artifact = artifact(session, node, physical).await;
+    let artifact = gaps.read(format!("the model of {}", node.id), artifact)?;
+    let (axis, mut metrics) = measured(&of_node(node), &log);
+    // A log that is gone, or too old, has left the last values all the same.
+    if metrics.iter().all(Series::is_empty) {
+        let last = seen.map(|seen| seen.measured()).unwrap_or_default().into_iter();
+        metrics = last.map(|(name, value)| Series::new(name, vec![(1.0, value)])).collect();
+    }
+    let last_lines = last_lines(&log);
+    let (id, physical) = (node.id.clone(), physical.to_owned());
+    Ok(Job { id, physical, earlier: false, axis, metrics, last_lines, artifact })
 }
 
 fn of_node(node: &Node) -> Metrics {
@@ -64,9 +84,9 @@ fn of_node(node: &Node) -> Metrics {
 }
 
 /// What it printed, as far as it is read, and whether that is all. Of a job whose log is not there, nothing.
-async fn log(session: &Session, node: &Node) -> OpResult<(String, bool)> {
+async fn log(session: &Session, node: &Node, physical: &str) -> OpResult<(String, bool)> {
     let cx = OpCx::new(&session.context, node.id.clone());
-    match session.kind(node.id.kind).log(&node.physical) {
+    match session.kind(node.id.kind).log(physical) {
         Some(Log::Streams { group, prefix }) => streams(&cx, &group, prefix.as_deref()).await,
         Some(Log::Object(log)) => {
             let (s3, key) = (&session.context.aws.s3, &log.key);
@@ -116,8 +136,8 @@ async fn streams(cx: &OpCx<'_>, group: &str, prefix: Option<&str>) -> OpResult<(
 }
 
 /// The archive that a job left.
-async fn artifact(session: &Session, node: &Node) -> OpResult<Option<Artifact>> {
-    let (Some(key), bucket) = (session.kind(node.id.kind).artifact(&node.physical), session.bucket()) else {
+async fn artifact(session: &Session, node: &Node, physical: &str) -> OpResult<Option<Artifact>> {
+    let (Some(key), bucket) = (session.kind(node.id.kind).artifact(physical), session.bucket()) else {
         return Ok(None);
     };
     let head = session.context.aws.s3.head_object().bucket(bucket).key(&key).send().await;

@@ -79,10 +79,10 @@ pub async fn gather(session: &Session, wanted: Wanted) -> OpResult<Evidence> {
         gaps.0.push(Gap { what: format!("{} {}", id.kind.words(), id.name), why: why.clone() });
     }
     let now = Time::of(SystemTime::now());
-    let jobs = jobs::all(session, &have, &mut gaps).await?;
+    let jobs = jobs::all(session, &have, &overview, &mut gaps).await?;
     let (endpoints, functions) = traffic::all(session, &overview, wanted.since, now, &mut gaps).await?;
     let (roles, audit) = audit::all(session, &have, wanted.audit, now, &mut gaps).await;
-    let history = history::all(session, &have, &mut gaps).await?;
+    let history = history::all(session, &have, &overview, &mut gaps).await?;
     let scope = &session.context.scope;
     let resources = overview.rows.iter().zip(&session.desired.nodes);
     Ok(Evidence {
@@ -135,6 +135,8 @@ fn resource(session: &Session, row: &Row, node: &Node, have: &Observed) -> Resou
         physical: row.physical.clone(),
         status: row.status.clone(),
         ready: row.is_ready() || is_stopped(row),
+        differs: row.differs.clone(),
+        instead: row.instead.clone(),
         readable: row.is_readable,
         age_s: row.age.map(|age| age.as_secs()),
         took_s: row.took.map(HumanDuration::as_secs),

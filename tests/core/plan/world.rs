@@ -188,8 +188,9 @@ impl Account {
             contents: self.contents.clone(),
             created: BTreeMap::new(),
         };
+        let served = have.served(want);
         let previous =
-            |n: &Node| Some((n.id.clone(), have.previous(n.id.kind, &elders(n), want)?.clone()));
+            |n: &Node| Some((n.id.clone(), have.previous(n.id.kind, &elders(n), &served)?.clone()));
         have.previous_generations = absent.filter_map(previous).collect();
         have
     }

@@ -19,6 +19,8 @@ fn resource(name: &str, physical: &str, word: &str, needs: &[&str]) -> Resource 
         physical: physical.to_owned(),
         status: Status::ready(word),
         ready: true,
+        differs: Vec::new(),
+        instead: None,
         readable: true,
         age_s: Some(7_200),
         took_s: None,
@@ -149,6 +151,7 @@ fn jobs() -> Vec<Job> {
         Job {
             id: id("training/numbers"),
             physical: "digits-dev-numbers-4e7781c154".into(),
+            earlier: false,
             axis: Axis::Counted("epoch".into()),
             metrics: vec![
                 Series::new("train:loss", epochs(|epoch| 2.3 / epoch)),
@@ -160,6 +163,7 @@ fn jobs() -> Vec<Job> {
         Job {
             id: id("instance/numbers-on-ec2"),
             physical: "digits-dev-numbers-on-ec2-1".into(),
+            earlier: false,
             axis: Axis::Measurement,
             metrics: Vec::new(),
             last_lines: vec!["saved model.npz".into()],
@@ -246,6 +250,7 @@ pub fn whole() -> Evidence {
         physical: physical.into(),
         state: state.into(),
         current,
+        serves: None,
         took_s: (kind == KindName::Training).then_some(312),
         measured: if kind == KindName::Training {
             BTreeMap::from([("test:accuracy".into(), 0.9635)])

@@ -5,7 +5,7 @@ mod evidence;
 use std::path::Path;
 
 use expect_test::expect_file;
-use opsctl::evidence::{Evidence, Gap};
+use opsctl::evidence::{Evidence, Gap, Instead, Series};
 use opsctl::report::page;
 use regex_lite::Regex;
 
@@ -65,6 +65,40 @@ fn pages_for_a_browser_are_written() {
 #[test]
 fn the_report_as_markdown() {
     expect_file!["whole.md"].assert_eq(&markdown(&evidence::whole()));
+}
+
+/// What is deployed and not the config's is not called so, and what was measured is of what serves.
+#[test]
+fn what_another_config_has_made_is_said_to_be_that() {
+    let mut evidence = evidence::whole();
+    let mut earlier = evidence.jobs[0].clone();
+    (earlier.earlier, earlier.physical) = (true, "digits-dev-numbers-0000000001".into());
+    earlier.metrics = vec![Series::new("test:accuracy", vec![(1.0, 0.25)])];
+    evidence.jobs.insert(0, earlier);
+    for resource in &mut evidence.resources {
+        match resource.id.to_string().as_str() {
+            "endpoint/numbers" => resource.differs = vec!["configuration: a -> b".into()],
+            "training/numbers" => {
+                let (endpoint, physical) = ("endpoint/numbers".parse().unwrap(), "digits-dev-numbers-0000000001".into());
+                resource.instead = Some(Instead { endpoint, physical });
+            }
+            _ => {}
+        }
+    }
+    let (ready, all) = evidence.ready();
+    assert_eq!(ready, all - 1);
+    let page = markdown(&evidence);
+    for said in [
+        "Not as the config has it: endpoint/numbers; ",
+        "not as configured: configuration: a -\\> b",
+        "endpoint/numbers serves an earlier training job",
+        "does not serve",
+        "numbers: what serves",
+    ] {
+        assert!(page.contains(said), "{said}\n{page}");
+    }
+    assert!(!page.contains("deployed and ready"), "{page}");
+    assert!(page.contains("0.25"), "the first figure is of what serves\n{page}");
 }
 
 #[test]

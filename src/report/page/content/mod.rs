@@ -9,7 +9,7 @@ mod training;
 use super::Suggest;
 use super::blocks::{Block, Graph, Node, Page, Section, Table, Text, Tile, Tone};
 use crate::domain::{HumanDuration, KindName, Money, Phase, ResourceId, figure, many};
-use crate::evidence::{Evidence, InvocationOutcome, Past, Resource};
+use crate::evidence::{Evidence, Instead, InvocationOutcome, Past, Resource};
 
 /// Rows that a table shows of what may be many.
 const MOST: usize = 40;
@@ -18,21 +18,27 @@ const MOST: usize = 40;
 pub fn page(evidence: &Evidence, suggest: Suggest<'_>) -> Page {
     let (ready, all) = evidence.ready();
     let is_stopped = |resource: &&Resource| resource.ready && resource.status.phase == Phase::Stopped;
-    let stopped: Vec<String> =
-        evidence.resources.iter().filter(is_stopped).map(|resource| resource.id.to_string()).collect();
-    let verdict = match (ready == all, &stopped[..]) {
+    let names = |all: Vec<&Resource>| all.iter().map(|of| of.id.to_string()).collect::<Vec<_>>().join(", ");
+    let stopped = names(evidence.resources.iter().filter(is_stopped).collect());
+    let differing = names(evidence.resources.iter().filter(|of| of.differs_only()).collect());
+    let verdict = match (ready == all, &*stopped) {
         _ if all == 0 => "The config has no resources.".to_owned(),
-        (true, []) if all == 1 => "The one resource of the config is deployed and ready.".to_owned(),
-        (true, []) => format!("All {all} resources of the config are deployed and ready."),
-        (true, stopped) => {
-            format!("All {all} resources of the config are deployed, and all but {} run.", stopped.join(", "))
-        }
+        (true, "") if all == 1 => "The one resource of the config is deployed and ready.".to_owned(),
+        (true, "") => format!("All {all} resources of the config are deployed and ready."),
+        (true, stopped) => format!("All {all} resources of the config are deployed, and all but {stopped} run."),
         (false, _) => format!("{ready} of {} of the config are ready.", many(all, "resource")),
     };
-    let lead = vec![
-        Text::Strong(verdict),
-        Text::plain(format!(" Written {}, from {}.", evidence.written_at, evidence.target)),
-    ];
+    let differing = match &*differing {
+        "" => Vec::new(),
+        names => vec![
+            Text::Strong(format!(" Not as the config has it: {names}; ")),
+            command("`opsctl deploy`", suggest),
+            Text::Strong(" changes that.".into()),
+        ],
+    };
+    let mut lead = vec![Text::Strong(verdict)];
+    lead.extend(differing);
+    lead.push(Text::plain(format!(" Written {}, from {}.", evidence.written_at, evidence.target)));
     let sections = [
         overview(evidence),
         bucket(evidence),
@@ -156,6 +162,7 @@ fn overview(evidence: &Evidence) -> Option<Section> {
     if !lineage.is_empty() {
         blocks.push(Block::Heading("Lineage".into()));
         blocks.push(Block::Lineage(lineage));
+        blocks.extend(serves_instead(evidence));
     }
     blocks.push(Block::Heading("All resources, and what each needs".into()));
     if graph.nodes.len() <= super::graph::MOST {
@@ -171,6 +178,21 @@ fn overview(evidence: &Evidence) -> Option<Section> {
         blocks.push(Block::Table(Table::new(caption, &["Kind", "Name in AWS"], rows.collect(), MOST)));
     }
     Some(Section { anchor: "resources", title: "Resources".into(), blocks })
+}
+
+/// That an endpoint serves what another config has made.
+fn serves_instead(evidence: &Evidence) -> impl Iterator<Item = Block> + '_ {
+    let jobs = evidence.resources.iter().filter(|resource| {
+        matches!(resource.id.kind, KindName::Training | KindName::Instance | KindName::Model)
+    });
+    jobs.filter_map(|resource| {
+        let Instead { endpoint, physical } = resource.instead.as_ref()?;
+        Some(Block::Paragraph(vec![
+            Text::Strong(format!("{endpoint} serves an earlier {}: ", resource.id.kind.words())),
+            Text::code(physical.clone()),
+            Text::plain(format!(", not {}, which is {} now.", resource.id, resource.status.word)),
+        ]))
+    })
 }
 
 /// AWS's word, and why.
@@ -291,7 +313,12 @@ fn history(evidence: &Evidence) -> Option<Section> {
     }
     let row = |past: &Past| {
         let measured = past.measured.iter().map(|(name, value)| format!("{name} {}", figure(*value)));
-        let current = if past.current { "current" } else { "earlier" };
+        let current = match (past.current, past.serves) {
+            (true, Some(false)) => "of the config, does not serve",
+            (false, Some(true)) => "earlier, serves",
+            (true, _) => "current",
+            (false, _) => "earlier",
+        };
         let note = [current.to_owned(), past.note.clone()];
         let note: Vec<_> = note.into_iter().filter(|part| !part.is_empty()).collect();
         vec![

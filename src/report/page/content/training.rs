@@ -18,14 +18,30 @@ pub fn on_ec2(evidence: &Evidence) -> Option<Section> {
 fn section(evidence: &Evidence, kind: KindName, anchor: &'static str, title: &str) -> Option<Section> {
     let blocks: Vec<Block> = evidence
         .of_kind(kind)
-        .flat_map(|resource| of_job(resource, evidence.jobs.iter().find(|job| job.id == resource.id)))
+        .flat_map(|resource| of_resource(resource, evidence))
         .collect();
     (!blocks.is_empty()).then(|| Section { anchor, title: title.to_owned(), blocks })
 }
 
-fn of_job(resource: &Resource, job: Option<&Job>) -> Vec<Block> {
-    let mut blocks = vec![Block::Heading(resource.id.name.clone()), facts(resource)];
-    let Some(job) = job else { return blocks };
+/// The job of the config, after the one that serves in its place.
+fn of_resource(resource: &Resource, evidence: &Evidence) -> Vec<Block> {
+    let jobs = || evidence.jobs.iter().filter(|job| job.id == resource.id);
+    let mut blocks = Vec::new();
+    for job in jobs().filter(|job| job.earlier) {
+        blocks.push(Block::Heading(format!("{}: what serves", resource.id.name)));
+        blocks.push(Block::Paragraph(vec![
+            Text::plain("An earlier job, not that of the config as it is now: "),
+            Text::code(job.physical.clone()),
+        ]));
+        blocks.extend(of_job(job));
+    }
+    blocks.extend([Block::Heading(resource.id.name.clone()), facts(resource)]);
+    blocks.extend(jobs().filter(|job| !job.earlier).flat_map(of_job));
+    blocks
+}
+
+fn of_job(job: &Job) -> Vec<Block> {
+    let mut blocks = Vec::new();
     if let Some(artifact) = &job.artifact {
         let size =
             artifact.bytes.map(|bytes| format!(", {}", crate::domain::bytes(bytes))).unwrap_or_default();
@@ -55,7 +71,7 @@ fn of_job(resource: &Resource, job: Option<&Job>) -> Vec<Block> {
     }
     if !job.last_lines.is_empty() {
         blocks.push(Block::Output {
-            name: format!("The last lines that {} printed", resource.id),
+            name: format!("The last lines that {} printed", job.id),
             text: job.last_lines.join("\n"),
         });
     }
