@@ -29,6 +29,8 @@ pub struct Environment {
     pub dumb: bool,
     /// A step of GitHub Actions runs the command.
     pub github: bool,
+    /// The folder that its annotations are relative to.
+    pub workspace: Option<PathBuf>,
     /// The lines that are being rewritten on the terminal, if any.
     pub screen: Screen,
     /// Who runs this command, for the lease.
@@ -103,6 +105,7 @@ impl Environment {
             no_color: get("NO_COLOR").is_some() || get("TERM").is_some_and(|term| term == "dumb"),
             dumb: get("TERM").is_none_or(|term| term == "dumb"),
             github: get("GITHUB_ACTIONS").is_some_and(|is| is == "true"),
+            workspace: path("GITHUB_WORKSPACE"),
             screen: Screen::default(),
             who: LeaseHolder {
                 user: get("GITHUB_ACTOR").or_else(|| get("USER")).unwrap_or_else(|| "somebody".into()),

@@ -93,7 +93,8 @@ pub fn main() -> ExitCode {
         environment.dumb,
     )
     .suggesting(Hints::of(&cli.global))
-    .telling(cli.global.verbose > 0, environment.github);
+    .telling(cli.global.verbose > 0, environment.github)
+    .annotating(environment.workspace.as_deref());
     start_log(cli.global.verbose, &ui);
     // Commands that only print need no runtime: `--help` and friends start in milliseconds.
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

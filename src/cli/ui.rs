@@ -3,6 +3,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -78,6 +79,8 @@ pub struct Ui {
     pub verbose: bool,
     /// The output is read by a runner of GitHub Actions, which obeys lines of its own.
     pub github: bool,
+    /// The folder that its annotations are relative to.
+    workspace: Option<PathBuf>,
     hints: Hints,
     /// The cursor stands behind a question.
     asking: Arc<AtomicBool>,
@@ -105,6 +108,7 @@ impl Ui {
             asking: Arc::default(),
             verbose: false,
             github: false,
+            workspace: None,
             hints: Hints::default(),
         }
     }
@@ -112,6 +116,19 @@ impl Ui {
     /// One that shows more, or tells GitHub Actions too.
     pub fn telling(self, verbose: bool, github: bool) -> Self {
         Self { verbose, github: github && self.format == Format::Human, ..self }
+    }
+
+    /// One whose annotations are of files below this folder.
+    pub fn annotating(self, workspace: Option<&Path>) -> Self {
+        Self { workspace: workspace.and_then(|folder| folder.canonicalize().ok()), ..self }
+    }
+
+    /// A file as an annotation names it: from the workspace on, wherever the command runs
+    /// (<https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions>).
+    fn annotated(&self, file: &Path) -> String {
+        let whole = file.canonicalize().ok();
+        let below = self.workspace.as_ref().zip(whole.as_ref()).and_then(|(folder, file)| file.strip_prefix(folder).ok());
+        below.unwrap_or(file).to_string_lossy().into_owned()
     }
 
     /// Columns of the terminal that stdout is; `None`: it is none.
@@ -247,7 +264,7 @@ impl Ui {
             self.write(&diagnostics::human(document, &shown, &self.err));
         }
         if self.github && !shown.0.is_empty() {
-            self.write(&diagnostics::github(document, &shown));
+            self.write(&diagnostics::github(document, &self.annotated(&document.file), &shown));
         }
     }
 
@@ -272,7 +289,7 @@ impl Ui {
         self.err(&format!("{} {message}{help}", s.error(&format!("error[{code}]:"))));
         if self.github {
             let (file, line) =
-                place.map_or((String::new(), String::new()), |(f, l)| (f.into(), l.to_string()));
+                place.map_or((String::new(), String::new()), |(f, l)| (self.annotated(Path::new(f)), l.to_string()));
             let properties = [("file", &*file), ("line", &*line), ("title", code.as_str())];
             self.write(&workflow::command("error", &properties, &message));
         }

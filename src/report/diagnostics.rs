@@ -134,15 +134,15 @@ fn span(document: &Document, problem: &Diagnostic) -> Range<usize> {
     }
 }
 
-/// The same as annotations of GitHub Actions, which shows them beside the lines.
-pub fn github(document: &Document, problems: &Diagnostics) -> String {
+/// The same as annotations of GitHub Actions, which shows them beside the lines of the `file` of this name.
+pub fn github(document: &Document, file: &str, problems: &Diagnostics) -> String {
     let one = |(d, (line, column)): (&Diagnostic, (usize, usize))| {
         let name = match d.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        let (file, line, column) = (document.file.to_string_lossy(), line.to_string(), column.to_string());
-        let properties = [("file", &*file), ("line", &line), ("col", &column), ("title", d.code.as_str())];
+        let (line, column) = (line.to_string(), column.to_string());
+        let properties = [("file", file), ("line", &line), ("col", &column), ("title", d.code.as_str())];
         workflow::command(name, &properties, &format!("{}\n{}", d.message, d.help)) + "\n"
     };
     problems.0.iter().zip(places(document, problems)).map(one).collect()

@@ -198,4 +198,9 @@ fn github_marks_the_lines_of_the_file() {
     let marked =
         "::error file=opsctl.toml,line=4,col=1,title=C002::unknown key `name2`%0Adid you mean `name`?";
     assert!(ran.stderr.lines().any(|line| line.starts_with(marked)), "{ran}");
+    // GitHub looks for the file from the root of the checkout on, wherever the step runs.
+    let root = world.path("..").display().to_string();
+    let ran = world.env("GITHUB_WORKSPACE", root).run(["check"]).ended(3);
+    let marked = marked.replace("file=opsctl.toml", "file=work/opsctl.toml");
+    assert!(ran.stderr.lines().any(|line| line.starts_with(&marked)), "{ran}");
 }
