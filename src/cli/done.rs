@@ -1,6 +1,6 @@
 //! The end of a run: the summary for a person, and the exit code.
 
-use super::error::{exit_of, help_of, help_with_log};
+use super::error::{exit_of, help_of, help_with, help_with_log};
 use super::exit::Exit;
 use super::stopped;
 use super::ui::Ui;
@@ -82,7 +82,7 @@ fn say_failed(done: &Done, session: &Session, ui: &Ui) {
                 let page = page.filter(|_| session.is_aws()).map(|page| format!(" Its page: {page}"));
                 format!("{}{}", help_of(code), page.unwrap_or_default())
             }
-            None => help_of(code).to_owned(),
+            None => help_with(error).to_owned(),
         };
         let place = place(session, resource);
         let place = place.as_ref().map(|(file, line)| (file.as_str(), *line));

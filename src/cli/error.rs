@@ -126,7 +126,7 @@ impl Failure {
                 ui.err(&error.to_string());
             }
             Self::Op(error) | Self::Unread(error) => {
-                let help = if error.kind == OpErrorKind::Cancelled { AGAIN } else { help_of(error.code()) };
+                let help = if error.kind == OpErrorKind::Cancelled { AGAIN } else { help_with(error) };
                 self.tell(ui, error.code(), &error.to_string(), help);
             }
             Self::Message { code, message, help, .. } => self.tell(ui, *code, message, help),
@@ -204,6 +204,29 @@ pub fn help_of(code: Code) -> &'static str {
     let log = text.find("`opsctl logs ").and_then(|at| text[..at].rfind(". "));
     log.map_or(text, |sentence| &text[..=sentence])
 }
+
+/// What to do about a refused call: of credentials that were found, what is wrong with them.
+pub fn help_with(error: &OpError) -> &'static str {
+    let code = error.aws_code.as_deref().filter(|_| error.kind == OpErrorKind::Credentials);
+    match code {
+        // Of STS, S3 and others in turn.
+        Some(code) if code.contains("ExpiredToken") => {
+            "they were found and have expired: log in again (`aws sso login` or `aws login`, with `--profile \
+             NAME` where you use one), or renew the keys in the environment"
+        }
+        Some(code) if code.contains("InvalidClientTokenId") => UNKNOWN_KEY,
+        Some("UnrecognizedClientException" | "InvalidAccessKeyId") => UNKNOWN_KEY,
+        Some("SignatureDoesNotMatch" | "AuthFailure") => {
+            "the secret key is not that of this access key (copied in part, or of another one), or the clock of \
+             this machine is wrong; `aws sts get-caller-identity` must work in the same shell"
+        }
+        _ => help_of(error.code()),
+    }
+}
+
+const UNKNOWN_KEY: &str = "AWS does not know this access key: it was deleted or switched off, is of another \
+                           partition, or is a temporary one without its AWS_SESSION_TOKEN; `aws sts \
+                           get-caller-identity` must work in the same shell";
 
 /// The explanation of an error that the log of `writer` says more about.
 pub fn help_with_log(code: Code, writer: &ResourceId) -> String {

@@ -109,11 +109,8 @@ async fn target(
     config: Option<&Config>,
     sandbox: Option<String>,
 ) -> Result<(Target, Option<Diagnostic>), Failure> {
-    let (of_env, of_config) = (env.region.clone(), config.and_then(|c| c.project.region.clone()));
-    // What the config says is tried in the sandbox as it is written, the same on every machine: a shell's
-    // variables are for an account.
-    let counts = of_env.is_some() && (!global.sandbox || of_config.is_none());
-    let region = if counts { of_env } else { of_config };
+    let of_config = config.and_then(|c| c.project.region.clone());
+    let region = env.region.clone().filter(|_| counts(global, of_config.as_deref())).or(of_config.clone());
     let choice = TargetOptions {
         profile: global.profile.clone(),
         region: global.region.clone().or(region),
@@ -138,15 +135,11 @@ async fn target(
         let help = "try it with another region (`--region us-east-1`)";
         return Err(Failure::new(codes::UNKNOWN_REGION, Exit::Config, message, help));
     }
-    let origin = if global.region.is_some() {
-        "it comes from --region"
-    } else if counts {
-        "it comes from AWS_REGION or AWS_DEFAULT_REGION"
-    } else if choice.region.is_some() {
+    let origin = match origin_of_region(global, env, of_config.as_deref()) {
+        Some(origin) => origin,
         // It was checked where it is written, in the config.
-        return Ok((target, None));
-    } else {
-        "it comes from the profile"
+        None if choice.region.is_some() => return Ok((target, None)),
+        None => "it comes from the profile",
     };
     // It becomes part of host names, wherever it is. What is not AWS may have regions of its own.
     if !is_region(&region) {
@@ -155,12 +148,36 @@ async fn target(
         return Err(Failure::new(codes::USAGE, Exit::Usage, message, help));
     }
     match limits::region(&region, &KeyPath::default()).filter(|_| target.address.is_none()) {
-        Some(wrong) if wrong.severity == Severity::Error => {
-            let help = format!("{origin}; {}", wrong.help);
-            Err(Failure::new(wrong.code, Exit::Usage, wrong.message, help))
-        }
+        Some(wrong) if wrong.severity == Severity::Error => Err(not_a_region(wrong, origin)),
         newer => Ok((target, newer)),
     }
+}
+
+/// Where the region comes from that is used in place of the config's.
+pub fn origin_of_region(
+    global: &Global,
+    env: &Environment,
+    of_config: Option<&str>,
+) -> Option<&'static str> {
+    match &global.region {
+        Some(_) => Some("it comes from --region"),
+        None if env.region.is_some() && counts(global, of_config) => {
+            Some("it comes from AWS_REGION or AWS_DEFAULT_REGION")
+        }
+        None => None,
+    }
+}
+
+/// Whether the region of the environment does. What the config says is tried in the sandbox as it is written,
+/// the same on every machine: a shell's variables are for an account.
+fn counts(global: &Global, of_config: Option<&str>) -> bool {
+    !global.sandbox || of_config.is_none()
+}
+
+/// The failure of a region that no file has.
+pub fn not_a_region(wrong: Diagnostic, origin: &str) -> Failure {
+    let help = format!("{origin}; {}", wrong.help);
+    Failure::new(wrong.code, Exit::Usage, wrong.message, help)
 }
 
 /// The profile of AWS's configuration files. Of one that is not there the SDK only says that it found no

@@ -74,6 +74,12 @@ fn a_region_that_aws_does_not_have_is_refused_before_the_first_call() {
     sandbox.run(["--region", "us-east-3", "plan"]).success().says("warning[C115]");
     let world = World::with_config(NO_REGION).credentials().env("AWS_REGION", "us-esat-1");
     world.run(["plan"]).ended(64).says("error[C021]").says("it comes from AWS_REGION");
+    // Nor is it a problem of a line of the file, which has a good one.
+    let file = World::with_config("[project]\nname = \"small\"\nregion = \"us-east-1\"\n");
+    let file = file.env("AWS_REGION", "us-esat-1");
+    let ran = file.run(["check"]).ended(64).says("error[C021]").says("it comes from AWS_REGION");
+    ran.does_not_say("opsctl.toml:");
+    file.run(["--region", "us-esat-1", "check"]).ended(64).says("it comes from --region");
     // What is not AWS has regions of its own.
     let port = crate::support::free_port();
     let own = ["--endpoint-url", &format!("http://127.0.0.1:{port}"), "plan"];

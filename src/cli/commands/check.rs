@@ -14,7 +14,7 @@ use crate::cli::ui::Ui;
 use crate::config::project::DEFAULT_ENVIRONMENT;
 use crate::config::{Config, Document, Lint};
 use crate::desired::{self, AnyKind};
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope, codes, many};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope, Severity, codes, many};
 use crate::inputs::Inputs;
 use crate::limits;
 use crate::report::diagnostics;
@@ -27,10 +27,18 @@ const SOME_REGION: &str = "us-east-1";
 /// Prints the problems of every environment; an error in any exits with 3.
 pub fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let document = session::document(global)?;
-    let region = global.region.as_deref().or(env.region.as_deref());
+    let elsewhere = env.region.as_deref().filter(|_| !global.sandbox);
+    let region = global.region.as_deref().or(elsewhere);
+    // One that is not in the file is no problem of the file.
+    let judged = region.and_then(|region| limits::region(region, &KeyPath::default()));
+    let wrong_region = judged.filter(|problem| problem.severity == Severity::Error);
+    let region = region.filter(|_| wrong_region.is_none());
     let Checked { problems, resources, silent } = check_all(&document, &global.env, region);
     if problems.has_errors() {
         return Err(Failure::config(document, problems));
+    }
+    if let (Some(wrong), Some(origin)) = (wrong_region, session::origin_of_region(global, env, None)) {
+        return Err(session::not_a_region(wrong, origin));
     }
     if ui.json() {
         let problems = diagnostics::sorted(&document, &problems);

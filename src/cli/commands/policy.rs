@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::aws::SdkResultExt;
+use crate::aws::{OpErrorKind, SdkResultExt};
 use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
@@ -134,7 +134,19 @@ async fn desired(args: &DocumentArgs, global: &Global, env: &Environment) -> Res
             return Ok(project.desired_in(account, region));
         }
     }
-    with_session(global, env, Folders::Listed, async |session| Ok(session.desired.clone())).await
+    let desired = with_session(global, env, Folders::Listed, async |session| Ok(session.desired.clone())).await;
+    desired.map_err(or_name_the_account)
+}
+
+/// One asks for these documents before one has credentials.
+fn or_name_the_account(failure: Failure) -> Failure {
+    match failure {
+        Failure::Op(error) if error.kind == OpErrorKind::Credentials => {
+            let help = "name the account, and no credentials are needed: `--account 123456789012`";
+            Failure::new(error.code(), Exit::Denied, error.to_string(), help)
+        }
+        failure => failure,
+    }
 }
 
 async fn github(args: &TrustArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
@@ -147,7 +159,7 @@ async fn github(args: &TrustArgs, global: &Global, ui: &Ui, env: &Environment) -
             let identity = with_clients(global, env, None, async |clients, _| {
                 Ok(clients.sts.get_caller_identity().send().await.op(action::sts::GetCallerIdentity)?)
             });
-            let identity = identity.await?;
+            let identity = identity.await.map_err(or_name_the_account)?;
             let partition = identity.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws");
             (partition.to_owned(), identity.account().unwrap_or_default().to_owned())
         }
