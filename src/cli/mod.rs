@@ -14,6 +14,7 @@ mod error;
 mod examples;
 pub mod exit;
 mod files;
+mod fitted;
 mod hidden;
 mod hints;
 mod named;

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::args::{Color, Format};
 use super::exit::Exit;
+use super::fitted::fitted;
 use super::hints::Hints;
 use super::rewritten;
 use crate::config::Document;
@@ -144,7 +145,13 @@ impl Ui {
     /// Shows a page in the place of the last one
     /// (<https://www.ecma-international.org/publications-and-standards/standards/ecma-48/>).
     pub fn repaint(&self, page: &str) {
-        self.out(&format!("\u{1b}[H\u{1b}[2J{page}"));
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+        let page = match size.filter(|size| size.ws_row > 0 && size.ws_col > 0) {
+            Some(size) => fitted(page, size.ws_row.into(), size.ws_col.into()),
+            None => page.to_owned(),
+        };
+        // From the corner to the end: what is scrolled out would pile up above.
+        self.out(&format!("\u{1b}[H\u{1b}[J{page}"));
     }
 
     /// Columns of the terminal that stderr is, or as many as a terminal usually has.

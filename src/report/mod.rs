@@ -7,6 +7,7 @@ pub mod diagnostics;
 pub mod doctor;
 #[cfg(feature = "sdk")]
 pub mod invocation;
+mod leftovers;
 #[cfg(feature = "sdk")]
 pub mod live;
 #[cfg(feature = "sdk")]

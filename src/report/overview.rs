@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::cost;
+use super::leftovers::{Left, counted, grouped, stem};
 use super::plan::still_bills;
 use super::style::Styles;
 use crate::cost::Bill;
-use crate::domain::fingerprint::is_suffix;
 use crate::domain::{Facts, Owner, Phase, Scope, figure, shown};
 use crate::evidence::Instead;
+use crate::plan::Leftover;
 use crate::run::overview::{Overview, Row};
 
 /// The title of all that shows a project: `digits / dev  SANDBOX, us-east-1`.
@@ -109,35 +110,46 @@ fn instead(row: &Row) -> Option<String> {
     Some(format!("not what {endpoint} serves: that is {}", shown::line(physical)))
 }
 
+/// Generations that only lie there are one line, however many they are.
 fn leftovers(overview: &Overview) -> impl Iterator<Item = Line> + '_ {
-    overview.leftovers.iter().map(|leftover| {
-        let name = shown::line(&leftover.physical).into_owned();
-        let kind = leftover.id.kind.to_string();
-        let details = leftover
-            .runs
-            .as_ref()
-            .map(|word| format!("{}: {}", shown::line(word), still_bills(&format!("{kind}/{name}"))));
-        let phase = if details.is_some() { Phase::Busy } else { Phase::Stopped };
-        // What an edit has replaced differs in the fingerprint only.
-        let stem = |physical: &str| match physical.rsplit_once('-') {
-            Some((stem, end)) if is_suffix(end) => Some(stem.to_owned()),
-            _ => None,
-        };
-        let before = stem(&leftover.physical);
-        let is_successor =
-            |row: &&Row| before.is_some() && row.id.kind == leftover.id.kind && stem(&row.physical) == before;
-        let (resource, mut state) = match overview.rows.iter().find(is_successor) {
-            Some(row) => (row.id.to_string(), "earlier version".to_owned()),
-            None => (kind, "not in the config".to_owned()),
-        };
-        if let Some(mark) = overview.marked.get(&leftover.id) {
-            state += &format!(", {}", shown::line(mark));
+    let is_told = |leftover: &Leftover| {
+        let bills = overview.bill.of(&leftover.id).is_some_and(|of| of.now.runs());
+        bills || leftover.runs.is_some() || overview.marked.contains_key(&leftover.id)
+    };
+    grouped(&overview.leftovers, is_told).into_iter().map(|left| match left {
+        Left::One(leftover) => left_over(leftover, overview),
+        Left::Many(first, many) => {
+            let ((_, count), line) = (counted(first, many), left_over(first, overview));
+            let [resource, _, age, _] = line.cells;
+            let stem = stem(&first.physical).unwrap_or(&first.physical);
+            let name = format!("{}-*", shown::line(stem));
+            Line { cells: [resource, count, age, name], ..line }
         }
-        let cells = [resource, state, String::new(), name];
-        let cost = overview.bill.of(&leftover.id).filter(|of| of.now.runs());
-        let cost = cost.map(|of| format!("{} USD/h", of.now.per_hour().fine()));
-        Line { cells, phase, details: details.into_iter().collect(), cost }
     })
+}
+
+fn left_over(leftover: &Leftover, overview: &Overview) -> Line {
+    let name = shown::line(&leftover.physical).into_owned();
+    let kind = leftover.id.kind.to_string();
+    let details = leftover
+        .runs
+        .as_ref()
+        .map(|word| format!("{}: {}", shown::line(word), still_bills(&format!("{kind}/{name}"))));
+    let phase = if details.is_some() { Phase::Busy } else { Phase::Stopped };
+    let before = stem(&leftover.physical);
+    let is_successor =
+        |row: &&Row| before.is_some() && row.id.kind == leftover.id.kind && stem(&row.physical) == before;
+    let (resource, mut state) = match overview.rows.iter().find(is_successor) {
+        Some(row) => (row.id.to_string(), "earlier version".to_owned()),
+        None => (kind, "not in the config".to_owned()),
+    };
+    if let Some(mark) = overview.marked.get(&leftover.id) {
+        state += &format!(", {}", shown::line(mark));
+    }
+    let cells = [resource, state, String::new(), name];
+    let cost = overview.bill.of(&leftover.id).filter(|of| of.now.runs());
+    let cost = cost.map(|of| format!("{} USD/h", of.now.per_hour().fine()));
+    Line { cells, phase, details: details.into_iter().collect(), cost }
 }
 
 fn padded(cells: &[String], widths: &[usize; 4], phase: Option<Phase>, styles: &Styles) -> String {

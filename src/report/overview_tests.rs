@@ -6,7 +6,6 @@ use super::*;
 use crate::cost::{Estimate, Prices};
 use crate::domain::usage::{Instances, Purpose};
 use crate::domain::{HumanDuration, KindName, Money, ResourceId, Status, Usage};
-use crate::plan::Leftover;
 
 fn row(id: &str, physical: &str, status: Status) -> Row {
     Row {
@@ -314,4 +313,40 @@ fn a_run_ends_with_what_it_made() {
                             https://us-east-1.console.aws.amazon.com/sagemaker/…
     "#]]
     .assert_eq(&format!("the run:\n{}", summary(&rows)));
+}
+
+/// A config that was changed and not deployed: what answers is told from what the config asks for.
+#[test]
+fn what_serves_is_told_from_what_the_config_asks_for() {
+    let mut overview = overview();
+    let physical = "digits-dev-numbers-bbbbbbbbbb".to_owned();
+    let endpoint: ResourceId = "endpoint/numbers".parse().unwrap();
+    overview.rows[0].instead = Some(Instead { endpoint, physical: physical.clone() });
+    overview.rows[1].differs = vec!["configuration: a -> b".to_owned()];
+    overview.marked.insert(ResourceId::new(KindName::Training, physical), "serves".to_owned());
+    let text = human(&overview, Some(80), &Styles::plain());
+    for said in [
+        "not what endpoint/numbers serves: that is digits-dev-numbers-bbbbbbbbbb",
+        "not as the config has it: configuration: a -> b; `opsctl deploy` changes that",
+        "earlier version, serves",
+    ] {
+        assert!(text.contains(said), "{said}\n{text}");
+    }
+}
+
+#[test]
+fn generations_that_only_lie_there_are_counted() {
+    let mut overview = overview();
+    for n in 0..9 {
+        let physical = format!("digits-dev-numbers-000000000{n}");
+        let id = ResourceId::new(KindName::Training, physical.clone());
+        overview.leftovers.push(Leftover { id, physical, ..overview.leftovers[0].clone() });
+    }
+    let failed = overview.leftovers.last().unwrap().id.clone();
+    overview.marked.insert(failed, "Failed".to_owned());
+    let text = human(&overview, None, &Styles::plain());
+    let of = |words: &str| text.lines().filter(|line| line.contains(words)).collect::<Vec<_>>();
+    assert_eq!(of("9 earlier versions").len(), 1, "{text}");
+    assert!(of("9 earlier versions")[0].ends_with("digits-dev-numbers-*"), "{text}");
+    assert_eq!(of("earlier version, Failed").len(), 1, "{text}");
 }

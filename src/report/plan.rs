@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use super::leftovers::{Left, counted, grouped};
 use super::style::Styles;
 use crate::desired::AnyKind;
 use crate::domain::{Contents, FieldChange, HumanDuration, many, shown};
@@ -52,7 +53,16 @@ pub fn human(
     let leftovers = going(plan);
     if !leftovers.is_empty() {
         let _ = writeln!(text, "\nThis project's, but no longer in the config (--prune deletes them):");
-        for leftover in leftovers {
+        let is_told = |leftover: &Leftover| leftover.runs.is_some() || leftover.bills;
+        for left in grouped(leftovers, is_told) {
+            let leftover = match left {
+                Left::One(leftover) => leftover,
+                Left::Many(first, many) => {
+                    let (id, count) = counted(first, many);
+                    let _ = writeln!(text, "  {}  {count}", styles.faint(&shown::line(&id)));
+                    continue;
+                }
+            };
             let id = leftover.id.to_string();
             let id = shown::line(&id);
             match &leftover.runs {

@@ -6,6 +6,7 @@ use super::{inside, longest, notes};
 use crate::desired::AnyKind;
 use crate::domain::{Diagnostic, Severity, many, markdown};
 use crate::plan::{Observed, Plan, Step, Verb};
+use crate::report::leftovers::{Left, counted, grouped};
 
 /// What GitHub takes as one comment is 65,536 characters
 /// (<https://github.com/orgs/community/discussions/27190>); what a pipeline adds to it has room too.
@@ -173,7 +174,13 @@ fn tail(plan: &Plan, have: &Observed, warnings: &[Diagnostic]) -> String {
         format!("{}: {}", markdown::code(&id.to_string()), markdown::text(&markdown::cut(why, LONGEST)))
     });
     list("Could not be read, and may be of this project:", unread.collect());
-    let leftovers = super::going(plan).into_iter().map(|left| markdown::code(&left.id.to_string()));
+    let leftovers = grouped(super::going(plan), |_| false).into_iter().map(|left| match left {
+        Left::One(leftover) => markdown::code(&leftover.id.to_string()),
+        Left::Many(first, many) => {
+            let (id, count) = counted(first, many);
+            format!("{}: {count}", markdown::code(&id))
+        }
+    });
     list("This project's, but no longer in the config (`--prune` deletes them):", leftovers.collect());
     for (heading, foreign) in super::staying(plan) {
         let foreign = foreign.into_iter().map(|foreign| {
