@@ -113,7 +113,11 @@ impl Failure {
             Self::Stopped(Cause::Deadline(limit), told) => {
                 let limit = humantime::format_duration(*limit);
                 let message = format!("not finished within {limit} (--timeout).{}", more(*told));
-                let help = "allow more time, or use -v to see what takes so long";
+                let help = match told {
+                    Some(_) => "allow more time, or use -v to see what takes so long",
+                    // What is followed has no end of its own.
+                    None => "allow more time, or leave --timeout out and end it with Ctrl-C",
+                };
                 self.tell(ui, codes::TIMED_OUT, &message, help);
             }
             Self::Stopped(_, told) if ui.json() => {

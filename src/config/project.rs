@@ -193,7 +193,14 @@ impl Project {
             let (region, account) = (written("region"), written("account"));
             Self { name: Name::stand_in(), region, account, ttl: None, tags: Tags::new() }
         };
+        let before = problems.0.len();
         let read: Option<Self> = section::read(&project, &KeyPath::of(["project"]), problems);
+        if merged.values().get("project").is_none() {
+            for problem in problems.0.iter_mut().skip(before) {
+                problem.message = "there is no [project]".into();
+                problem.help = "begin the file with [project], `name = \"…\"` and `region = \"…\"`".into();
+            }
+        }
         let project = read.unwrap_or_else(stand_in);
         if let Some(account) = &project.account {
             problems.extend(limits::account(account, &KeyPath::of(["project", "account"])));

@@ -67,14 +67,15 @@ impl Document {
             // It could not be read, so nobody knows where a value begins and ends.
             hide_unread(&mut text);
         } else {
-            let about = (problem.code != codes::UNKNOWN_KEY && may_be_shown(&problem.at))
-                .then(|| self.exact_value_span(&problem.at))
-                .flatten();
+            let about: Vec<Range<usize>> = match problem.code {
+                codes::UNKNOWN_KEY => Vec::new(),
+                _ => meant(problem).filter_map(|at| self.exact_value_span(&at)).collect(),
+            };
             // What follows the last key and the last value may be a comment.
             let mut end = self.keys_end(&line).unwrap_or(line.start);
             for place in self.leaves(&line) {
                 end = end.max(place.end.min(line.end));
-                if Some(&place) != about.as_ref() {
+                if !about.contains(&place) {
                     let clipped = place.start.max(line.start)..place.end.min(line.end);
                     let whole = clipped == place;
                     hide_value(&mut text[clipped.start - line.start..clipped.end - line.start], whole);
@@ -92,6 +93,17 @@ impl Document {
     }
 }
 
+/// Where the values are that a problem is about and that may be shown: its own, and those beside it or in it
+/// that its message names: "`min` (3) is above `max` (1)".
+fn meant(problem: &Diagnostic) -> impl Iterator<Item = KeyPath> + '_ {
+    let names = problem.message.split('`').skip(1).step_by(2);
+    let named = names.flat_map(move |name| {
+        let beside = problem.at.parent().map(|table| table.join(name));
+        beside.into_iter().chain([problem.at.join(name)])
+    });
+    [problem.at.clone()].into_iter().chain(named).filter(may_be_shown)
+}
+
 /// The quotes around a value stay.
 fn hide_value(value: &mut [u8], whole: bool) {
     let quotes = |byte: &u8| [b'"', b'\''].contains(byte);
@@ -104,14 +116,25 @@ fn hide(text: &mut [u8]) {
     text.iter_mut().filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| *byte = b'*');
 }
 
-/// Of a text that is no TOML only the key at its beginning, the keys of a header and the punctuation are
+/// Where the header of a section of opsctl's ends that a line is: what tables are called is no secret.
+fn header_end(line: &[u8]) -> Option<usize> {
+    let end = line.iter().position(|byte| *byte == b']')?;
+    let names = std::str::from_utf8(&line[..end]).ok()?.trim_start().strip_prefix('[')?;
+    let names = names.strip_prefix('[').unwrap_or(names);
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || "_-. ".contains(c);
+    let section = names.split('.').next()?.trim();
+    let is_section = section == "env" || SCHEMA["properties"].get(section).is_some();
+    (is_section && names.chars().all(is_bare)).then_some(end)
+}
+
+/// Of a text that is no TOML only the key at its beginning, the header of a section and the punctuation are
 /// shown.
 fn hide_unread(line: &mut [u8]) {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     let start = line.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     let mut may_be_key = true;
     let is_header = line.get(start) == Some(&b'[');
-    let mut at = start;
+    let mut at = header_end(line).unwrap_or(start);
     while at < line.len() {
         let length = line[at..].iter().take_while(|byte| is_word(**byte)).count();
         if length > 0 {
@@ -163,14 +186,36 @@ mod tests {
         assert_eq!(shown(text, "C", &["env", "C"]), "C = \"*\"");
     }
 
+    /// "`min` (3) is above `max` (1)"
+    #[test]
+    fn the_values_that_the_message_names_are_shown() {
+        let text = "[endpoint.e]\nautoscaling = { min = 3, max = 1, target_invocations_per_instance = 7 }\n";
+        let document = Document::parse(Path::new("x.toml"), text.into()).unwrap();
+        let at = KeyPath::of(["endpoint", "e", "autoscaling", "min"]);
+        let problem = Diagnostic::error(codes::BAD_VALUE, at, "`min` (3) is above `max` (1)", "");
+        let line = document.shown(text.find("auto").unwrap()..text.len() - 1, &problem);
+        assert_eq!(line, "autoscaling = { min = 3, max = 1, target_invocations_per_instance = * }");
+        // In an environment nothing is.
+        let text = "[training.t]\nenvironment = { a = \"x\", b = \"y\" }\n";
+        let document = Document::parse(Path::new("x.toml"), text.into()).unwrap();
+        let at = KeyPath::of(["training", "t", "environment", "a"]);
+        let problem = Diagnostic::error(codes::BAD_VALUE, at, "`a` and `b`", "");
+        let line = document.shown(text.find("env").unwrap()..text.len() - 1, &problem);
+        assert_eq!(line, "environment = { a = \"*\", b = \"*\" }");
+    }
+
     #[test]
     fn of_what_is_no_toml_only_keys_are_shown() {
         let text =
             "[training.shop.environment] # a=b\nTOKEN = a b\n entry = x.py\nexport data=s\n\"spot\" é\n[x\n";
-        assert_eq!(shown(text, "shop", &[""]), "[training.****.environment] # *=*");
+        assert_eq!(shown(text, "shop", &[""]), "[training.shop.environment] # *=*");
         assert_eq!(shown(text, "TOKEN", &[""]), "***** = * *");
         assert_eq!(shown(text, "entry", &[""]), " entry = *.**");
         assert_eq!(shown(text, "export", &[""]), "****** ****=*");
         assert_eq!(shown(text, "spot", &[""]), "\"spot\" **");
+        // No section of opsctl's: an item of a list may begin like a header.
+        let text = "[other.secret]\nx = [\n[secret]\n[training\n[training.\"é\"] b\n";
+        assert_eq!(shown(text, "other", &[""]), "[*****.******]");
+        assert_eq!(shown(text, "[secret", &[""]), "[******]");
     }
 }

@@ -93,7 +93,7 @@ fn segments(path: &serde_path_to_error::Path) -> KeyPath {
 fn explain(value: &Value, section: &str, at: &KeyPath, message: &str) -> (Diagnostic, KeyPath) {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     if message.starts_with("unknown field") {
-        return unknown_key(at, quoted[0], &quoted[1..]);
+        return unknown_key(section, at, quoted[0], &quoted[1..]);
     }
     if message.starts_with("missing field") {
         let leaf = at.join(quoted[0]);
@@ -121,7 +121,7 @@ fn explain(value: &Value, section: &str, at: &KeyPath, message: &str) -> (Diagno
     let key = if at.0.is_empty() { section } else { at.last() };
     let (got, help) = match message.split_once(", expected ") {
         Some((got, expected)) => (got, format!("write {}", ours(expected))),
-        None => (message, "correct the value".to_owned()),
+        None => (message, in_brackets(value, at, message).unwrap_or_else(|| "correct the value".to_owned())),
     };
     // A number of the right kind, but beyond its type.
     let help = match got.strip_prefix("invalid value: integer `") {
@@ -142,12 +142,24 @@ fn explain(value: &Value, section: &str, at: &KeyPath, message: &str) -> (Diagno
     (Diagnostic::error(codes::BAD_VALUE, at.clone(), text, help), at.clone())
 }
 
-fn unknown_key(at: &KeyPath, unknown: &str, known: &[&str]) -> (Diagnostic, KeyPath) {
+/// The one text that was written where a list of them is expected, as that list.
+fn in_brackets(value: &Value, at: &KeyPath, message: &str) -> Option<String> {
+    let one = value.pointer(&pointer(at)).filter(|one| one.is_string())?;
+    message.contains("a list of names").then(|| format!("write [{one}]"))
+}
+
+fn unknown_key(section: &str, at: &KeyPath, unknown: &str, known: &[&str]) -> (Diagnostic, KeyPath) {
     // serde_path_to_error may or may not have stepped onto the unknown key already.
     let leaf = if at.last() == unknown { at.clone() } else { at.join(unknown) };
     let help = match nearest(unknown, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => "nothing can be set here".into(),
+        // What is in no list of ours is the script's own.
+        None if known.contains(&"hyperparameters") => {
+            let name = leaf.parent().unwrap_or_default();
+            let known = known.join(", ");
+            format!("what the script takes goes into [{section}.{name}.hyperparameters]; known here: {known}")
+        }
         None => format!("known here: {}", known.join(", ")),
     };
     let problem =

@@ -251,8 +251,8 @@ codes! {
         "The service found a value invalid. The message is AWS's own.";
     LEASE_HELD "E211" "Another deploy is running"
         "Changes of one project and environment are made one at a time. The message names the holder; its lease expires by itself, at most 90 s after the last renewal. `opsctl lease show` shows it, `opsctl lease break` takes it away from a run that is certainly dead.";
-    NOT_DEPLOYED "E212" "Not deployed yet"
-        "The command needs a resource that does not exist. `opsctl deploy` creates it.";
+    NOT_DEPLOYED "E212" "Not deployed yet, or stopped"
+        "The command needs a resource that does not exist, or does not run. `opsctl deploy` creates it; `opsctl start KIND/NAME` starts what has stopped.";
     INTERRUPTED "E213" "Interrupted"
         "Nothing new was started, and what was under way had a moment to finish. AWS keeps working on what it was asked to do. Run the same command again: it resumes where it stopped.";
     ROLLED_BACK "E214" "The endpoint went back to its old configuration"

@@ -121,6 +121,13 @@ pub enum Event {
         calls: Calls,
         elapsed_ms: u64,
     },
+    /// A line of a log, as `opsctl logs` reads it: of no run, and so of no step.
+    LogLine {
+        target: ResourceId,
+        /// The job that printed it, or what serves.
+        physical: String,
+        line: String,
+    },
 }
 
 /// An error as programs read it, the same in events and where it ends a command.

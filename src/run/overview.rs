@@ -121,11 +121,6 @@ async fn row(session: &Session, node: &Node, have: &Observed) -> Row {
     }
 }
 
-<<<<<<< HEAD
-/// From then to now (seconds since 1970, by AWS's clock); what is in the future is new.
-fn age(created: i64, now: i64) -> Duration {
-    Duration::from_secs(now.saturating_sub(created).try_into().unwrap_or_default())
-=======
 /// As a plan finds them, but for what a closer look alone tells. What is not ready says that itself.
 fn differences(session: &Session, node: &Node, seen: &AnySeen) -> Vec<String> {
     let kind = session.kind(node.id.kind);
@@ -180,11 +175,9 @@ fn marked(desired: &Desired, have: &Observed) -> BTreeMap<ResourceId, String> {
     have.seen_leftovers.iter().filter_map(mark).collect()
 }
 
-/// Since then (seconds since 1970), by this machine's clock; what is in the future is new.
-fn age(created: i64) -> Option<Duration> {
-    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(created).ok()?);
-    Some(SystemTime::now().duration_since(then).unwrap_or_default())
->>>>>>> 8533b7f (wip)
+/// From then to now (seconds since 1970, by AWS's clock); what is in the future is new.
+fn age(created: i64, now: i64) -> Duration {
+    Duration::from_secs(now.saturating_sub(created).try_into().unwrap_or_default())
 }
 
 /// What AWS keeps of a job's metrics; of one on EC2 the log is all there is.

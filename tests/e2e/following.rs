@@ -156,6 +156,13 @@ fn what_a_log_says_commands_nobody() {
     let log = world.run(["logs", "notebook/lab"]).success();
     let shown = ["\\u{3a}:error::x", "a \\u{23}#[group]b", "\\u{1b}]0;t\\u{7}", "äöü 🚀\ttab"];
     assert_eq!(log.stdout.lines().collect::<Vec<_>>(), shown, "{log}");
+    // A program gets one document a line, with all that was printed.
     let exact = world.run(["logs", "notebook/lab", "-o", "json"]).success();
-    assert_eq!(exact.stdout.lines().collect::<Vec<_>>(), lines, "{exact}");
+    let events = exact.events();
+    let (version, events) = events.split_first().expect("the version");
+    assert_eq!(*version, serde_json::json!({ "event": "version", "format": 1 }));
+    for (event, line) in events.iter().zip(lines) {
+        assert_eq!((&event["target"], &event["line"]), (&"notebook/lab".into(), &line.into()), "{exact}");
+    }
+    assert_eq!(events.len(), lines.len(), "{exact}");
 }

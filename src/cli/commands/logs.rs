@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::Mutex;
 
+use super::stop::absent;
 use crate::aws::OpResult;
 use crate::cli::CommandResult;
 use crate::cli::args::{self, Global};
@@ -15,7 +16,8 @@ use crate::cli::named::{Among, named};
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::domain::{codes, shown};
-use crate::engine::{OpCx, Probe};
+use crate::engine::{Event, OpCx, Probe};
+use crate::report::live::{Ndjson, Reader as _};
 use crate::run::jobs::{Job, Newest};
 use crate::run::logs::{self, LogReader};
 use crate::run::{self, Folders, Session};
@@ -58,6 +60,9 @@ async fn show(session: &Session, job: &Job, follows: bool, ui: &Ui) -> CommandRe
         Ok((begun || text.is_some()).then_some((text.unwrap_or_default(), reader)))
     });
     let Some(Newest { physical, is_earlier, found: (text, reader), .. }) = found.await? else {
+        if session.registry.of(job.id.kind).observe(&cx, &job.physical).await?.is_none() {
+            return Err(absent(job));
+        }
         let message = format!("{} has no log yet", job.id);
         let help = "it begins with the first line of output";
         return Err(Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, help));
@@ -65,18 +70,53 @@ async fn show(session: &Session, job: &Job, follows: bool, ui: &Ui) -> CommandRe
     if is_earlier {
         ui.err(&job.is_of_earlier("log", &physical));
     }
-    print(&text, ui);
+    let mut printer = Printer::new(job, &physical, ui);
+    printer.print(&text);
     if follows {
-        follow(session, &cx, reader, ui, async || job.is_running(session, &physical).await).await?;
+        let is_running = async || job.is_running(session, &physical).await;
+        follow(session, &cx, reader, &mut printer, is_running).await?;
     }
+    printer.end();
     Ok(Exit::Done)
 }
 
-/// For people, nothing in it is obeyed by a terminal or by what runs a pipeline; a program gets it as it is.
-fn print(text: &str, ui: &Ui) {
-    match ui.json() {
-        true => ui.out(text),
-        false => ui.out(&shown::text(text)),
+/// Where a log is printed: as it is for a person, and as one document a line for a program.
+struct Printer<'a> {
+    job: &'a Job,
+    physical: &'a str,
+    documents: Ndjson,
+    /// The beginning of a line whose end is still to be written.
+    rest: String,
+    ui: &'a Ui,
+}
+
+impl<'a> Printer<'a> {
+    fn new(job: &'a Job, physical: &'a str, ui: &'a Ui) -> Self {
+        let out = ui.clone();
+        let sink = Box::new(move |line: &str| out.out(&format!("{line}\n")));
+        Self { job, physical, documents: Ndjson::new(sink, Box::new(str::to_owned)), rest: String::new(), ui }
+    }
+
+    fn print(&mut self, text: &str) {
+        if !self.ui.json() {
+            // Nothing in it is obeyed by a terminal or by what runs a pipeline.
+            return self.ui.out(&shown::text(text));
+        }
+        let text = std::mem::take(&mut self.rest) + text;
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        text[..whole].lines().for_each(|line| self.document(line));
+        text[whole..].clone_into(&mut self.rest);
+    }
+
+    /// Prints the line that nobody has ended.
+    fn end(&mut self) {
+        let rest = std::mem::take(&mut self.rest);
+        rest.lines().for_each(|line| self.document(line));
+    }
+
+    fn document(&mut self, line: &str) {
+        let (target, physical) = (self.job.id.clone(), self.physical.to_owned());
+        self.documents.read(&Event::LogLine { target, physical, line: line.to_owned() });
     }
 }
 
@@ -85,16 +125,17 @@ async fn follow(
     session: &Session,
     cx: &OpCx<'_>,
     reader: LogReader,
-    ui: &Ui,
+    printer: &mut Printer<'_>,
     is_running: impl AsyncFn() -> OpResult<bool>,
 ) -> OpResult<()> {
-    let reader = Mutex::new(reader);
+    let ui = printer.ui;
+    let (reader, printer) = (Mutex::new(reader), Mutex::new(printer));
     let ended = cx.watch("new lines", EVERY, || async {
         // In this order: what was written before the end is read after it.
         let is_running = is_running().await?;
         let more = reader.lock().await.more(cx, session.bucket()).await?;
         if let Some(text) = &more {
-            print(text, ui);
+            printer.lock().await.print(text);
         }
         // Nobody reads on, or nothing more comes.
         let is_over = ui.is_cut() || (!is_running && more.is_none());

@@ -61,7 +61,7 @@ pub(super) async fn address(session: &Session, job: &Job) -> Result<Address, Fai
         AddressError::NotRunning => {
             let message = format!("{} is not running", job.id);
             let help = format!("`opsctl start {}` starts it", job.id);
-            Failure::new(codes::FAILED, Exit::Failed, message, help)
+            Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, help)
         }
         AddressError::NoPage => {
             let (message, help) = match session.is_aws() {
@@ -70,10 +70,13 @@ pub(super) async fn address(session: &Session, job: &Job) -> Result<Address, Fai
                 }
                 false => (
                     format!("{} is not in AWS, so AWS's console has no page for it", job.id),
-                    "`opsctl status` shows its state, `opsctl logs` what it printed",
+                    match session.kind(job.id.kind).log(&job.physical) {
+                        Some(_) => "`opsctl status` shows its state, `opsctl logs` what it printed",
+                        None => "`opsctl status` shows its state",
+                    },
                 ),
             };
-            Failure::new(codes::UNKNOWN_NAME, Exit::Failed, message, help)
+            Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, help)
         }
     })
 }

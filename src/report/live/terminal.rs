@@ -258,6 +258,8 @@ impl Reader for Terminal {
             | Event::Continues { .. }
             | Event::Kept { .. }
             | Event::LeaseWaiting { .. } => {}
+            // Of no run.
+            Event::LogLine { .. } => {}
             Event::Cancelling { reason } => self.tell(reason),
             Event::RunFinished { result, calls, elapsed_ms } => {
                 self.finished(*result, calls.reads, calls.writes, *elapsed_ms);
