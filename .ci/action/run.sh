@@ -17,12 +17,35 @@ summarize() {
   cat "$1" >>"$GITHUB_STEP_SUMMARY"
 }
 
-# Runs opsctl and keeps its exit code, which is an answer.
+# Runs opsctl and keeps its exit code, which is an answer, and what it said.
 code=0
+said=$temp/opsctl-said.txt
 run() {
-  code=0
-  opsctl "${options[@]}" "$@" || code=$?
+  set +e
+  { opsctl "${options[@]}" "$@" 2>&1 >&3 3>&- | tee "$said" >&2; code=${PIPESTATUS[0]}; } 3>&1
+  set -e
   output exit-code "$code"
+}
+
+# What there is, in the summary.
+summarize_status() {
+  local status=$temp/opsctl-status.txt
+  if opsctl "${options[@]}" status >"$status"; then
+    { echo '~~~~text' && cat "$status" && echo '~~~~'; } >"$status.md"
+    summarize "$status.md"
+  fi
+}
+
+# Why a command failed, in the summary, without the lines that are for the runner.
+summarize_failure() {
+  {
+    echo "**\`opsctl $1\` ended with exit code $code**"
+    echo
+    echo '~~~~text'
+    grep -v '^::' "$said" || true
+    echo '~~~~'
+  } >"$said.md"
+  summarize "$said.md"
 }
 
 warn() {
@@ -64,7 +87,10 @@ plan() {
     0) output changes false ;;
     # 9: a budget refuses it. Whoever reviews it sees the plan, what it costs, and why.
     2 | 9) output changes true ;;
-    *) exit "$code" ;;
+    *)
+      summarize_failure plan
+      exit "$code"
+      ;;
   esac
   [ "$code" = 9 ] || output plan-file "$file"
   output markdown-file "$markdown"
@@ -74,7 +100,7 @@ plan() {
 }
 
 deploy() {
-  local more=(--yes) status=$temp/opsctl-status.txt
+  local more=(--yes)
   [ -z "${IN_WAIT:-}" ] || options+=("--wait=$IN_WAIT")
   if [ -n "${IN_PLAN_FILE:-}" ]; then
     more=(--plan "$IN_PLAN_FILE")
@@ -84,10 +110,8 @@ deploy() {
   run deploy "${more[@]}"
   local deployed=$code
   # What is there now, also after a failure.
-  if opsctl "${options[@]}" status >"$status"; then
-    { echo '~~~~text' && cat "$status" && echo '~~~~'; } >"$status.md"
-    summarize "$status.md"
-  fi
+  [ "$code" = 0 ] || summarize_failure deploy
+  summarize_status
   exit "$deployed"
 }
 
@@ -100,7 +124,10 @@ scale() {
   [ -z "${IN_PROVISIONED_CONCURRENCY:-}" ] || more+=(--provisioned-concurrency "$IN_PROVISIONED_CONCURRENCY")
   [ -z "${IN_NAME:-}" ] || more+=(-- "$IN_NAME")
   run scale --yes "${more[@]}"
-  exit "$code"
+  local scaled=$code
+  [ "$code" = 0 ] || summarize_failure scale
+  summarize_status
+  exit "$scaled"
 }
 
 audit() {
@@ -109,7 +136,10 @@ audit() {
   run audit-iam --format sarif --also "markdown=$markdown" --force --fail-on "${IN_FAIL_ON:-high}" >"$sarif"
   case $code in
     0 | 2 | 10) ;;
-    *) exit "$code" ;;
+    *)
+      summarize_failure audit-iam
+      exit "$code"
+      ;;
   esac
   output sarif-file "$sarif"
   output markdown-file "$markdown"

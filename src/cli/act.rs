@@ -90,7 +90,7 @@ pub fn refused(session: &Session, intent: &Intent, refusal: Refusal) -> Failure 
         }
         Refusal::Changed(different) => {
             let message = format!(
-                "the plan changed since it was shown, so nothing was done; it would now be {}",
+                "the plan changed since it was shown, so nothing was done; what differs: {}",
                 few(&different)
             );
             Failure::new(

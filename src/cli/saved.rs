@@ -25,6 +25,12 @@ impl Saved {
         if self.fingerprint == plan.fingerprint() {
             return Ok(());
         }
+        if plan.is_empty() {
+            let message = "the saved plan was applied already: everything is as the config says, and nothing is \
+                           left to do";
+            let help = "there is no need to run it again; `opsctl status` shows what is there";
+            return Err(Failure::new(codes::CHANGED_MEANWHILE, Exit::Failed, message, help));
+        }
         let step = |step: &Step| (step.op.verb().as_str().to_owned(), step.target.to_string());
         let now: BTreeSet<_> = plan.steps.iter().map(step).collect();
         let gone = self.steps.difference(&now).map(|(verb, id)| format!("no longer to {verb} {id}"));
@@ -34,7 +40,7 @@ impl Saved {
             different.push("the same steps with other values or for other reasons".into());
         }
         let message = format!(
-            "the saved plan is out of date: the config, the sources or AWS changed since; it would now be {}",
+            "the saved plan is out of date: the config, the sources or AWS changed since; what differs: {}",
             few(&different)
         );
         let help = "make a new one with `opsctl plan --out`";

@@ -267,10 +267,13 @@ impl Ui {
     /// Problems with the lines of the user's file. Warnings alone are silenced by --quiet.
     pub fn problems(&self, document: &Document, problems: &Diagnostics) {
         let shown = self.suggested(problems);
+        if shown.0.is_empty() {
+            return;
+        }
         if !self.quiet || shown.has_errors() {
             self.write(&diagnostics::human(document, &shown, &self.err));
         }
-        if self.github && !shown.0.is_empty() {
+        if self.github {
             self.write(&diagnostics::github(document, &self.annotated(&document.file), &shown));
         }
     }

@@ -100,7 +100,8 @@ fn of_status(status: &Status) -> Option<FieldChange> {
         // docs/decisions/0022: what is being made is adopted and awaited, never made again.
         Phase::Busy => ("ready", Needs::Wait),
     };
-    let reason = status.cause().map(|r| format!(" ({r})")).unwrap_or_default();
+    let reason = status.cause().filter(|reason| *reason != status.word);
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let from = format!("{}{reason}", status.word);
     Some(FieldChange { path: "status".into(), from, to: to.into(), needs })
 }

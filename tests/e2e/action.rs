@@ -149,10 +149,20 @@ fn it_deploys_scales_and_audits() {
     let deploy = [("IN_COMMAND", "deploy"), ("IN_CONFIG", "opsctl.toml"), ("IN_WAIT", "1m")];
     job.run(&[&deploy[..], &[("IN_PLAN_FILE", plan.as_str())]].concat(), 0);
     assert!(job.read("summary").contains("bucket/main"), "{}", job.read("summary"));
+    // The job is run again: its plan is done.
+    let again = job.run(&[&deploy[..], &[("IN_PLAN_FILE", plan.as_str())]].concat(), 1);
+    assert!(again.contains("the saved plan was applied already"), "{again}");
     job.run(&deploy, 0);
-    // Nothing of it is scaled.
+    // Nothing of it is scaled. Why a command failed is in the summary, without the runner's own lines.
     let scale = [("IN_COMMAND", "scale"), ("IN_CONFIG", "opsctl.toml"), ("IN_MAX", "3"), ("IN_NAME", "x")];
     job.run(&scale, 64);
+    let summary = job.read("summary");
+    assert!(summary.contains("`opsctl scale` ended with exit code 64") && summary.contains("error[U303]"));
+    assert!(!summary.contains("::error"), "{summary}");
+    job.world.write("broken.toml", "[project]\n");
+    job.run(&[("IN_CONFIG", "broken.toml"), ("IN_COMMENT", "false")], 3);
+    let summary = job.read("summary");
+    assert!(summary.contains("`opsctl plan` ended with exit code 3") && summary.contains("error[C003]"));
     let audit = [("IN_COMMAND", "audit-iam"), ("IN_UPLOAD_SARIF", "true"), ("IN_CONFIG", "opsctl.toml")];
     job.run(&audit, 0);
     let sarif: Value = serde_json::from_str(&job.read("opsctl-audit.sarif")).expect("it is SARIF");

@@ -48,6 +48,9 @@ pub async fn run(args: &OpenArgs, global: &Global, ui: &Ui, env: &Environment) -
             (true, false) => ui.say(&format!("Opened {url}")),
             (false, _) => ui.out(&format!("{url}\n")),
         }
+        if is_secret && session.is_sandbox() {
+            ui.say("The sandbox runs no Jupyter: on AWS this address opens it, here nothing answers.");
+        }
         Ok(Exit::Done)
     })
     .await

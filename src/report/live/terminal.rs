@@ -159,6 +159,10 @@ impl Terminal {
         if self.look.github {
             self.line(&workflow::command("endgroup", &[], ""));
         }
+        if result == RunResult::Ok && self.counts.is_empty() && !self.look.verbose {
+            // The plan has said that there is nothing to do.
+            return;
+        }
         let s = &self.look.styles;
         let (sign, words) = match result {
             RunResult::Ok => (s.create("✓"), ""),

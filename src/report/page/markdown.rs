@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::blocks::{Block, Figure, Form, Page, Table, Text, Tone};
+use super::blocks::{Block, Figure, Form, Node, Page, Table, Text, Tone};
 use crate::domain::{figure, many, markdown, shown};
 
 /// The same page in GitHub's Markdown: plots are tables, the graph is a list.
@@ -50,8 +50,9 @@ fn of_block(block: &Block) -> String {
         // The table after it says the same.
         Block::Graph(_) => String::new(),
         Block::Lineage(rows) => {
-            let node = |node: &super::blocks::Node| {
-                format!("{} {}", markdown::code(&node.name), markdown::text(&node.state))
+            let node = |node: &Node| {
+                let Node { kind, name, state, .. } = node;
+                format!("{} {} {}", markdown::text(kind), markdown::code(name), markdown::text(state))
             };
             let step = |step: &Vec<_>| step.iter().map(node).collect::<Vec<_>>().join(", ");
             let row = |row: &Vec<_>| format!("- {}\n", row.iter().map(step).collect::<Vec<_>>().join(" → "));

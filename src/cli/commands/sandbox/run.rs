@@ -44,7 +44,7 @@ fn rules(words: &[String], seed: u64) -> Result<Vec<FaultRule>, Failure> {
     let parse = |word: &String| match word.parse::<FaultRule>() {
         Ok(rule) => Ok(FaultRule { seed, ..rule }),
         Err(error) => {
-            let message = format!("`{word}` is not a fault: {error}");
+            let message = format!("`{word}` is {error}");
             Err(Failure::new(
                 codes::USAGE,
                 Exit::Usage,
