@@ -36,7 +36,11 @@ pub async fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
 async fn python() -> Check {
     match sandbox::python().await {
         Ok(found) => Check::ok("python", found),
-        Err(why) => Check::fails("python", why, "install it: the sandbox runs your scripts with it"),
+        Err(why) => {
+            // Its last sentence says what to do.
+            let (why, fix) = why.rsplit_once(". ").unwrap_or((&why, "install it"));
+            Check::fails("python", why, fix)
+        }
     }
 }
 
