@@ -221,8 +221,8 @@ pub fn help_with(error: &OpError) -> &'static str {
         Some(code) if code.contains("InvalidClientTokenId") => UNKNOWN_KEY,
         Some("UnrecognizedClientException" | "InvalidAccessKeyId") => UNKNOWN_KEY,
         Some("SignatureDoesNotMatch" | "AuthFailure") => {
-            "the secret key is not that of this access key (copied in part, or of another one), or the clock of \
-             this machine is wrong; `aws sts get-caller-identity` must work in the same shell"
+            "the secret key is not that of this access key (copied in part, or of another one), or the clock \
+             of this machine is wrong; `aws sts get-caller-identity` must work in the same shell"
         }
         _ => help_of(error.code()),
     }

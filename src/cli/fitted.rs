@@ -28,7 +28,7 @@ fn visible(line: &str) -> usize {
     let mut seen = 0;
     while let Some(c) = rest.next() {
         match c {
-            '\u{1b}' => drop(rest.by_ref().find(char::is_ascii_alphabetic)),
+            '\u{1b}' => _ = rest.by_ref().find(char::is_ascii_alphabetic),
             _ => seen += 1,
         }
     }
@@ -45,7 +45,10 @@ mod tests {
         assert_eq!(fitted(&page, 40, 80), page);
         let shown = fitted(&page, 24, 80);
         assert_eq!(shown.lines().count(), 23);
-        assert!(shown.ends_with("… 8 more lines; a higher terminal, or without --watch, shows them\n"), "{shown}");
+        assert!(
+            shown.ends_with("… 8 more lines; a higher terminal, or without --watch, shows them\n"),
+            "{shown}"
+        );
         // A line of 200 characters takes three.
         let long = format!("{}\n", "x".repeat(200)).repeat(10);
         assert_eq!(fitted(&long, 24, 80).lines().count(), 7 + 1);

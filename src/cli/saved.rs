@@ -26,8 +26,8 @@ impl Saved {
             return Ok(());
         }
         if plan.is_empty() {
-            let message = "the saved plan was applied already: everything is as the config says, and nothing is \
-                           left to do";
+            let message = "the saved plan was applied already: everything is as the config says, and \
+                           nothing is left to do";
             let help = "there is no need to run it again; `opsctl status` shows what is there";
             return Err(Failure::new(codes::CHANGED_MEANWHILE, Exit::Failed, message, help));
         }

@@ -128,7 +128,11 @@ impl Ui {
     /// (<https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions>).
     fn annotated(&self, file: &Path) -> String {
         let whole = file.canonicalize().ok();
-        let below = self.workspace.as_ref().zip(whole.as_ref()).and_then(|(folder, file)| file.strip_prefix(folder).ok());
+        let below = self
+            .workspace
+            .as_ref()
+            .zip(whole.as_ref())
+            .and_then(|(folder, file)| file.strip_prefix(folder).ok());
         below.unwrap_or(file).to_string_lossy().into_owned()
     }
 
@@ -298,8 +302,9 @@ impl Ui {
         let help = if help.is_empty() { String::new() } else { format!("\n  {} {help}", s.help("help:")) };
         self.err(&format!("{} {message}{help}", s.error(&format!("error[{code}]:"))));
         if self.github {
-            let (file, line) =
-                place.map_or((String::new(), String::new()), |(f, l)| (self.annotated(Path::new(f)), l.to_string()));
+            let (file, line) = place.map_or((String::new(), String::new()), |(f, l)| {
+                (self.annotated(Path::new(f)), l.to_string())
+            });
             let properties = [("file", &*file), ("line", &*line), ("title", code.as_str())];
             self.write(&workflow::command("error", &properties, &message));
         }

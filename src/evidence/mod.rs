@@ -172,11 +172,12 @@ impl Resource {
         let word = &self.status.word;
         match &self.instead {
             Some(Instead { endpoint, physical }) if self.ready => {
-                let reason = format!("{endpoint} serves {physical}");
-                (format!("{word}, does not serve:"), Phase::Stopped, Some(reason))
+                let reason = format!("({endpoint} serves {physical})");
+                (format!("{word}, does not serve"), Phase::Stopped, Some(reason))
             }
             _ if self.differs_only() => {
-                (format!("{word}, not as configured:"), Phase::Busy, Some(self.differs.join(", ")))
+                let reason = format!("({})", self.differs.join(", "));
+                (format!("{word}, not as configured"), Phase::Busy, Some(reason))
             }
             _ => (word.clone(), self.status.phase, self.status.cause()),
         }

@@ -7,8 +7,8 @@ use crate::desired::{AnySeen, Desired, Node};
 use crate::domain::{KindName, Phase, ResourceId};
 
 impl Observed {
-    /// What of the project's endpoints answers, and all that it was made of, by kind and exact name: it need not
-    /// be what the config asks for now.
+    /// What of the project's endpoints answers, and all that it was made of, by kind and exact name: it need
+    /// not be what the config asks for now.
     pub fn served(&self, want: &Desired) -> BTreeSet<(KindName, String)> {
         let mut served = BTreeSet::new();
         for node in want.nodes.iter().filter(|node| node.id.kind == KindName::Endpoint) {

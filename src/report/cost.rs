@@ -22,11 +22,7 @@ pub struct Look<'a> {
 
 /// What a plan changes in what is billed, or nothing where nothing is. With reasons, the user's own why of
 /// each instance type.
-pub fn human(
-    cost: &Cost,
-    reasons: Option<&BTreeMap<ResourceId, String>>,
-    look: Look<'_>,
-) -> String {
+pub fn human(cost: &Cost, reasons: Option<&BTreeMap<ResourceId, String>>, look: Look<'_>) -> String {
     let (before, after) = (&cost.before, &cost.after);
     let runs: Vec<(&Estimate, &Run)> =
         cost.runs.iter().filter_map(|id| after.of(id)).filter_map(|e| Some((e, e.run.as_ref()?))).collect();

@@ -85,7 +85,8 @@ impl Line {
         ];
         let reason = row.status.cause();
         let known = known(&row.metrics, &row.facts, row.took.map(|took| took.0));
-        let details = [reason, differs(row), instead(row), Some(known), row.page.clone()].into_iter().flatten();
+        let details =
+            [reason, differs(row), instead(row), Some(known), row.page.clone()].into_iter().flatten();
         let details = details.filter(|d| !d.is_empty()).collect();
         let cost = bill.of(&row.id).filter(|of| of.now.runs());
         let cost = cost.map(|of| format!("{} USD/h", of.now.per_hour().fine()));

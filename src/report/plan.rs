@@ -50,30 +50,7 @@ pub fn human(
             longest(plan, kinds).map(|time| format!("; AWS usually takes about {time}")).unwrap_or_default(),
         );
     }
-    let leftovers = going(plan);
-    if !leftovers.is_empty() {
-        let _ = writeln!(text, "\nThis project's, but no longer in the config (--prune deletes them):");
-        let is_told = |leftover: &Leftover| leftover.runs.is_some() || leftover.bills;
-        for left in grouped(leftovers, is_told) {
-            let leftover = match left {
-                Left::One(leftover) => leftover,
-                Left::Many(first, many) => {
-                    let (id, count) = counted(first, many);
-                    let _ = writeln!(text, "  {}  {count}", styles.faint(&shown::line(&id)));
-                    continue;
-                }
-            };
-            let id = leftover.id.to_string();
-            let id = shown::line(&id);
-            match &leftover.runs {
-                None if leftover.bills => drop(writeln!(text, "  {id}  {BILLS}")),
-                None => drop(writeln!(text, "  {}", styles.faint(&id))),
-                Some(word) => {
-                    let _ = writeln!(text, "  {id}  {}: {}", shown::line(word), still_bills(&id));
-                }
-            }
-        }
-    }
+    leftovers(&mut text, plan, styles);
     for (heading, foreign) in staying(plan) {
         let _ = writeln!(text, "\n{heading}");
         for foreign in foreign {
@@ -88,6 +65,35 @@ pub fn human(
 fn going(plan: &Plan) -> Vec<&Leftover> {
     let goes = |leftover: &&Leftover| plan.foreign.iter().all(|foreign| foreign.target != leftover.id);
     plan.leftovers.iter().filter(goes).collect()
+}
+
+/// What is no longer in the config, generations of one resource in one line.
+fn leftovers(text: &mut String, plan: &Plan, styles: &Styles) {
+    let leftovers = going(plan);
+    if leftovers.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\nThis project's, but no longer in the config (--prune deletes them):");
+    let is_told = |leftover: &Leftover| leftover.runs.is_some() || leftover.bills;
+    for left in grouped(leftovers, is_told) {
+        let leftover = match left {
+            Left::One(leftover) => leftover,
+            Left::Many(first, many) => {
+                let (id, count) = counted(first, many);
+                let _ = writeln!(text, "  {}  {count}", styles.faint(&shown::line(&id)));
+                continue;
+            }
+        };
+        let id = leftover.id.to_string();
+        let id = shown::line(&id);
+        match &leftover.runs {
+            None if leftover.bills => drop(writeln!(text, "  {id}  {BILLS}")),
+            None => drop(writeln!(text, "  {}", styles.faint(&id))),
+            Some(word) => {
+                let _ = writeln!(text, "  {id}  {}: {}", shown::line(word), still_bills(&id));
+            }
+        }
+    }
 }
 
 /// What a destroy leaves, below what is said of it.
@@ -152,7 +158,8 @@ fn one_step(
     // What the sign before the step says already.
     let is_told = |reason: &&String| why || (*reason != "not there yet" && *reason != "destroy");
     // Why it is made again stands where it is deleted.
-    let is_said = |other: &Step| other.target == step.target && other.op == Op::Delete && other.why == step.why;
+    let is_said =
+        |other: &Step| other.target == step.target && other.op == Op::Delete && other.why == step.why;
     let is_again = matches!(step.op, Op::Create { .. }) && !why && plan.steps.iter().any(is_said);
     let reasons: Vec<&String> = step.why.iter().filter(is_told).filter(|_| !is_again).collect();
     let shown = if why { reasons.len() } else { 4 };

@@ -150,7 +150,9 @@ impl<'a> Run<'a> {
     pub async fn afford(&self, plan: &Plan, have: &Observed) -> Result<(), Refusal> {
         let gates = self.gates.filter(|_| !self.mode.destroys() && !plan.is_empty());
         match gates {
-            Some(gates) => Box::pin(gates.afford(plan, self.desired, have)).await.map_err(Refusal::OverBudget),
+            Some(gates) => {
+                Box::pin(gates.afford(plan, self.desired, have)).await.map_err(Refusal::OverBudget)
+            }
             None => Ok(()),
         }
     }

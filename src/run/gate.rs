@@ -64,12 +64,7 @@ impl<'a> Gates<'a> {
     ///
     /// # Errors
     /// It could, or nobody knows.
-    pub(super) async fn afford(
-        self,
-        plan: &Plan,
-        of: &Desired,
-        have: &Observed,
-    ) -> Result<(), OverBudget> {
+    pub(super) async fn afford(self, plan: &Plan, of: &Desired, have: &Observed) -> Result<(), OverBudget> {
         match self.limit {
             Some(limit) => hold(self.session, limit, plan, of, have).await,
             None => Ok(()),

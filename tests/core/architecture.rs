@@ -69,13 +69,14 @@ const AUDIT: [&str; 31] = [
 ];
 
 /// The same inside the command line.
-const CLI: [&str; 25] = [
+const CLI: [&str; 27] = [
     "files",
     "exit",
     "args",
     "examples",
     "hints",
     "rewritten",
+    "fitted",
     "ui",
     "error",
     "environment",
@@ -369,7 +370,7 @@ fn sessions_are_opened_where_they_are_closed() {
 /// What does something that only one kind has, and names it. A new kind is no line here: kinds answer for
 /// themselves where their log, their artifact and their page are, what `scale`, `stop` and `invoke` do with
 /// them, what a person does next.
-const NAMES_KINDS: [&str; 33] = [
+const NAMES_KINDS: [&str; 34] = [
     // The commands of one kind, and Tab for them.
     "src/cli/commands/bucket.rs",
     "src/cli/commands/data.rs",
@@ -386,6 +387,8 @@ const NAMES_KINDS: [&str; 33] = [
     "src/engine/lease/wait.rs",
     "src/plan/build.rs",
     "src/plan/check.rs",
+    // What an endpoint serves.
+    "src/plan/served.rs",
     "src/run/flow.rs",
     "src/run/reviewer.rs",
     "src/run/session.rs",

@@ -63,9 +63,12 @@ fn without(world: &World, kinds: &str) {
 fn a_plan_says_what_it_costs_and_status_what_there_is() {
     let world = shipped();
     let plan = world.run(["plan"]).ended(0);
-    for line in
-        ["Cost on AWS\n  prices   opsctl's table of 2", "  idle     0 → ", "  at most  0 → ", "  a run    training/"]
-    {
+    for line in [
+        "Cost on AWS\n  prices   opsctl's table of 2",
+        "  idle     0 → ",
+        "  at most  0 → ",
+        "  a run    training/",
+    ] {
         assert!(plan.stdout.contains(line), "{line}: {plan}");
     }
     // The command that ends it goes where this one goes.
@@ -170,7 +173,8 @@ async fn a_budget_holds_for_numbers_that_are_in_no_file() {
     let sandbox = inside::sandbox(&folder.path().join("sandbox")).await;
     let session = open(&sandbox, &project, "us-east-1").await;
     let deploy = Intent::deploy(&session, false, false);
-    let done = session.run(&deploy).carry_out(&LeaseHolder::default()).await.expect("it is within its budget");
+    let done =
+        session.run(&deploy).carry_out(&LeaseHolder::default()).await.expect("it is within its budget");
     assert!(done.is_ok(), "{done:?}");
     let month = async |name: &str, to: Scale| {
         let intent = Intent::scale(&session, &[name.to_owned()], to).expect("it can be scaled");

@@ -190,6 +190,27 @@ fn a_quota_that_is_full_in_the_middle_is_told_as_one() {
     world.run(["train", "--yes"]).ended(9).says("error[E206]: training/lab failed").does_not_say("Its page");
 }
 
+/// Credentials that were found and are refused: what is wrong with them, not how they are looked for.
+#[test]
+fn refused_credentials_say_what_is_wrong_with_them() {
+    for (refusal, help) in [
+        ("ExpiredToken", "have expired: log in again"),
+        ("InvalidClientTokenId", "AWS does not know this access key"),
+        ("SignatureDoesNotMatch", "the secret key is not that of this access key"),
+    ] {
+        let world = world("print('hello')\n");
+        let _beside = Beside::start(&world, &[&format!("fail={refusal}@*#1x0")]);
+        let ran = world.run(["status"]).ended(4).says("error[E201]").says(help);
+        ran.does_not_say("opsctl uses the same chain");
+    }
+    // Policies are asked for before there are credentials.
+    let world = World::with_config("[project]\nname = \"x\"\nregion = \"us-east-1\"\n");
+    for whom in ["deployer", "planner"] {
+        world.run(["policy", whom]).ended(4).says("error[E201]").says("--account 123456789012");
+        world.run(["policy", whom, "--account", "123456789012"]).success();
+    }
+}
+
 #[test]
 fn github_marks_the_lines_of_the_file() {
     let world = World::with_config("[project]\nname = \"x\"\nregion = \"us-east-1\"\nname2 = 1\n")

@@ -73,9 +73,9 @@ pub(super) async fn address(session: &Session, job: &Job) -> Result<Address, Fai
                 }
                 false => (
                     format!("{} is not in AWS, so AWS's console has no page for it", job.id),
-                    match session.kind(job.id.kind).log(&job.physical) {
-                        Some(_) => "`opsctl status` shows its state, `opsctl logs` what it printed",
-                        None => "`opsctl status` shows its state",
+                    match session.kind(job.id.kind).has_log() {
+                        true => "`opsctl status` shows its state, `opsctl logs` what it printed",
+                        false => "`opsctl status` shows its state",
                     },
                 ),
             };

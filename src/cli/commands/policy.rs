@@ -134,7 +134,8 @@ async fn desired(args: &DocumentArgs, global: &Global, env: &Environment) -> Res
             return Ok(project.desired_in(account, region));
         }
     }
-    let desired = with_session(global, env, Folders::Listed, async |session| Ok(session.desired.clone())).await;
+    let desired =
+        with_session(global, env, Folders::Listed, async |session| Ok(session.desired.clone())).await;
     desired.map_err(or_name_the_account)
 }
 

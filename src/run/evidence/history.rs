@@ -29,7 +29,10 @@ pub async fn all(
     for (node, row) in session.desired.nodes.iter().zip(&overview.rows).filter(|(node, _)| kept(&node.id)) {
         if let Some(Observation::Present(seen)) = have.observations.get(&node.id) {
             let (kind, physical) = (node.id.kind, &node.physical);
-            all.push(Past { serves: row.instead.as_ref().map(|_| false), ..past(kind, physical, seen, true, have) });
+            all.push(Past {
+                serves: row.instead.as_ref().map(|_| false),
+                ..past(kind, physical, seen, true, have)
+            });
         }
     }
     let left = have.seen_leftovers.iter().filter(|(id, _)| kept(id));

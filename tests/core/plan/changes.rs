@@ -49,7 +49,8 @@ fn a_hyperparameter() {
     change("hyperparameter", |files| files.edit("epochs = 5", "epochs = 6\nlayers = 3"));
 }
 
-/// Neither one that failed nor one that was made and never served: the reason is what changes of what answers.
+/// Neither one that failed nor one that was made and never served: the reason is what changes of what
+/// answers.
 #[test]
 fn a_new_training_is_compared_with_the_one_that_serves() {
     let mut files = Files::new();
@@ -58,19 +59,27 @@ fn a_new_training_is_compared_with_the_one_that_serves() {
     files.edit("epochs = 5", "epochs = 6");
     let failing = files.desired();
     let train = |plan: &Plan| {
-        plan.steps.iter().find(|step| step.target.to_string() == "training/numbers").expect("it trains").clone()
+        plan.steps
+            .iter()
+            .find(|step| step.target.to_string() == "training/numbers")
+            .expect("it trains")
+            .clone()
     };
     let plan = account.plan(&failing, DEPLOY);
     account.apply_some(&plan, &failing, &[train(&plan).id]);
     files.edit("epochs = 6", "epochs = 7");
     let want = files.desired();
-    assert_eq!(train(&account.plan(&want, DEPLOY)).why, ["epochs: 5 -> 7"], "what completed does not serve");
+    assert_eq!(
+        train(&account.plan(&want, DEPLOY)).why,
+        ["hyperparameters.epochs: 5 -> 7"],
+        "what completed does not serve"
+    );
     account.seen(&failing, "training/numbers")["status"] =
         json!({ "word": "Failed", "phase": "failed", "reason": "no such option" });
-    assert_eq!(train(&account.plan(&want, DEPLOY)).why, ["epochs: 5 -> 7"]);
+    assert_eq!(train(&account.plan(&want, DEPLOY)).why, ["hyperparameters.epochs: 5 -> 7"]);
     // Where nothing serves, the newest that completed counts.
     account.remove(&served, "endpoint/numbers");
-    assert_eq!(train(&account.plan(&want, DEPLOY)).why, ["epochs: 5 -> 7"]);
+    assert_eq!(train(&account.plan(&want, DEPLOY)).why, ["hyperparameters.epochs: 5 -> 7"]);
 }
 
 #[test]

@@ -89,8 +89,8 @@ fn forty_columns_read_well() {
           a run    instance/numbers-on-ec2
                    0.1889 USD an hour, at most
                    0.1889
-          bills    per hour, even when idle, until
-                   `opsctl destroy`:
+          bills    per hour, even when idle,
+                   until `opsctl destroy`:
                    endpoint/numbers 0.115
                    (ml.m5.large, 1–4 instances),
                    function/classify 0.0038 (2 ×
@@ -217,11 +217,17 @@ fn commands_are_filled_in_before_lines_are_broken() {
     for width in 20..120 {
         let page = render::now(&bill, &prices(), Look { suggest: &suggest, ..look(Some(width)) });
         let whole = page.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!(whole.matches("`opsctl").count(), whole.matches("`opsctl --sandbox -c opsctl.toml").count());
+        assert_eq!(
+            whole.matches("`opsctl").count(),
+            whole.matches("`opsctl --sandbox -c opsctl.toml").count()
+        );
         assert!(whole.contains("`opsctl --sandbox -c opsctl.toml destroy`"), "{page}");
         let longest = page.lines().map(|line| line.chars().count()).max();
         assert!(longest.is_some_and(|longest| longest <= width.max(40)), "{width}\n{page}");
-        assert!(width < 60 || page.contains("`opsctl --sandbox -c opsctl.toml destroy`"), "in one line\n{page}");
+        assert!(
+            width < 60 || page.contains("`opsctl --sandbox -c opsctl.toml destroy`"),
+            "in one line\n{page}"
+        );
     }
 }
 

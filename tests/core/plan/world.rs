@@ -156,9 +156,13 @@ impl Account {
         };
         let elders = |node: &Node| {
             let stem = format!("{}-", want.scope.physical(&node.id.name));
-            let mut elders: Vec<_> = self.things.iter().filter(|((kind, name), _)| {
-                *kind == node.id.kind && name.strip_prefix(&stem).is_some_and(fingerprint::is_suffix)
-            }).collect();
+            let mut elders: Vec<_> = self
+                .things
+                .iter()
+                .filter(|((kind, name), _)| {
+                    *kind == node.id.kind && name.strip_prefix(&stem).is_some_and(fingerprint::is_suffix)
+                })
+                .collect();
             elders.sort_by_key(|(_, (made, _))| std::cmp::Reverse(*made));
             elders.into_iter().map(|((_, name), _)| name.clone()).collect::<Vec<_>>()
         };

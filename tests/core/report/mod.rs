@@ -79,7 +79,8 @@ fn what_another_config_has_made_is_said_to_be_that() {
         match resource.id.to_string().as_str() {
             "endpoint/numbers" => resource.differs = vec!["configuration: a -> b".into()],
             "training/numbers" => {
-                let (endpoint, physical) = ("endpoint/numbers".parse().unwrap(), "digits-dev-numbers-0000000001".into());
+                let (endpoint, physical) =
+                    ("endpoint/numbers".parse().unwrap(), "digits-dev-numbers-0000000001".into());
                 resource.instead = Some(Instead { endpoint, physical });
             }
             _ => {}
@@ -89,8 +90,8 @@ fn what_another_config_has_made_is_said_to_be_that() {
     assert_eq!(ready, all - 1);
     let page = markdown(&evidence);
     for said in [
-        "Not as the config has it: endpoint/numbers; ",
-        "not as configured: configuration: a -\\> b",
+        "**Not as the config has it:** endpoint/numbers; ",
+        "InService, not as configured",
         "endpoint/numbers serves an earlier training job",
         "does not serve",
         "numbers: what serves",

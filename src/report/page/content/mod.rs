@@ -25,15 +25,19 @@ pub fn page(evidence: &Evidence, suggest: Suggest<'_>) -> Page {
         _ if all == 0 => "The config has no resources.".to_owned(),
         (true, "") if all == 1 => "The one resource of the config is deployed and ready.".to_owned(),
         (true, "") => format!("All {all} resources of the config are deployed and ready."),
-        (true, stopped) => format!("All {all} resources of the config are deployed, and all but {stopped} run."),
+        (true, stopped) => {
+            format!("All {all} resources of the config are deployed, and all but {stopped} run.")
+        }
         (false, _) => format!("{ready} of {} of the config are ready.", many(all, "resource")),
     };
     let differing = match &*differing {
         "" => Vec::new(),
         names => vec![
-            Text::Strong(format!(" Not as the config has it: {names}; ")),
+            Text::plain(" "),
+            Text::Strong("Not as the config has it:".into()),
+            Text::plain(format!(" {names}; ")),
             command("`opsctl deploy`", suggest),
-            Text::Strong(" changes that.".into()),
+            Text::plain(" changes that."),
         ],
     };
     let mut lead = vec![Text::Strong(verdict)];
@@ -188,7 +192,8 @@ fn serves_instead(evidence: &Evidence) -> impl Iterator<Item = Block> + '_ {
     jobs.filter_map(|resource| {
         let Instead { endpoint, physical } = resource.instead.as_ref()?;
         Some(Block::Paragraph(vec![
-            Text::Strong(format!("{endpoint} serves an earlier {}: ", resource.id.kind.words())),
+            Text::Strong(format!("{endpoint} serves an earlier {}:", resource.id.kind.words())),
+            Text::plain(" "),
             Text::code(physical.clone()),
             Text::plain(format!(", not {}, which is {} now.", resource.id, resource.status.word)),
         ]))

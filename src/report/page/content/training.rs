@@ -16,10 +16,8 @@ pub fn on_ec2(evidence: &Evidence) -> Option<Section> {
 }
 
 fn section(evidence: &Evidence, kind: KindName, anchor: &'static str, title: &str) -> Option<Section> {
-    let blocks: Vec<Block> = evidence
-        .of_kind(kind)
-        .flat_map(|resource| of_resource(resource, evidence))
-        .collect();
+    let blocks: Vec<Block> =
+        evidence.of_kind(kind).flat_map(|resource| of_resource(resource, evidence)).collect();
     (!blocks.is_empty()).then(|| Section { anchor, title: title.to_owned(), blocks })
 }
 
