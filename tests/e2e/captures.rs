@@ -65,6 +65,7 @@ fn stable(text: &str, world: &World) -> String {
         (r"took [0-9]+m\b", "took TIME"),
         (r"list prices of [0-9-]+", "list prices of DATE"),
         (r"price list of [0-9-]+", "price list of DATE"),
+        (r"table of [0-9-]+", "table of DATE"),
         (r"/[^ \n]*python3[^ \n]*\s+\([0-9.]+\)", "PYTHON"),
     ] {
         text = Regex::new(pattern).expect("a pattern").replace_all(&text, to).into_owned();
