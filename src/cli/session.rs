@@ -154,11 +154,7 @@ async fn target(
 }
 
 /// Where the region comes from that is used in place of the config's.
-pub fn origin_of_region(
-    global: &Global,
-    env: &Environment,
-    of_config: Option<&str>,
-) -> Option<&'static str> {
+pub fn origin_of_region(global: &Global, env: &Environment, of_config: Option<&str>) -> Option<&'static str> {
     match &global.region {
         Some(_) => Some("it comes from --region"),
         None if env.region.is_some() && counts(global, of_config) => {

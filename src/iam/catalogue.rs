@@ -373,7 +373,8 @@ impl Catalogue {
             if let Some(known) = all.iter().find(|i| is_home(i)) {
                 return Rc::clone(known);
             }
-            let arns: Vec<String> = self.templates.iter().map(|template| instance(template, home, region)).collect();
+            let arns: Vec<String> =
+                self.templates.iter().map(|template| instance(template, home, region)).collect();
             let grams = Grams::of(arns.iter().map(String::as_str));
             let (partition, account) = (home.partition.to_owned(), home.account.to_owned());
             let region = region.map(str::to_owned);
@@ -394,7 +395,8 @@ impl Catalogue {
         let named =
             resource.split(':').nth(2).filter(|s| !pattern::is_wild(s) && resource.starts_with("arn:"));
         let wild = pattern::is_wild(resource);
-        let instances = wild.then(|| self.instances(home, region)).filter(|all| all.grams.may_match(resource));
+        let instances =
+            wild.then(|| self.instances(home, region)).filter(|all| all.grams.may_match(resource));
         let candidates: Box<dyn Iterator<Item = u16>> = match named {
             _ if instances.is_none() => Box::new(std::iter::empty()),
             Some(service) => {

@@ -57,7 +57,8 @@ fn lint_names(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     for (place, path) in item.outputs.iter().enumerate().filter(|(_, path)| !is_folder(path)) {
         let name = path.rsplit('/').next().unwrap_or(path);
         if let Some(other) = names.insert(name, path).filter(|other| other != path) {
-            let text = format!("{other:?} and {path:?} have the same name, and both go to the top of the model");
+            let text =
+                format!("{other:?} and {path:?} have the same name, and both go to the top of the model");
             let help = "let the script give them two names, or name the folders: of a folder the contents are packed";
             draft.error(codes::BAD_VALUE, at.join("outputs").join(place.to_string()), text, help);
         }

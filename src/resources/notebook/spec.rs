@@ -183,9 +183,8 @@ impl Kind for Notebook {
     const STOPS: bool = true;
     const TAKES_ALONG: Option<&'static str> = Some("all that is on its disk");
     const STARTS: bool = true;
-    const LOG: Option<fn(&str) -> Log> = Some(|physical| {
-        Log::Streams { group: Self::LOG_GROUP.into(), prefix: Some(format!("{physical}/")) }
-    });
+    const LOG: Option<fn(&str) -> Log> =
+        Some(|physical| Log::Streams { group: Self::LOG_GROUP.into(), prefix: Some(format!("{physical}/")) });
     type Section = BTreeMap<Name, Item>;
     type Spec = Spec;
     type State = State;
