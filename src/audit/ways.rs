@@ -5,9 +5,7 @@ use super::account::account_of;
 use super::escalate::EscalationPath;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::catalogue::{AccountRef, Catalogue};
-use opsctl_iam::condition::is_by_form;
 use opsctl_iam::effective::Effective;
-use opsctl_iam::grant::Grant;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::Selector;
 
@@ -66,9 +64,9 @@ struct Call<'a> {
 impl<'a> Call<'a> {
     fn of(effective: &'a Effective, action: ActionId, home: AccountRef<'_>) -> Self {
         let catalogue = Catalogue::embedded();
-        let is_free = |grant: &Grant| grant.restriction.is_open() || is_by_form(&grant.statement);
         let mut written = Vec::new();
-        for allow in effective.allowing(action).filter(|s| is_free(&s.grant)) {
+        // Whoever makes the thing may meet a condition on it, such as one on its tags.
+        for allow in effective.allowing(action) {
             match &allow.grant.statement.resources {
                 Some(Selector::Only(all)) if !all.iter().any(|one| pattern::is_everything(one)) => {
                     written.extend(all.iter().map(String::as_str));
