@@ -60,11 +60,6 @@ impl Served {
         &self.endpoint
     }
 
-    /// Where its state is: `opsctl --sandbox` with this as `OPSCTL_SANDBOX` uses it.
-    pub fn state(&self) -> std::path::PathBuf {
-        self.folder.path().join("sandbox")
-    }
-
     /// What the sandbox has said.
     pub fn log(&self) -> String {
         self.server.log()
