@@ -140,8 +140,9 @@ async fn what_left_the_config_and_has_no_tags_keeps_what_it_uses() {
     };
     assert_eq!(used_by("digits-dev-numbers"), None);
     assert_eq!(used_by("digits-dev-notebook-lab-us-east-1").as_deref(), Some("notebook/digits-dev-lab"));
-    // Trainings serve nobody, and what only they used is gone.
-    let role = aws.iam.get_role().role_name("digits-dev-training-numbers-us-east-1").send().await;
+    // Nothing that serves was trained there.
+    let role = "digits-dev-instance-numbers-on-ec2-us-east-1";
+    let role = aws.iam.get_role().role_name(role).send().await;
     assert!(role.is_err(), "nobody uses it");
     sandbox.stop().await;
 }
