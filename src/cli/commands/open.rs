@@ -79,7 +79,7 @@ pub(super) async fn address(session: &Session, job: &Job) -> Result<Address, Fai
                     },
                 ),
             };
-            Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, help)
+            Failure::new(codes::NOT_OFFERED, Exit::Failed, message, help)
         }
     })
 }
