@@ -2,6 +2,7 @@
 //! from the calls of the kinds ([`crate::desired::Kind::calls`]), the ARNs of the resources and AWS's
 //! catalogue of actions.
 
+mod left;
 mod questions;
 mod statements;
 pub mod trust;
@@ -113,6 +114,7 @@ pub fn documents(desired: &Desired, kinds: &[Box<dyn AnyKind>], whom: Whom, name
     for given in &desired.given {
         writer.pass_given(given);
     }
+    writer.left(desired, kinds);
     writer.images(desired);
     writer.remotes(desired);
     writer.encryption(desired, kinds);

@@ -4,6 +4,7 @@
 
 mod action;
 mod allowed;
+mod allowed_shapes;
 mod audit;
 mod audit_pages;
 mod behind;
