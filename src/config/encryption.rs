@@ -16,6 +16,9 @@ pub struct Encryption {
     /// groups and the disks of EC2 instances. It is used, and never changed. An adopted bucket keeps its own
     /// encryption. Another key trains again, and makes notebooks again. Default none.
     pub kms_key: Option<String>,
+    /// The ARNs of keys that `kms_key` was before: what is in the bucket stays under the key that it was
+    /// written with, and the generated roles may decrypt with these.
+    pub former_kms_keys: Vec<String>,
 }
 
 const EXAMPLE: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -29,38 +32,19 @@ impl Encryption {
     }
 
     pub(super) fn lint(&self, region: Option<&str>, problems: &mut Diagnostics) {
-        let Some(written) = self.kms_key.as_deref() else { return };
-        let at = Self::at();
-        let refused = |text: &str, help: String| Diagnostic::error(codes::BAD_ARN, at.clone(), text, help);
-        let help = format!("write the key's ARN (\"{EXAMPLE}\"), that of an alias, or \"alias/NAME\"");
-        if !written.starts_with("alias/") && Arn::parse(written).is_none() {
-            problems.push(refused("`kms_key` is neither an ARN nor an alias", help));
-            return;
+        if let Some(written) = &self.kms_key {
+            lint(written, &Self::at(), region, problems);
         }
-        if !written.starts_with("alias/") {
-            let (noun, kinds) = ("encryption key", &["key/", "alias/"][..]);
-            // A key may be another account's.
-            let of = ArnOf { noun, example: EXAMPLE, service: "kms", kinds, account: None, region };
-            if let Some(problem) = of.refuse(written, &at) {
-                problems.push(problem);
-                return;
+        for (index, written) in self.former_kms_keys.iter().enumerate() {
+            let at = KeyPath::of(["encryption", "former_kms_keys"]).join(index.to_string());
+            match Arn::parse(written).is_some_and(|arn| arn.resource.starts_with("key/")) {
+                true => lint(written, &at, region, problems),
+                false => {
+                    let help = format!("objects are under keys, whatever an alias names now: \"{EXAMPLE}\"");
+                    let text = format!("\"{written}\" is no ARN of a key");
+                    problems.push(Diagnostic::error(codes::BAD_ARN, at, text, help));
+                }
             }
-        }
-        let arn = Arn::parse(written);
-        if let Some((arn, region)) = arn.zip(region).filter(|(arn, region)| arn.region != *region) {
-            let text = format!("`kms_key` is in {}, the project in {region}", arn.region);
-            problems
-                .push(refused(&text, format!("AWS takes a key of the same region: name one in {region}")));
-            return;
-        }
-        let (kind, name) = arn.map_or(written, |arn| arn.resource).split_once('/').unwrap_or_default();
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || kind == "alias" && "_/".contains(c);
-        // https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html
-        if name.is_empty() || name.len() > 250 || !name.chars().all(plain) {
-            problems.push(refused("`kms_key` is no name of a key", help));
-        } else if kind == "alias" && name.starts_with("aws/") {
-            let text = "`kms_key` is a key of AWS's own, whose policy lets nobody hand it on";
-            problems.push(refused(text, "name a key of yours, or remove it: AWS's are used then".into()));
         }
     }
 
@@ -74,5 +58,39 @@ impl Encryption {
     pub fn via(services: &[&str], region: &str) -> Vec<String> {
         let suffix = partition(region).1;
         services.iter().map(|service| format!("{service}.{region}.{suffix}")).collect()
+    }
+}
+
+/// A key or alias as it is written.
+fn lint(written: &str, at: &KeyPath, region: Option<&str>, problems: &mut Diagnostics) {
+    let refused = |text: &str, help: String| Diagnostic::error(codes::BAD_ARN, at.clone(), text, help);
+    let help = format!("write the key's ARN (\"{EXAMPLE}\"), that of an alias, or \"alias/NAME\"");
+    if !written.starts_with("alias/") && Arn::parse(written).is_none() {
+        problems.push(refused("`kms_key` is neither an ARN nor an alias", help));
+        return;
+    }
+    if !written.starts_with("alias/") {
+        let (noun, kinds) = ("encryption key", &["key/", "alias/"][..]);
+        // A key may be another account's.
+        let of = ArnOf { noun, example: EXAMPLE, service: "kms", kinds, account: None, region };
+        if let Some(problem) = of.refuse(written, at) {
+            problems.push(problem);
+            return;
+        }
+    }
+    let arn = Arn::parse(written);
+    if let Some((arn, region)) = arn.zip(region).filter(|(arn, region)| arn.region != *region) {
+        let text = format!("`kms_key` is in {}, the project in {region}", arn.region);
+        problems.push(refused(&text, format!("AWS takes a key of the same region: name one in {region}")));
+        return;
+    }
+    let (kind, name) = arn.map_or(written, |arn| arn.resource).split_once('/').unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || kind == "alias" && "_/".contains(c);
+    // https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html
+    if name.is_empty() || name.len() > 250 || !name.chars().all(plain) {
+        problems.push(refused("`kms_key` is no name of a key", help));
+    } else if kind == "alias" && name.starts_with("aws/") {
+        let text = "`kms_key` is a key of AWS's own, whose policy lets nobody hand it on";
+        problems.push(refused(text, "name a key of yours, or remove it: AWS's are used then".into()));
     }
 }

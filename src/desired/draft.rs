@@ -1,7 +1,7 @@
 //! The graph under construction: what a kind's `desired` writes to and looks things up in.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
@@ -54,7 +54,7 @@ impl<'a> Draft<'a> {
         if let Some(Err(problem)) = self.inputs.key() {
             self.problems.push(problem.clone());
         }
-        let kms_key = self.kms_key();
+        let (kms_key, former_kms_keys) = (self.kms_key(), self.former_kms_keys());
         let desired = Desired::new(self.scope.clone(), self.nodes, self.origin);
         (
             Desired {
@@ -62,6 +62,7 @@ impl<'a> Draft<'a> {
                 tags: self.config.project.tags.clone(),
                 given: self.given,
                 kms_key,
+                former_kms_keys,
                 ..desired
             },
             self.problems,
@@ -139,6 +140,13 @@ impl<'a> Draft<'a> {
             _ if written.starts_with("alias/") => Some(self.scope.arn("kms", written)),
             _ => Some(written.to_owned()),
         }
+    }
+
+    /// Other keys that objects of the bucket may be under.
+    pub fn former_kms_keys(&self) -> Vec<String> {
+        let (now, written) = (self.kms_key(), &self.config.encryption.former_kms_keys);
+        let former: BTreeSet<&String> = written.iter().filter(|key| now.as_ref() != Some(key)).collect();
+        former.into_iter().cloned().collect()
     }
 
     /// Keeps the user's own reason for the size of a resource; words alone, so a blank text is none.

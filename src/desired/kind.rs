@@ -200,6 +200,11 @@ pub trait Kind: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What is in it and nobody could read any more once it is as wanted.
+    fn strands(_want: &Self::Spec, _seen: &Self::State) -> Option<Mixed> {
+        None
+    }
+
     /// What others have put into it, or in the place of what it made, that whoever reads it would take for a
     /// part of it.
     fn mixed(_seen: &Self::State) -> Option<Mixed> {

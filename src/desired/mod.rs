@@ -83,6 +83,8 @@ pub struct Desired {
     pub remotes: Vec<Remote>,
     /// The KMS key that everything is encrypted with, which somebody else made.
     pub kms_key: Option<String>,
+    /// Those that it was before, in an order of their own.
+    pub former_kms_keys: Vec<String>,
     /// Where each node stands among `nodes`.
     places: BTreeMap<ResourceId, usize>,
 }
@@ -100,6 +102,7 @@ impl Desired {
             given: Vec::new(),
             remotes: Vec::new(),
             kms_key: None,
+            former_kms_keys: Vec::new(),
         }
     }
 
@@ -112,6 +115,7 @@ impl Desired {
             given: self.given.clone(),
             remotes: self.remotes.clone(),
             kms_key: self.kms_key.clone(),
+            former_kms_keys: self.former_kms_keys.clone(),
             ..desired
         }
     }

@@ -315,6 +315,8 @@ codes! {
         "`[encryption] kms_key` names an alias, which is looked up before anything is planned (kms:DescribeKey), because names and policies hold the key behind it. There is none, the caller may not see it, or it is disabled, about to be deleted, or no symmetric key for encryption. Nothing was made. `aws kms describe-key --key-id alias/NAME` shows what AWS knows; the ARN of the key itself is not looked up.";
     EMPTIES "E264" "An upload would empty the data set"
         "`delete = true` removes from the bucket what is no longer in the folder, and there is no file left to upload: most often the folder is not mounted, or `include`, `exclude` or .opsctlignore leave out all of it. Nothing was sent or deleted. To delete a data set take its section out of the config and run `opsctl deploy --prune`.";
+    STRANDED "E265" "Objects under a key that would be given up"
+        "What is in a bucket stays under the KMS key that it was written with: another `kms_key`, or none, is for what is written from then on. Jobs, endpoints and notebooks could not read data, code and models any more, so nothing was changed. `[encryption] former_kms_keys` names the keys of before: generated roles and `opsctl policy` may decrypt with them, through S3 alone. A role of your own (`role = \"arn:…\"`) needs the same. Keep each there for as long as the bucket holds objects of its time. The bucket's default encryption says under which key opsctl finds them; somebody else may have set it.";
     BUG "E299" "A bug in opsctl"
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 

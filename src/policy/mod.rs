@@ -257,15 +257,26 @@ impl Writer<'_> {
 
     /// What AWS's services do with the key in the name of whoever calls them.
     fn encryption(&mut self, desired: &Desired, kinds: &[Box<dyn AnyKind>]) {
-        let Some(key) = &desired.kms_key else { return };
         let region = self.scope.region.clone();
         let has = |kind: KindName| desired.nodes.iter().any(|node| node.id.kind == kind);
-        let deploys = self.whom == Whom::Deployer;
         let uses = kinds.iter().filter(|kind| has(kind.name())).filter_map(|kind| kind.key_use());
-        for KeyUse { service, changes, looks } in uses {
-            let via = json!({ "StringEquals": { "kms:ViaService": Encryption::via(&[service], &region) } });
-            for action in if deploys { changes } else { looks } {
-                self.grants.add(action.name, key.clone(), via.clone());
+        let uses: Vec<KeyUse> = uses.collect();
+        let via = |service: &str| {
+            json!({ "StringEquals": { "kms:ViaService": Encryption::via(&[service], &region) } })
+        };
+        // What was encrypted with them is read until it is written again.
+        for KeyUse { service, looks, .. } in &uses {
+            for key in &desired.former_kms_keys {
+                for action in looks.iter() {
+                    self.grants.add(action.name, key.clone(), via(service));
+                }
+            }
+        }
+        let Some(key) = &desired.kms_key else { return };
+        let deploys = self.whom == Whom::Deployer;
+        for KeyUse { service, changes, looks } in &uses {
+            for action in if deploys { changes.iter() } else { looks.iter() } {
+                self.grants.add(action.name, key.clone(), via(service));
             }
         }
         self.grants.add(action::kms::DescribeKey.name, key.clone(), Value::Null);

@@ -47,9 +47,48 @@ fn all_that_takes_a_key_has_it() {
     assert!(said.contains(&format!("key of the volume: none -> {KEY}")), "{said}");
     assert!(account.plan(&want, DEPLOY).is_empty());
     // Without it everything is as it was, but for log groups: who reads them sets their key.
-    let said = shown(&account.deploy(&Files::new().desired(), DEPLOY));
+    let said = shown(&account.deploy(&formerly("", &[KEY]), DEPLOY));
     assert!(said.contains(&format!("encryption: aws:kms with {KEY} -> AES256")), "{said}");
     assert!(!said.contains("log-group/"), "{said}");
+}
+
+/// With the keys of before.
+fn formerly(now: &str, former: &[&str]) -> Desired {
+    let mut files = Files::new();
+    files.append(&format!("\n[encryption]\n{now}\nformer_kms_keys = {former:?}\n"));
+    files.desired()
+}
+
+/// Objects stay under the key that they were written with.
+#[test]
+fn a_key_is_not_given_up_while_objects_are_under_it() {
+    let account = Account::with(&with(KEY).desired());
+    let other = KEY.replace("1234abcd-12ab", "0000abcd-12ab");
+    for want in [with(&other).desired(), Files::new().desired(), formerly("", &[&other])] {
+        let said = account.refused(&want, DEPLOY);
+        assert!(said.len() == 1 && said[0].starts_with("E265") && said[0].contains(KEY), "{said:?}");
+        assert!(said[0].contains("former_kms_keys"), "{said:?}");
+    }
+    let want = formerly(&format!("kms_key = \"{other}\""), &[KEY, &other]);
+    let plan = shown(&account.plan(&want, DEPLOY));
+    assert!(plan.contains(&format!("encryption: aws:kms with {KEY} -> aws:kms with {other}")), "{plan}");
+    let decrypts = |resource: &Value, via: &str, statement: &Value| {
+        statement["Action"] == json!(["kms:Decrypt"])
+            && statement["Resource"] == *resource
+            && statement["Condition"]["StringEquals"]["kms:ViaService"] == json!([via])
+    };
+    let (old, s3) = (json!([KEY]), "s3.us-east-1.amazonaws.com");
+    for role in ["training-numbers", "endpoint-numbers", "notebook-lab", "instance-numbers-on-ec2"] {
+        let policy = policy_of(&want, role);
+        let statements = policy["Statement"].as_array().unwrap();
+        let of_old: Vec<_> = statements.iter().filter(|it| it["Resource"] == old).collect();
+        assert!(of_old.len() == 1 && decrypts(&old, s3, of_old[0]), "{role}: {policy}");
+    }
+    for whom in [Whom::Deployer, Whom::Planner] {
+        let documents = policy::documents(&want, &kinds(), whom, Names::Exact);
+        let text = serde_json::to_string(&documents).unwrap();
+        assert!(text.contains(KEY), "{whom:?}: {text}");
+    }
 }
 
 #[test]

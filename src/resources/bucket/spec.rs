@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Keys;
 use crate::config::Name;
-use crate::desired::{Draft, KeyUse, Kind, Seen};
+use crate::desired::{Draft, KeyUse, Kind, Mixed, Seen};
 use crate::domain::{
     Action, Attributes, Days, FieldChange, HumanDuration, KeyPath, KindName, LEASE_KEY, Needs, Phase, Scope,
     Usage, Verb, action, attributes, changes, codes, many,
@@ -53,6 +53,9 @@ pub struct Spec {
     /// Encrypts what is put into our own bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
+    /// Those that objects may be under, beside it.
+    #[serde(skip)]
+    pub former_kms_keys: Vec<String>,
 }
 
 /// What of it is compared.
@@ -108,6 +111,12 @@ impl Bucket {
         let key = key.map(|key| format!(" with {key}")).unwrap_or_default();
         let lacks = algorithm.starts_with("aws:kms") && !bucket_key;
         format!("{algorithm}{key}{}", if lacks { ", without a bucket key" } else { "" })
+    }
+
+    /// The ARN of the key in the same words.
+    fn key_of(encryption: &str) -> Option<&str> {
+        let key = encryption.split_once(" with ")?.1;
+        Some(key.split(',').next().unwrap_or(key))
     }
 
     /// Whether a lifecycle rule is one of ours.
@@ -180,6 +189,7 @@ impl Kind for Bucket {
             keep_old_versions_days: section.keep_old_versions.count() as i32,
             abort_uploads_days: section.abort_uploads_after.count() as i32,
             kms_key: draft.kms_key(),
+            former_kms_keys: draft.former_kms_keys(),
         };
         draft.add::<Self>(Self::MAIN, name, spec, [], KeyPath::of(["bucket"]));
     }
@@ -263,6 +273,16 @@ impl Kind for Bucket {
         let statement = statement.then(|| format!("the statement `{}` of its policy", Self::SIDS[1]));
         let rules = seen.rules.iter().filter(|rule| !ours(rule));
         statement.into_iter().chain(rules.map(|(id, _)| format!("the lifecycle rule `{id}`"))).collect()
+    }
+
+    fn strands(want: &Spec, seen: &State) -> Option<Mixed> {
+        let key = Self::key_of(seen.encryption.as_deref()?)?;
+        let known = want.kms_key.iter().chain(&want.former_kms_keys).any(|known| known == key);
+        (!known).then(|| Mixed {
+            code: codes::STRANDED,
+            what: format!("holds objects under {key}, which no role could decrypt after this change"),
+            help: "add it to `former_kms_keys` in [encryption]: the roles may then decrypt with it",
+        })
     }
 
     fn usual(verb: Verb) -> Option<HumanDuration> {

@@ -209,9 +209,8 @@ impl Asked<'_> {
         statements.push(policy::write_log_streams(scope, &group));
         statements.push(policy::put_metrics("/aws/sagemaker/Endpoints"));
         statements.extend(in_vpc.then(policy::in_vpc));
-        let kms_key = draft.kms_key();
-        let volume_key = kms_key.clone().filter(|_| !limits::has_own_disk(&self.item.instance_type));
-        statements.extend(kms_key.iter().map(|key| policy::objects_with_key(scope, key, false)));
+        let volume_key = draft.kms_key().filter(|_| !limits::has_own_disk(&self.item.instance_type));
+        statements.extend(policy::objects_with_keys(draft, false));
         statements.extend(volume_key.iter().flat_map(|key| policy::volume_with_key(key, false)));
         (statements, volume_key)
     }

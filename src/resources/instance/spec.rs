@@ -411,7 +411,7 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     let writes = format!("{}/{}-", Instance::OUTPUT, scope.physical(name));
     statements.push(policy::write_objects(scope, bucket, &[writes]));
     let kms_key = draft.kms_key();
-    statements.extend(kms_key.iter().map(|key| policy::objects_with_key(scope, key, true)));
+    statements.extend(policy::objects_with_keys(draft, true));
     let user = format!("instance-{name}");
     let role = Role::of_rights(&user, &item.rights(), Assumer::Ec2, statements, draft, at);
     let profile = match &item.instance_profile {

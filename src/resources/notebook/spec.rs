@@ -209,8 +209,8 @@ impl Kind for Notebook {
             let network = draft.first_of_network(item.network.as_ref(), &at);
             statements.extend(network.is_some().then(policy::in_vpc));
             let kms_key = draft.kms_key();
+            statements.extend(policy::objects_with_keys(draft, true));
             if let Some(key) = &kms_key {
-                statements.push(policy::objects_with_key(scope, key, true));
                 statements.extend(policy::volume_with_key(key, false));
             }
             let role = Role::of_rights(&user, &item.rights(), Assumer::SageMaker, statements, draft, &at);

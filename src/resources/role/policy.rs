@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::config::Encryption;
+use crate::desired::Draft;
 use crate::domain::Scope;
 use crate::domain::{Action, action};
 
@@ -127,12 +128,19 @@ pub fn put_metrics(namespace: &str) -> Value {
 
 /// Reads objects that are encrypted with a key, and writes some: S3 asks for it with the rights of whoever
 /// asks S3 (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html>).
-pub fn objects_with_key(scope: &Scope, key: &str, writes: bool) -> Value {
+pub fn objects_with_keys(draft: &Draft<'_>, writes: bool) -> Vec<Value> {
+    let with = |actions: &[Action], keys: &[String]| {
+        let mut statement = allow(actions, keys);
+        let via = Encryption::via(&["s3"], &draft.scope.region);
+        statement["Condition"] = json!({ "StringEquals": { "kms:ViaService": via } });
+        statement
+    };
     let actions = [action::kms::Decrypt, action::kms::GenerateDataKey];
-    let mut statement = allow(&actions[..if writes { 2 } else { 1 }], &[key.to_owned()]);
-    let via = Encryption::via(&["s3"], &scope.region);
-    statement["Condition"] = json!({ "StringEquals": { "kms:ViaService": via } });
-    statement
+    let now = draft.kms_key().map(|key| with(&actions[..if writes { 2 } else { 1 }], &[key]));
+    let former = draft.former_kms_keys();
+    // What was written with them stays under them.
+    let former = (!former.is_empty()).then(|| with(&actions[..1], &former));
+    now.into_iter().chain(former).collect()
 }
 
 /// Has SageMaker encrypt a volume with it, and what a job leaves: SageMaker hands the key on by a grant

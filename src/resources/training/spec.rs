@@ -438,8 +438,8 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     statements.push(policy::put_metrics("/aws/sagemaker/TrainingJobs"));
     statements.extend(network.is_some().then(policy::in_vpc));
     let kms_key = draft.kms_key();
+    statements.extend(policy::objects_with_keys(draft, true));
     if let Some(key) = &kms_key {
-        statements.push(policy::objects_with_key(scope, key, true));
         statements.extend(policy::volume_with_key(key, true));
     }
     let seconds = |human: HumanDuration| i32::try_from(human.as_secs()).unwrap_or(i32::MAX);
