@@ -20,6 +20,7 @@ use crate::resources::log_group::LogGroup;
 use crate::resources::model::{Given, Model, Serving, Spec as ModelSpec};
 use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
 use crate::resources::schedule::Schedule;
+use crate::resources::verbatim::refuse_references;
 
 use super::made::Made;
 use super::{Endpoint, Spec};
@@ -217,6 +218,7 @@ impl Asked<'_> {
 
     /// The variables of the container: the model's, the endpoint's, and those of the toolkit.
     fn environment(&self, made: &Made, draft: &mut Draft<'_>) -> BTreeMap<String, String> {
+        refuse_references(&self.item.environment, &self.at.join("environment"), draft);
         let mut environment = made.environment();
         environment.extend(self.item.environment.clone());
         if self.item.code.is_some() || self.item.entry.is_some() {

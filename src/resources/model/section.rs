@@ -13,6 +13,7 @@ use crate::domain::{KeyPath, KindName, codes};
 use crate::inputs::{Look, Remote, Source, UseAs, bucket_and_key};
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
+use crate::resources::verbatim::refuse_references;
 
 /// `[model]`: every model by its name.
 pub type Section = BTreeMap<Name, Item>;
@@ -121,6 +122,7 @@ pub(super) fn keep(section: &Section, draft: &mut Draft<'_>) {
             let text = format!("`{name}` is a training too, and an endpoint could mean either");
             draft.error(codes::TWO_MODELS, at.clone(), text, "rename one of them");
         }
+        refuse_references(&item.environment, &at.join("environment"), draft);
         let Some((given, uri)) = given(name, item, &at, draft) else { continue };
         let (image, environment) = (item.image.clone(), item.environment.clone());
         draft.keep(Model::id(name), Artifact { given, uri, image, environment, at });

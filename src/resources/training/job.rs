@@ -15,6 +15,7 @@ use crate::inputs::{Tree, UseAs};
 use crate::resources::bucket::Bucket;
 use crate::resources::data::{Data, Distribution, InputMode, Outside, Reading, Spec as DataSpec};
 use crate::resources::role::{Permission, Rights};
+use crate::resources::verbatim::refuse_references;
 
 /// Where the job runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -293,6 +294,9 @@ fn warn_of_code(item: &Item, tree: &Tree, at: &KeyPath, draft: &mut Draft<'_>) {
 
 /// Looks up the source folder and the data sets of a job. `None` after a problem was reported.
 pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common> {
+    refuse_references(&item.environment, &at.join("environment"), draft);
+    let hyperparameters = item.hyperparameters.iter().map(|(name, value)| (name, value.plain()));
+    refuse_references(hyperparameters, &at.join("hyperparameters"), draft);
     let bucket = Bucket::name(draft);
     let use_as = item.use_as();
     let source = item.source.as_ref();
