@@ -32,6 +32,8 @@ pub struct Source {
     pub use_as: UseAs,
     /// The key that names it.
     pub at: KeyPath,
+    /// Paths in it at which a program leaves what it makes: no code, of whichever section.
+    pub makes: Vec<String>,
 }
 
 /// What a folder is read for.
@@ -184,7 +186,10 @@ impl Inputs {
         let mut inputs = Self::default();
         let sources: Vec<Source> = sources.into_iter().collect();
         let data = sources.iter().filter(|source| !source.use_as.is_code());
-        let data: Vec<PathBuf> = data.map(|source| source.path.clone()).collect();
+        let data = data.map(|source| source.path.clone());
+        let made =
+            |source: &Source| source.makes.iter().map(|path| source.path.join(path)).collect::<Vec<_>>();
+        let data: Vec<PathBuf> = data.chain(sources.iter().flat_map(made)).collect();
         for source in sources {
             inputs
                 .0

@@ -39,7 +39,7 @@ const CACHES: [&str; 14] = [
 ];
 /// What lies at the top of a project beside its code: `source = "."` is that folder, and an edit of the
 /// README is no other program.
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 18] = [
     "/opsctl.toml",
     "/opsctl.schema.json",
     "/.gitignore",
@@ -53,6 +53,11 @@ const DOCUMENTS: [&str; 13] = [
     "/*.jpg",
     "/*.gif",
     "/*.pdf",
+    "/Makefile",
+    "/requirements-dev.txt",
+    "/.pre-commit-config.yaml",
+    "/log.txt",
+    "/nohup.out",
 ];
 /// A package is built from its documents too.
 const PACKAGES: [&str; 2] = ["setup.py", "pyproject.toml"];

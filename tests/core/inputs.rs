@@ -18,8 +18,12 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 #[track_caller]
 fn tree(folder: &tempfile::TempDir, use_as: UseAs) -> Tree {
-    let source =
-        Source { path: "it".into(), use_as: use_as.clone(), at: KeyPath::of(["data", "it", "path"]) };
+    let source = Source {
+        path: "it".into(),
+        use_as: use_as.clone(),
+        at: KeyPath::of(["data", "it", "path"]),
+        makes: Vec::new(),
+    };
     let inputs = Inputs::read(folder.path(), [source]);
     inputs.tree(Path::new("it"), &use_as).unwrap().clone().unwrap()
 }
@@ -104,6 +108,7 @@ fn packed(project: &tempfile::TempDir, use_as: UseAs) -> Vec<String> {
         path: path.into(),
         use_as: use_as.clone(),
         at: KeyPath::of(["training", "it", "source"]),
+        makes: vec!["TrainedModels".into()],
     };
     let sources =
         [source(".", &use_as), source("data/faces", &data(&[], &[])), source("weights.bin", &data(&[], &[]))];
@@ -128,6 +133,11 @@ fn at_the_top_of_a_project_documents_and_data_are_no_code() {
         "data/names.txt",
         ".venv/bin/python",
         "weights.bin",
+        "TrainedModels/model.pth",
+        "nohup.out",
+        "log.txt",
+        "Makefile",
+        "requirements-dev.txt",
     ];
     for file in files {
         let path = project.path().join(file);
@@ -208,7 +218,12 @@ fn contents_are_kept_for_code_alone() {
 #[test]
 fn a_source_named_twice_is_read_once() {
     let folder = folder(&[("a", "")]);
-    let source = |key: &str| Source { path: "it".into(), use_as: UseAs::ALL_CODE, at: KeyPath::of([key]) };
+    let source = |key: &str| Source {
+        path: "it".into(),
+        use_as: UseAs::ALL_CODE,
+        at: KeyPath::of([key]),
+        makes: Vec::new(),
+    };
     let inputs = Inputs::read(folder.path(), [source("one"), source("two")]);
     assert!(inputs.accepted(Path::new("it"), &UseAs::ALL_CODE).is_some());
     assert!(inputs.accepted(Path::new("other"), &UseAs::ALL_CODE).is_none());
@@ -217,8 +232,12 @@ fn a_source_named_twice_is_read_once() {
 /// Why the folder cannot be read.
 #[track_caller]
 fn refused(folder: &tempfile::TempDir, use_as: UseAs) -> String {
-    let source =
-        Source { path: "it".into(), use_as: use_as.clone(), at: KeyPath::of(["data", "it", "path"]) };
+    let source = Source {
+        path: "it".into(),
+        use_as: use_as.clone(),
+        at: KeyPath::of(["data", "it", "path"]),
+        makes: Vec::new(),
+    };
     let inputs = Inputs::read(folder.path(), [source]);
     let problem = inputs.tree(Path::new("it"), &use_as).unwrap().as_ref().unwrap_err();
     format!("{}: {} ({})", problem.code, problem.message, problem.help)

@@ -295,7 +295,7 @@ fn measure(environment: &BTreeMap<String, String>, at: &KeyPath, draft: &mut Dra
 pub(super) fn sources(section: &Section) -> Vec<crate::inputs::Source> {
     let source = |(name, item): (&Name, &Item)| {
         let at = KeyPath::of(["endpoint", name, "code"]);
-        Some(crate::inputs::Source { path: item.code.clone()?, use_as: item.use_as(), at })
+        Some(crate::inputs::Source { path: item.code.clone()?, use_as: item.use_as(), at, makes: Vec::new() })
     };
     section.iter().filter_map(source).collect()
 }

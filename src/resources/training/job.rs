@@ -1,7 +1,7 @@
 //! `[training.NAME]`, and what a job has in common wherever it runs.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -140,6 +140,16 @@ impl Item {
             exclude.extend(paths.map(|path| format!("/{}", path.trim_end_matches('/'))));
         }
         UseAs::Code { include: self.include.clone(), exclude }
+    }
+
+    /// What it leaves in its folder where it runs on this machine.
+    pub fn makes(&self) -> Vec<String> {
+        let is_inside = |path: &&str| {
+            *path != self.entry()
+                && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+        };
+        let outputs = self.outputs.iter().filter(|_| self.on == Platform::Ec2);
+        outputs.map(|path| path.trim_end_matches('/')).filter(is_inside).map(str::to_owned).collect()
     }
 
     /// The data sets that it reads, each with the key that names it: those of `data`, and those that only
