@@ -113,7 +113,7 @@ fn of_device(parts: &Uri<'_>, instance_type: &str) -> Option<Refused> {
             ),
             "gpu",
         ),
-        false if parts.is_made_for("gpu") => {
+        false if parts.is_made_for("gpu") || parts.names_cuda() => {
             (format!("the image is made for GPUs, and {instance_type} has none"), "cpu")
         }
         _ => return None,
@@ -143,6 +143,12 @@ impl<'i> Uri<'i> {
     /// Whether a word is in its name or its tag.
     fn is_made_for(&self, word: &str) -> bool {
         self.rest.split(['-', ':']).any(|part| part == word)
+    }
+
+    /// Images of DJL name the version of CUDA: `djl-inference:0.33.0-lmi15.0.0-cu128`.
+    fn names_cuda(&self) -> bool {
+        let cuda = |part: &str| part.strip_prefix("cu").is_some_and(|version| version.parse::<u16>().is_ok());
+        self.rest.split(['-', ':']).any(cuda)
     }
 
     /// https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html, the dual-stack and FIPS hosts
@@ -446,6 +452,11 @@ mod tests {
             codes::IMAGE_DEVICE
         );
         assert!(training(&image("gpu"), "ml.p3.2xlarge", "us-east-1").is_ok());
+        let lmi = "763104351884.dkr.ecr.us-east-1.amazonaws.com/djl-inference:0.33.0-lmi15.0.0-cu128";
+        let scope = Scope::new("shop", "dev", Scope::NO_ACCOUNT, "us-east-1");
+        let serves = |instance_type| uri(lmi, Purpose::Hosting, instance_type, &scope);
+        assert_eq!(serves("ml.m5.large").unwrap_err().code, codes::IMAGE_DEVICE);
+        assert!(serves("ml.g5.xlarge").is_ok());
     }
 
     #[test]
