@@ -166,7 +166,8 @@ impl<'a> Walk<'a> {
             return no_path(message, "name the folder that it is in");
         }
         if !walk.root.is_dir() {
-            let message = format!("there is no folder {shown}");
+            let what = if written.ends_with(".gz") { "file" } else { "folder" };
+            let message = format!("there is no {what} {shown}");
             return no_path(message, "paths are relative to the config file's folder");
         }
         walk.home = walk.root.canonicalize().map_err(|e| walk.unread(&walk.root, &e))?;
