@@ -193,6 +193,8 @@ pub struct Job<'a> {
     pub instance_type: &'a str,
     pub region: &'a str,
     pub channels: &'a [String],
+    /// What `inputdataconfig.json` says of each.
+    pub input: &'a Value,
     pub hyperparameters: &'a Hyperparameters,
 }
 
@@ -204,15 +206,8 @@ impl Job<'_> {
     pub fn write_config(&self, layout: &Layout) -> io::Result<()> {
         let write = |name: &str, value: &Value| std::fs::write(layout.config().join(name), value.to_string());
         write("hyperparameters.json", &json!(self.hyperparameters.raw))?;
-        write("inputdataconfig.json", &self.input_data())?;
+        write("inputdataconfig.json", self.input)?;
         write("resourceconfig.json", &self.resources())
-    }
-
-    fn input_data(&self) -> Value {
-        let of_channel = json!({
-            "TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"
-        });
-        self.channels.iter().map(|name| (name.clone(), of_channel.clone())).collect::<Map<_, _>>().into()
     }
 
     fn resources(&self) -> Value {
@@ -239,7 +234,7 @@ impl Job<'_> {
             "hosts": [Self::HOST],
             "hyperparameters": self.hyperparameters.user,
             "input_config_dir": layout.config(),
-            "input_data_config": self.input_data(),
+            "input_data_config": self.input,
             "input_dir": layout.ml().join("input"),
             "is_master": true,
             "job_name": self.name,
@@ -274,7 +269,7 @@ impl Job<'_> {
             ("SM_USER_ENTRY_POINT", self.program.to_owned()),
             ("SM_INPUT_DIR", text(layout.ml().join("input"))),
             ("SM_INPUT_CONFIG_DIR", text(layout.config())),
-            ("SM_INPUT_DATA_CONFIG", self.input_data().to_string()),
+            ("SM_INPUT_DATA_CONFIG", self.input.to_string()),
             ("SM_OUTPUT_DIR", text(layout.output())),
             ("SM_OUTPUT_DATA_DIR", text(layout.output_data())),
             ("SM_CHANNELS", json!(self.channels).to_string()),

@@ -92,6 +92,7 @@ fn training(root: &Path, program: &str, files: &[(&str, &str)]) -> TrainingRun {
         source: archive(root.join("sourcedir.tar.gz"), files),
         program: program.to_owned(),
         channels: vec![("train".to_owned(), channel)],
+        input: serde_json::json!({ "train": { "TrainingInputMode": "File" } }),
         hyperparameters: [("epochs", "3"), ("resume", "/opt/ml/checkpoints")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),

@@ -9,6 +9,7 @@ use std::process::ExitStatus;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::ApiAccess;
@@ -38,6 +39,8 @@ pub struct TrainingRun {
     pub program: String,
     /// Channel names with the directories that hold their files.
     pub channels: Vec<(String, PathBuf)>,
+    /// How each is brought, as `inputdataconfig.json` says it.
+    pub input: Value,
     pub hyperparameters: BTreeMap<String, String>,
     pub environment: BTreeMap<String, String>,
     pub job_name: String,
@@ -151,6 +154,7 @@ impl TrainingRun {
             instance_type: &self.instance_type,
             region: &self.reach.region,
             channels: &names,
+            input: &self.input,
             hyperparameters: &hyperparameters,
         };
         job.write_config(&layout).map_err(io_error)?;

@@ -12,7 +12,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -271,6 +271,7 @@ impl<'a> Container<'a> {
             source,
             program,
             channels,
+            input: input_data(document),
             hyperparameters,
             environment,
             job_name: self.job.name.clone(),
@@ -372,4 +373,55 @@ pub(super) fn texts(map: &Value) -> BTreeMap<String, String> {
 /// (docs/aws/sagemaker-training.md#script-mode).
 fn decoded(text: &str) -> String {
     serde_json::from_str(text).unwrap_or_else(|_| text.to_owned())
+}
+
+/// `inputdataconfig.json` of a request.
+/// <https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-running-container.html#your-algorithms-training-algo-running-container-inputdataconfig>
+fn input_data(document: &Value) -> Value {
+    let channels = document["InputDataConfig"].as_array().into_iter().flatten();
+    let of_channel = |channel: &Value| {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let mode = text(&channel["InputMode"]);
+        let mode = mode.or_else(|| text(&document["AlgorithmSpecification"]["TrainingInputMode"]));
+        let distribution = text(&channel["DataSource"]["S3DataSource"]["S3DataDistributionType"]);
+        let wrapper = text(&channel["RecordWrapperType"]);
+        let mut config = json!({
+            "TrainingInputMode": mode.as_deref().unwrap_or("File"),
+            "S3DistributionType": distribution.as_deref().unwrap_or("FullyReplicated"),
+            "RecordWrapperType": wrapper.as_deref().unwrap_or("None"),
+        });
+        if let Some(content_type) = text(&channel["ContentType"]) {
+            config["ContentType"] = content_type.into();
+        }
+        (channel["ChannelName"].as_str().unwrap_or_default().to_owned(), config)
+    };
+    channels.map(of_channel).collect::<Map<_, _>>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_container_is_told_of_channels_what_the_request_says() {
+        let s3 = json!({ "S3Uri": "s3://b/x/", "S3DataDistributionType": "ShardedByS3Key" });
+        let told = input_data(&json!({
+            "AlgorithmSpecification": { "TrainingInputMode": "FastFile" },
+            "InputDataConfig": [
+                { "ChannelName": "a", "DataSource": { "S3DataSource": s3 }, "ContentType": "text/csv" },
+                { "ChannelName": "b", "InputMode": "File" },
+            ],
+        }));
+        let (a, b) = (&told["a"], &told["b"]);
+        assert_eq!(a["TrainingInputMode"], "FastFile");
+        assert_eq!(
+            (&a["S3DistributionType"], &a["ContentType"]),
+            (&json!("ShardedByS3Key"), &json!("text/csv"))
+        );
+        assert_eq!(
+            (&b["TrainingInputMode"], &b["S3DistributionType"]),
+            (&json!("File"), &json!("FullyReplicated"))
+        );
+        assert!(b.get("ContentType").is_none(), "{b}");
+    }
 }
