@@ -1,5 +1,7 @@
 //! A page that is drawn again and again: as much of it as the terminal has lines for.
 
+use crate::domain::many;
+
 /// The beginning of a page, and how much is below it. A line that is longer than the terminal is wide takes
 /// several.
 pub fn fitted(page: &str, rows: usize, columns: usize) -> String {
@@ -17,7 +19,7 @@ pub fn fitted(page: &str, rows: usize, columns: usize) -> String {
         shown += 1;
     }
     let more = lines.len() - shown;
-    let below = format!("… {more} more lines; a higher terminal, or without --watch, shows them");
+    let below = format!("… {} below; a higher terminal, or without --watch, shows them", many(more, "line"));
     let below: String = below.chars().take(columns).collect();
     lines[..shown].iter().map(|line| format!("{line}\n")).collect::<String>() + &below + "\n"
 }
@@ -46,7 +48,7 @@ mod tests {
         let shown = fitted(&page, 24, 80);
         assert_eq!(shown.lines().count(), 23);
         assert!(
-            shown.ends_with("… 8 more lines; a higher terminal, or without --watch, shows them\n"),
+            shown.ends_with("… 8 lines below; a higher terminal, or without --watch, shows them\n"),
             "{shown}"
         );
         // A line of 200 characters takes three.

@@ -251,6 +251,17 @@ pub fn shorten(list: &[String]) -> String {
     if list.len() > SHOWN { format!("{head} and {} more", list.len() - SHOWN) } else { head }
 }
 
+/// How far the resources of a statement go.
+#[derive(Default)]
+struct Reach {
+    /// The actions of which no resource is left out.
+    everywhere: Rc<ActionSet>,
+    /// Those of which none is left out in some region.
+    regional: ActionSet,
+    /// See [`Grant::confines`].
+    confines: Rc<ActionSet>,
+}
+
 impl<'a> Compiler<'a> {
     /// A compiler for policies of this account.
     pub fn new(home: AccountRef<'a>) -> Self {
@@ -308,61 +319,8 @@ impl<'a> Compiler<'a> {
     }
 
     fn compile_statement(&self, index: usize, statement: &Arc<Statement>) -> Grant {
-        let mut actions = ActionSet::default();
-        let mut seen = HashSet::new();
-        for pattern in statement.actions.patterns().iter().filter(|p| seen.insert(p.as_str())) {
-            match pattern::is_everything(pattern) {
-                true => actions.union(self.whole()),
-                false => actions.extend(self.expand(pattern).iter().copied()),
-            }
-        }
-        if let Selector::Except(_) = statement.actions {
-            let mut rest = self.whole().clone();
-            rest.subtract(&actions);
-            actions = rest;
-        }
-        let actions = Rc::new(actions);
-        let (mut confines, mut regional) = (Rc::default(), ActionSet::default());
-        let everywhere = match &statement.resources {
-            None => Rc::default(),
-            Some(Selector::Only(patterns)) if patterns.iter().any(|p| pattern::is_everything(p)) => {
-                Rc::clone(&actions)
-            }
-            Some(Selector::Only(patterns)) => {
-                let (mut all, mut seen) = (ActionSet::default(), HashSet::new());
-                for pattern in patterns.iter().filter(|p| seen.insert(p.as_str())) {
-                    all.union(&self.unlimited_by(pattern, statement.allow));
-                }
-                all.intersect(&actions);
-                if statement.allow {
-                    let in_region = |pattern: &String| self.unlimited_in_region(pattern);
-                    let mut there = ActionSet::default();
-                    patterns.iter().filter_map(in_region).for_each(|set| there.union(&set));
-                    there.intersect(&actions);
-                    regional = there;
-                } else {
-                    let mut left = self.catalogue.covered_but_access_points(patterns, self.home);
-                    left.intersect(&actions);
-                    confines = Rc::new(left);
-                }
-                Rc::new(all)
-            }
-            // What is left out may be all that matters: only actions on other kinds of things are gone.
-            Some(Selector::Except(spared)) if !statement.allow => {
-                let mut left = ActionSet::clone(&actions);
-                spared.iter().for_each(|pattern| left.subtract(&self.unlimited_by(pattern, false)));
-                left.subtract(&self.catalogue.covered_but_access_points(spared, self.home));
-                let mut gone = left.clone();
-                spared.iter().for_each(|pattern| gone.subtract(&self.touched_by(pattern)));
-                confines = Rc::new(left);
-                Rc::new(gone)
-            }
-            Some(Selector::Except(patterns)) => {
-                let mut rest = ActionSet::clone(&actions);
-                patterns.iter().for_each(|pattern| rest.subtract(&self.unlimited_by(pattern, false)));
-                Rc::new(rest)
-            }
-        };
+        let actions = Rc::new(self.named(&statement.actions));
+        let Reach { everywhere, mut regional, confines } = self.reach(statement, &actions);
         let unlimited = match regional.is_subset(&everywhere) {
             true => Rc::clone(&everywhere),
             false => {
@@ -380,6 +338,70 @@ impl<'a> Compiler<'a> {
             depends: caller::depends(statement),
             has_variables: false,
         }
+    }
+
+    /// The catalogued actions that a statement names.
+    fn named(&self, actions: &Selector) -> ActionSet {
+        let mut all = ActionSet::default();
+        let mut seen = HashSet::new();
+        for pattern in actions.patterns().iter().filter(|p| seen.insert(p.as_str())) {
+            match pattern::is_everything(pattern) {
+                true => all.union(self.whole()),
+                false => all.extend(self.expand(pattern).iter().copied()),
+            }
+        }
+        if let Selector::Except(_) = actions {
+            let mut rest = self.whole().clone();
+            rest.subtract(&all);
+            return rest;
+        }
+        all
+    }
+
+    /// How far the resources of a statement go, for the actions that it names.
+    fn reach(&self, statement: &Statement, actions: &Rc<ActionSet>) -> Reach {
+        let everywhere = match &statement.resources {
+            None => Rc::default(),
+            Some(Selector::Only(patterns)) if patterns.iter().any(|p| pattern::is_everything(p)) => {
+                Rc::clone(actions)
+            }
+            Some(Selector::Only(patterns)) => return self.reach_of(patterns, statement.allow, actions),
+            // What is left out may be all that matters: only actions on other kinds of things are gone.
+            Some(Selector::Except(spared)) if !statement.allow => {
+                let mut left = ActionSet::clone(actions);
+                spared.iter().for_each(|pattern| left.subtract(&self.unlimited_by(pattern, false)));
+                left.subtract(&self.catalogue.covered_but_access_points(spared, self.home));
+                let mut gone = left.clone();
+                spared.iter().for_each(|pattern| gone.subtract(&self.touched_by(pattern)));
+                return Reach { everywhere: Rc::new(gone), confines: Rc::new(left), ..Reach::default() };
+            }
+            Some(Selector::Except(patterns)) => {
+                let mut rest = ActionSet::clone(actions);
+                patterns.iter().for_each(|pattern| rest.subtract(&self.unlimited_by(pattern, false)));
+                Rc::new(rest)
+            }
+        };
+        Reach { everywhere, ..Reach::default() }
+    }
+
+    /// How far a list of patterns goes, none of which is everything.
+    fn reach_of(&self, patterns: &[String], allow: bool, actions: &ActionSet) -> Reach {
+        let (mut all, mut seen) = (ActionSet::default(), HashSet::new());
+        for pattern in patterns.iter().filter(|p| seen.insert(p.as_str())) {
+            all.union(&self.unlimited_by(pattern, allow));
+        }
+        all.intersect(actions);
+        let everywhere = Rc::new(all);
+        if allow {
+            let mut regional = ActionSet::default();
+            let in_region = |pattern: &String| self.unlimited_in_region(pattern);
+            patterns.iter().filter_map(in_region).for_each(|set| regional.union(&set));
+            regional.intersect(actions);
+            return Reach { everywhere, regional, ..Reach::default() };
+        }
+        let mut left = self.catalogue.covered_but_access_points(patterns, self.home);
+        left.intersect(actions);
+        Reach { everywhere, confines: Rc::new(left), ..Reach::default() }
     }
 
     /// The actions on any resource that a pattern may match, told by the service in its ARN.

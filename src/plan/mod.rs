@@ -1,5 +1,6 @@
 //! From the desired state and the observed one to the steps between them. Pure; all decisions are made here.
 
+mod adopt;
 mod build;
 pub mod check;
 mod dependents;
@@ -239,8 +240,8 @@ pub enum Observation {
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     pub observations: BTreeMap<ResourceId, Observation>,
-    /// The earlier generation of an absent fingerprinted resource that serves, or else the newest complete one:
-    /// the answer to "why a new one?".
+    /// The earlier generation of an absent fingerprinted resource that serves, or else the newest complete
+    /// one: the answer to "why a new one?".
     pub previous_generations: BTreeMap<ResourceId, AnySeen>,
     pub leftovers: Vec<Leftover>,
     /// What was seen of them.

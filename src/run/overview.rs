@@ -125,7 +125,7 @@ async fn row(session: &Session, node: &Node, have: &Observed) -> Row {
 fn differences(session: &Session, node: &Node, seen: &AnySeen) -> Vec<String> {
     let kind = session.kind(node.id.kind);
     let is_settled = matches!(seen.status().phase, Phase::Ready | Phase::Stopped);
-    // What ends by itself is set anew by every deploy; what cannot be read here is warned of.
+    // What ends by itself is set again by every deploy; what cannot be read here is warned of.
     if !is_settled || !seen.owner().is_managed() || !kind.stays() || has_unread_files(session, node) {
         return Vec::new();
     }

@@ -48,8 +48,8 @@ struct Answer {
     price: Option<String>,
 }
 
-/// Looks up what this session's project costs, once; later calls find it. What the command is `about` need not
-/// be in the config.
+/// Looks up what this session's project costs, once; later calls find it. What the command is `about` need
+/// not be in the config.
 pub async fn load(session: &Session, about: &Desired, have: &Observed) -> Prices {
     if let Some(prices) = session.prices.get() {
         return prices.clone();

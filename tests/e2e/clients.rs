@@ -50,7 +50,7 @@ fn the_aws_cli_works_as_it_is() {
 fn the_sagemaker_sdk_works_as_it_is() {
     let served = Served::start(&["--speed", "60"]);
     let report = served.client_of(&python::environment(SDK_REQUIREMENTS), "python", &["-c", SDK]);
-    let expected = json!({"sdk": "2.257.7", "job": "Completed", "metrics": {"slope": 3.0}, "answer": {"y": 32.0},
-        "left": []});
+    let expected = json!({"sdk": "2.257.7", "job": "Completed", "metrics": {"slope": 3.0},
+        "answer": {"y": 32.0}, "left": []});
     assert_eq!(report, expected, "{}", served.log());
 }

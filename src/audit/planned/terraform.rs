@@ -191,13 +191,7 @@ impl Reader {
             "aws_iam_role_policy_attachments_exclusive"
             | "aws_iam_user_policy_attachments_exclusive"
             | "aws_iam_group_policy_attachments_exclusive" => {
-                let Some(name) = self.told(r, &format!("{holder}_name"), &self.names, built) else { return };
-                let arns = self.all(r, "policy_arns", &self.arns);
-                if arns.is_empty() && r.values["policy_arns"].is_null() {
-                    let reason = format!("{}: which policies is known only after it is applied", r.address());
-                    built.problems.push((String::new(), reason));
-                }
-                arns.iter().for_each(|arn| built.attach(kind, &name, arn));
+                self.attach_all(r, (kind, holder), built);
             }
             "aws_iam_policy_attachment" => {
                 let Some(arn) = self.told(r, "policy_arn", &self.arns, built) else { return };
@@ -228,6 +222,17 @@ impl Reader {
             }
             _ => {}
         }
+    }
+
+    /// All that one has, by a resource that leaves it nothing else.
+    fn attach_all(&self, r: &Planned<'_>, (kind, holder): (Holder, &str), built: &mut Built) {
+        let Some(name) = self.told(r, &format!("{holder}_name"), &self.names, built) else { return };
+        let arns = self.all(r, "policy_arns", &self.arns);
+        if arns.is_empty() && r.values["policy_arns"].is_null() {
+            let reason = format!("{}: which policies is known only after it is applied", r.address());
+            built.problems.push((String::new(), reason));
+        }
+        arns.iter().for_each(|arn| built.attach(kind, &name, arn));
     }
 
     /// A value of the plan, or what its expression refers to.

@@ -191,7 +191,8 @@ fn cause(group: &Group<'_>) -> Markup {
         details class=(first.severity.word()) {
             summary {
                 span.sev { (first.severity.word()) }
-                (named.join(", ")) @if !others.is_empty() { " and " (others.len()) " more" } ": " (first.title)
+                (named.join(", ")) @if !others.is_empty() { " and " (others.len()) " more" }
+                ": " (first.title)
             }
             // A browser's search opens what it finds here.
             @if !others.is_empty() { p { "And " (others.join(", ")) "." } }

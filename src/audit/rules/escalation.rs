@@ -204,7 +204,12 @@ fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         );
         found.because(cx, view, action);
     }
-    // A policy that the role holds and whose default version it may choose among several.
+    chooses_a_version(cx, view, &mut found);
+    found.hit(view)
+}
+
+/// A policy that the role holds and whose default version it may choose among several.
+fn chooses_a_version(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Gathered) {
     for policy in view.role.attached.iter().filter(|p| !is_aws_owned(&p.arn)) {
         let several = cx.engine.policy(&policy.arn).is_some_and(|known| known.versions.len() > 1);
         if several
@@ -221,7 +226,6 @@ fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             found.causes.push(policy.arn.clone());
         }
     }
-    found.hit(view)
 }
 
 fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {

@@ -206,6 +206,13 @@ fn join(head: &str, rest: &str) -> String {
     format!("{head}  {rest}")
 }
 
+fn spinner(bars: &MultiProgress) -> ProgressBar {
+    let style = ProgressStyle::with_template("  {spinner} {msg}").expect("a valid template");
+    let bar = bars.add(ProgressBar::new_spinner().with_style(style));
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
 impl Reader for Terminal {
     fn read(&mut self, event: &Event) {
         match event {
@@ -217,12 +224,7 @@ impl Reader for Terminal {
                 }
             }
             Event::StepStarted { step, target, op, usual_ms, .. } => {
-                let bar = self.look.bars.as_ref().map(|bars| {
-                    let style = ProgressStyle::with_template("  {spinner} {msg}").expect("a valid template");
-                    let bar = bars.add(ProgressBar::new_spinner().with_style(style));
-                    bar.enable_steady_tick(Duration::from_millis(120));
-                    bar
-                });
+                let bar = self.look.bars.as_ref().map(spinner);
                 let (number, now) = ((self.ended, self.total), (self.look.clock)());
                 let usual = usual_ms.map(Duration::from_millis);
                 let running = Running::new(number, target.clone(), *op, now, usual);

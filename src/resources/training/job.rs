@@ -302,11 +302,15 @@ fn warn_of_code(item: &Item, tree: &Tree, at: &KeyPath, draft: &mut Draft<'_>) {
     }
 }
 
-/// Looks up the source folder and the data sets of a job. `None` after a problem was reported.
-pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common> {
+fn refuse_references_of(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     refuse_references(&item.environment, &at.join("environment"), draft);
     let hyperparameters = item.hyperparameters.iter().map(|(name, value)| (name, value.plain()));
     refuse_references(hyperparameters, &at.join("hyperparameters"), draft);
+}
+
+/// Looks up the source folder and the data sets of a job. `None` after a problem was reported.
+pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common> {
+    refuse_references_of(item, at, draft);
     let bucket = Bucket::name(draft);
     let use_as = item.use_as();
     let source = item.source.as_ref();
@@ -340,8 +344,8 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
         }
         let (uri, digest) = set.place();
         // Of several channels of one data set the first appears there.
-        if let Some(path) = item.inputs.get(entry.data).filter(|path| !inputs.values().any(|it| it == *path))
-        {
+        let path = item.inputs.get(entry.data);
+        if let Some(path) = path.filter(|path| !inputs.values().any(|it| it == *path)) {
             inputs.insert(name.clone(), path.trim_end_matches('/').to_owned());
         }
         found.push(Channel { name, uri, digest, access });

@@ -1,14 +1,13 @@
 //! Which options of `opsctl audit-iam` go together.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::args::AuditArgs;
 use super::files::usage;
 use crate::audit::report::{Format, change};
 use crate::cli::args::Global;
 use crate::cli::error::Failure;
-use crate::inputs::led_to;
+use crate::cli::files::Place;
 
 const BASELINE: &str = "--baseline";
 
@@ -140,28 +139,4 @@ pub fn files_differ(args: &AuditArgs) -> Result<(), Failure> {
         known.push((option, place, is_written));
     }
     Ok(())
-}
-
-/// Where a file is, whether it is there or not.
-struct Place {
-    /// Without links on the way to it.
-    path: PathBuf,
-    /// Device and inode: a file may have many names.
-    inode: Option<(u64, u64)>,
-}
-
-impl Place {
-    fn of(file: &Path) -> Self {
-        let file = &led_to(file);
-        let of_folder = || {
-            let folder = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            Some(folder.canonicalize().ok()?.join(file.file_name()?))
-        };
-        let path = file.canonicalize().ok().or_else(of_folder).unwrap_or_else(|| file.clone());
-        Self { path, inode: file.metadata().ok().map(|about| (about.dev(), about.ino())) }
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        self.path == other.path || (self.inode.is_some() && self.inode == other.inode)
-    }
 }
