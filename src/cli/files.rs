@@ -1,5 +1,5 @@
-//! Files that the user names: they are read up to a size, because /dev/zero would take all memory, and one may
-//! have several names.
+//! Files that the user names: they are read up to a size, because /dev/zero would take all memory, and one
+//! may have several names.
 
 use std::fs::File;
 use std::io::{self, Read};

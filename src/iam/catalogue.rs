@@ -313,7 +313,8 @@ impl Catalogue {
     pub fn unlimited_in_region(&self, resource: &str, home: AccountRef<'_>) -> Option<ActionSet> {
         let region = resource.split(':').nth(3).filter(|_| resource.starts_with("arn:"))?;
         let is_named = !region.is_empty() && !pattern::is_everything(region) && !region.contains('$');
-        is_named.then(|| self.unlimited_in(resource, home, Some(&region.replace(['*', '?'], ANYTHING))))
+        let whole = || region.replace('*', ANYTHING).replace('?', "\u{1}");
+        is_named.then(|| self.unlimited_in(resource, home, Some(&whole())))
     }
 
     fn unlimited_in(&self, resource: &str, home: AccountRef<'_>, region: Option<&str>) -> ActionSet {

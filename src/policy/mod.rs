@@ -261,7 +261,10 @@ impl Writer<'_> {
         let has = |kind: KindName| desired.nodes.iter().any(|node| node.id.kind == kind);
         let uses = kinds.iter().filter(|kind| has(kind.name())).filter_map(|kind| kind.key_use());
         let uses: Vec<KeyUse> = uses.collect();
-        let via = |service: &str| json!({ "StringEquals": { "kms:ViaService": Encryption::via(&[service], &region) } });
+        let via = |service: &str| {
+            let service = Encryption::via(&[service], &region);
+            json!({ "StringEquals": { "kms:ViaService": service } })
+        };
         // What was encrypted with them is read until it is written again.
         for KeyUse { service, looks, .. } in &uses {
             for key in &desired.former_kms_keys {

@@ -228,6 +228,7 @@ fn programs_read_the_same_facts() {
           "resources": [
             {
               "age_s": 7300,
+              "differs": [],
               "kind": "training",
               "metrics": {
                 "test:accuracy": 0.9814,
@@ -240,11 +241,13 @@ fn programs_read_the_same_facts() {
               "physical": "digits-dev-numbers-0e9d75e0f6",
               "ready": true,
               "reason": null,
+              "serves_instead": null,
               "state": "Completed",
               "took_s": 312
             },
             {
               "age_s": 7300,
+              "differs": [],
               "instance_type": "ml.m5.large",
               "instances": 2,
               "kind": "endpoint",
@@ -256,11 +259,13 @@ fn programs_read_the_same_facts() {
               "physical": "digits-dev-numbers",
               "ready": true,
               "reason": null,
+              "serves_instead": null,
               "state": "InService",
               "took_s": null
             },
             {
               "age_s": null,
+              "differs": [],
               "kind": "autoscaling",
               "max": 4,
               "metrics": {},
@@ -272,12 +277,14 @@ fn programs_read_the_same_facts() {
               "physical": "endpoint/digits-dev-numbers/variant/AllTraffic",
               "ready": true,
               "reason": null,
+              "serves_instead": null,
               "state": "Registered",
               "target": 600.0,
               "took_s": null
             },
             {
               "age_s": 7300,
+              "differs": [],
               "kind": "instance",
               "metrics": {},
               "name": "plain",
@@ -287,6 +294,7 @@ fn programs_read_the_same_facts() {
               "physical": "digits-dev-plain-1234567890",
               "ready": false,
               "reason": "Traceback\nValueError: \u001b[31mbad",
+              "serves_instead": null,
               "state": "Failed",
               "took_s": null
             }

@@ -163,15 +163,10 @@ impl Reader {
 
     /// What gives one to another.
     fn connect(&self, r: &Planned<'_>, built: &mut Built) {
-        let kind = match r.kind.trim_start_matches("aws_iam_").split('_').next() {
-            Some("role") => Holder::Role,
-            Some("user") => Holder::User,
-            _ => Holder::Group,
-        };
-        let holder = match kind {
-            Holder::Role => "role",
-            Holder::User => "user",
-            Holder::Group => "group",
+        let (kind, holder) = match r.kind.trim_start_matches("aws_iam_").split('_').next() {
+            Some("role") => (Holder::Role, "role"),
+            Some("user") => (Holder::User, "user"),
+            _ => (Holder::Group, "group"),
         };
         match r.kind {
             "aws_iam_role_policy" | "aws_iam_user_policy" | "aws_iam_group_policy" => {

@@ -308,6 +308,13 @@ fn refuse_references_of(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     refuse_references(hyperparameters, &at.join("hyperparameters"), draft);
 }
 
+fn refuse_nothing(at: &KeyPath, draft: &mut Draft<'_>) {
+    let text = "there is neither a script nor an algorithm";
+    let help =
+        "add `source = \"…\"`, the folder of the script, or `algorithm = \"xgboost-1.7\"`, for example";
+    draft.error(codes::MISSING_KEY, at.clone(), text, help);
+}
+
 /// Looks up the source folder and the data sets of a job. `None` after a problem was reported.
 pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common> {
     refuse_references_of(item, at, draft);
@@ -319,10 +326,7 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
         warn_of_code(item, tree, at, draft);
     }
     if item.source.is_none() && item.algorithm.is_none() {
-        let text = "there is neither a script nor an algorithm";
-        let help =
-            "add `source = \"…\"`, the folder of the script, or `algorithm = \"xgboost-1.7\"`, for example";
-        draft.error(codes::MISSING_KEY, at.clone(), text, help);
+        refuse_nothing(at, draft);
         return None;
     }
     let mut needs = vec![Bucket::id(Bucket::MAIN)];
