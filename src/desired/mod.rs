@@ -122,7 +122,7 @@ impl Desired {
 
     /// With the nodes of `others` that are not among these: what `opsctl scale` names need not be in the
     /// config.
-    pub(crate) fn and(&self, others: &Self) -> Self {
+    pub fn and(&self, others: &Self) -> Self {
         let more = others.nodes.iter().filter(|node| self.node(&node.id).is_none());
         self.with(self.nodes.iter().chain(more).cloned().collect())
     }

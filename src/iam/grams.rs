@@ -38,7 +38,7 @@ mod tests {
     fn never_says_no_to_what_matches() {
         let texts = ["s3:getobject", "iam:passrole", "ec2:runinstances"];
         let grams = Grams::of(texts);
-        for pattern in ["*", "*:get*", "s3:get?bject", "*pass*ole", "?am:*", "*zzz*", "*1234*", "ec2:*xyz"] {
+        for pattern in ["*", "*:get*", "iam:pass?ole", "*pass*ole", "?am:*", "*zzz*", "*1234*", "ec2:*xyz"] {
             let matched = texts.iter().any(|text| pattern::matches(pattern, text));
             assert!(grams.may_match(pattern) || !matched, "{pattern}");
         }
