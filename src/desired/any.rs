@@ -42,7 +42,6 @@ pub trait OfSpec: Any + Debug + Send + Sync {
     fn lost(&self, seen: &AnySeen) -> Vec<FieldChange>;
     fn taken(&self, seen: &AnySeen) -> Vec<String>;
     fn mistaken(&self, seen: &AnySeen) -> Option<Mistake>;
-    fn strands(&self, seen: &AnySeen) -> Option<Mixed>;
     fn summary(&self) -> String;
     fn usage(&self) -> Usage;
     fn object_keys(&self, physical: &str) -> Vec<String>;
@@ -214,11 +213,8 @@ impl<K: Kind> OfSpec for SpecOf<K> {
     }
 
     fn mistaken(&self, seen: &AnySeen) -> Option<Mistake> {
-        K::mistaken(&self.0, &seen.of::<K>()?.state)
-    }
-
-    fn strands(&self, seen: &AnySeen) -> Option<Mixed> {
-        seen.of::<K>().and_then(|seen| K::strands(&self.0, &seen.state))
+        let seen = seen.of::<K>().filter(|seen| seen.owner.is_made())?;
+        K::mistaken(&self.0, &seen.state)
     }
 
     fn summary(&self) -> String {

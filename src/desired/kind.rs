@@ -200,18 +200,13 @@ pub trait Kind: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// What is in it and nobody could read any more once it is as wanted.
-    fn strands(_want: &Self::Spec, _seen: &Self::State) -> Option<Mixed> {
-        None
-    }
-
     /// What others have put into it, or in the place of what it made, that whoever reads it would take for a
     /// part of it.
     fn mixed(_seen: &Self::State) -> Option<Mixed> {
         None
     }
 
-    /// Why a change that can be made is refused: most likely nobody means it.
+    /// Why a change of what opsctl made is refused though it can be made: most likely nobody means it.
     fn mistaken(_want: &Self::Spec, _seen: &Self::State) -> Option<Mistake> {
         None
     }

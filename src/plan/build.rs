@@ -325,8 +325,7 @@ impl<'a> Planner<'a> {
 
     /// Whether nothing may be made of it as it is, or by mistake, which is a problem then.
     fn is_spoiled(&mut self, node: &Node, seen: &AnySeen) -> bool {
-        let strands = || node.spec.strands(seen).filter(|_| seen.owner().is_made());
-        if let Some(mixed) = seen.mixed().or_else(strands) {
+        if let Some(mixed) = seen.mixed() {
             let text = format!("{} `{}` {}", node.id.kind.words(), node.physical, mixed.what);
             self.problem(mixed.code, &node.id, text, mixed.help);
             return true;

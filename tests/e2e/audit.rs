@@ -368,21 +368,17 @@ fn proposals_stay_in_their_folder() {
     let outside = world.path("outside");
     let absolute = outside.to_string_lossy().into_owned();
     let names = ["../escaped", &absolute, "ETL", "..", "a\\b", "a\u{1b}b", "linked", ""];
-    let arn = |n: usize| format!("arn:aws:iam::{ACCOUNT}:role/r{n}");
-    let odd = names.iter().enumerate().map(|(n, name)| {
+    let named = |name: &str, path: &str| {
         let mut role = etl.clone();
-        role["RoleName"] = (*name).into();
-        role["Arn"] = arn(n).into();
+        role["RoleName"] = name.into();
+        role["Arn"] = format!("arn:aws:iam::{ACCOUNT}:role/{path}").into();
         role
-    });
-    let mut service_linked = etl.clone();
-    service_linked["Path"] = "/aws-service-role/x.amazonaws.com/".into();
-    service_linked["RoleName"] = "AWSServiceRoleForX".into();
-    service_linked["Arn"] =
-        format!("arn:aws:iam::{ACCOUNT}:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX").into();
-    let mut idle = etl.clone();
-    idle["RoleName"] = "idle".into();
-    idle["Arn"] = format!("arn:aws:iam::{ACCOUNT}:role/idle").into();
+    };
+    let odd = names.iter().enumerate().map(|(n, name)| named(name, &format!("r{n}")));
+    let path = "aws-service-role/x.amazonaws.com/";
+    let mut service_linked = named("AWSServiceRoleForX", &format!("{path}AWSServiceRoleForX"));
+    service_linked["Path"] = format!("/{path}").into();
+    let idle = named("idle", "idle");
     let roles: Vec<Value> = [etl.clone(), service_linked, idle].into_iter().chain(odd).collect();
     let used = json!([{"ServiceNamespace": "s3", "LastAuthenticated": "2026-10-30T00:00:00Z",
         "TrackedActionsLastAccessed": [{"ActionName": "GetObject",

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Keys;
 use crate::config::Name;
-use crate::desired::{Draft, KeyUse, Kind, Mixed, Seen};
+use crate::desired::{Draft, KeyUse, Kind, Mistake, Seen};
 use crate::domain::{
     Action, Attributes, Days, FieldChange, HumanDuration, KeyPath, KindName, LEASE_KEY, Needs, Phase, Scope,
     Usage, Verb, action, attributes, changes, codes, many,
@@ -275,12 +275,15 @@ impl Kind for Bucket {
         statement.into_iter().chain(rules.map(|(id, _)| format!("the lifecycle rule `{id}`"))).collect()
     }
 
-    fn strands(want: &Spec, seen: &State) -> Option<Mixed> {
+    /// Objects stay under the key that they were written with, and nobody could read them any more.
+    fn mistaken(want: &Spec, seen: &State) -> Option<Mistake> {
         let key = Self::key_of(seen.encryption.as_deref()?)?;
         let known = want.kms_key.iter().chain(&want.former_kms_keys).any(|known| known == key);
-        (!known).then(|| Mixed {
+        (!known).then(|| Mistake {
             code: codes::STRANDED,
-            what: format!("holds objects under {key}, which no role could decrypt after this change"),
+            why: format!(
+                "the bucket holds objects under {key}, which no role could decrypt after this change"
+            ),
             help: "add it to `former_kms_keys` in [encryption]: the roles may then decrypt with it",
         })
     }
