@@ -63,10 +63,13 @@ impl Encryption {
 
 /// A key or alias as it is written.
 fn lint(written: &str, at: &KeyPath, region: Option<&str>, problems: &mut Diagnostics) {
-    let refused = |text: &str, help: String| Diagnostic::error(codes::BAD_ARN, at.clone(), text, help);
+    let name = at.0.get(1).map_or("kms_key", String::as_str);
+    let refused = |text: &str, help: String| {
+        Diagnostic::error(codes::BAD_ARN, at.clone(), format!("`{name}` {text}"), help)
+    };
     let help = format!("write the key's ARN (\"{EXAMPLE}\"), that of an alias, or \"alias/NAME\"");
     if !written.starts_with("alias/") && Arn::parse(written).is_none() {
-        problems.push(refused("`kms_key` is neither an ARN nor an alias", help));
+        problems.push(refused("is neither an ARN nor an alias", help));
         return;
     }
     if !written.starts_with("alias/") {
@@ -80,7 +83,7 @@ fn lint(written: &str, at: &KeyPath, region: Option<&str>, problems: &mut Diagno
     }
     let arn = Arn::parse(written);
     if let Some((arn, region)) = arn.zip(region).filter(|(arn, region)| arn.region != *region) {
-        let text = format!("`kms_key` is in {}, the project in {region}", arn.region);
+        let text = format!("is in {}, the project in {region}", arn.region);
         problems.push(refused(&text, format!("AWS takes a key of the same region: name one in {region}")));
         return;
     }
@@ -88,9 +91,9 @@ fn lint(written: &str, at: &KeyPath, region: Option<&str>, problems: &mut Diagno
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || kind == "alias" && "_/".contains(c);
     // https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html
     if name.is_empty() || name.len() > 250 || !name.chars().all(plain) {
-        problems.push(refused("`kms_key` is no name of a key", help));
+        problems.push(refused("is no name of a key", help));
     } else if kind == "alias" && name.starts_with("aws/") {
-        let text = "`kms_key` is a key of AWS's own, whose policy lets nobody hand it on";
+        let text = "is a key of AWS's own, whose policy lets nobody hand it on";
         problems.push(refused(text, "name a key of yours, or remove it: AWS's are used then".into()));
     }
 }

@@ -262,7 +262,7 @@ codes! {
     CHANGED_MEANWHILE "E216" "The plan is out of date"
         "Between planning and now the config, the sources or AWS changed. Make a new plan.";
     NOT_OFFERED "E217" "The service does not offer the operation"
-        "Seen with emulators and with regions that lack a feature.";
+        "Seen with emulators and with regions that lack a feature; `opsctl open` says so of what has no page in AWS's console.";
     MODEL_ERROR "E218" "The user's code failed or refused"
         "The model's container or the function answered with an error. Its own words are in the message; its log has the rest, and the line.";
     MISSING "E220" "The resource does not exist"

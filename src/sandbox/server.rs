@@ -132,7 +132,7 @@ async fn answer(
     if !answered {
         return Err(ConnectionCut);
     }
-    // What is there is dated by this clock, and not by that of the machine.
+    // What is there is dated by this clock, and not by that of the machine; S3 has said its own time already.
     if let Some(date) = http_date(shared.clock.now()) {
         response.headers_mut().entry(DATE).or_insert(date);
     }

@@ -387,12 +387,12 @@ const NAMES_KINDS: [&str; 35] = [
     "src/engine/lease/wait.rs",
     "src/plan/build.rs",
     "src/plan/check.rs",
-    // What an endpoint serves.
-    "src/plan/served.rs",
     "src/run/flow.rs",
     "src/run/reviewer.rs",
     "src/run/session.rs",
     "src/run/whose.rs",
+    // What an endpoint serves.
+    "src/plan/served.rs",
     // What uses a bucket, a role or a log, and which list lacks what has no tags.
     "src/engine/lost.rs",
     // What a permission, a network, a role or the metrics of one kind are about.

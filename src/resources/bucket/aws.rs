@@ -77,18 +77,21 @@ impl Driver for Bucket {
         let block = block.and_then(|b| b.public_access_block_configuration);
         let rules = lifecycle.and_then(|l| l.rules).unwrap_or_default();
         let owner = Owner::of(tags.iter().map(|t| (t.key(), t.value())), &cx.scope);
+        let by_default = encryption.and_then(|e| {
+            let rule = e.server_side_encryption_configuration?.rules.into_iter().next()?;
+            Some((rule.apply_server_side_encryption_by_default?, rule.bucket_key_enabled == Some(true)))
+        });
         let state = State {
             public_access_blocked: block.is_some_and(|b| {
                 [b.block_public_acls, b.ignore_public_acls, b.block_public_policy, b.restrict_public_buckets]
                     .iter()
                     .all(|switch| *switch == Some(true))
             }),
-            encryption: encryption.and_then(|e| {
-                let rule = e.server_side_encryption_configuration?.rules.into_iter().next()?;
-                let by_default = rule.apply_server_side_encryption_by_default?;
+            encryption: by_default.as_ref().map(|(by_default, bucket_key)| {
                 let (algorithm, key) = (by_default.sse_algorithm.as_str(), by_default.kms_master_key_id());
-                Some(Self::encryption(algorithm, key, rule.bucket_key_enabled == Some(true)))
+                Self::encryption(algorithm, key, *bucket_key)
             }),
+            kms_key: by_default.and_then(|(by_default, _)| by_default.kms_master_key_id),
             versioning,
             policy,
             rules: rules.iter().filter_map(own_rule).collect(),

@@ -65,6 +65,9 @@ pub struct State {
     pub public_access_blocked: bool,
     /// The default encryption, as `Bucket::encryption` says it.
     pub encryption: Option<String>,
+    /// The KMS key of it, as S3 says it: an ARN, an id, or an alias.
+    #[serde(default)]
+    pub kms_key: Option<String>,
     pub versioning: bool,
     pub policy: Option<Value>,
     /// The lifecycle rules of our names, by their ids.
@@ -111,12 +114,6 @@ impl Bucket {
         let key = key.map(|key| format!(" with {key}")).unwrap_or_default();
         let lacks = algorithm.starts_with("aws:kms") && !bucket_key;
         format!("{algorithm}{key}{}", if lacks { ", without a bucket key" } else { "" })
-    }
-
-    /// The ARN of the key in the same words.
-    fn key_of(encryption: &str) -> Option<&str> {
-        let key = encryption.split_once(" with ")?.1;
-        Some(key.split(',').next().unwrap_or(key))
     }
 
     /// Whether a lifecycle rule is one of ours.
@@ -201,6 +198,7 @@ impl Kind for Bucket {
                 Some(key) => Self::encryption("aws:kms", Some(key), true),
                 None => Self::encryption("AES256", None, false),
             }),
+            kms_key: want.kms_key.clone(),
             versioning: true,
             policy: Some(want.policy.clone()),
             rules: want.rules(true),
@@ -277,8 +275,10 @@ impl Kind for Bucket {
 
     /// Objects stay under the key that they were written with, and nobody could read them any more.
     fn mistaken(want: &Spec, seen: &State) -> Option<Mistake> {
-        let key = Self::key_of(seen.encryption.as_deref()?)?;
-        let known = want.kms_key.iter().chain(&want.former_kms_keys).any(|known| known == key);
+        // Which key an alias stood for is not known here: what somebody has set by one is put back.
+        let key = seen.kms_key.as_deref().filter(|key| !key.contains("alias/"))?;
+        let is_key = |arn: &String| arn == key || arn.rsplit('/').next() == Some(key);
+        let known = want.kms_key.iter().chain(&want.former_kms_keys).any(is_key);
         (!known).then(|| Mistake {
             code: codes::STRANDED,
             why: format!(
