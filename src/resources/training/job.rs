@@ -320,8 +320,8 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
     refuse_references_of(item, at, draft);
     let bucket = Bucket::name(draft);
     let use_as = item.use_as();
-    let code = |source| draft.code(source, &use_as, item.entry(), &at.join("entry"));
-    let tree = item.source.as_ref().map(code);
+    let source = item.source.as_ref();
+    let tree = source.map(|source| draft.code(source, &use_as, item.entry(), &at.join("entry")));
     if let Some(tree) = tree.flatten().filter(|_| item.on == Platform::Ec2) {
         warn_of_code(item, tree, at, draft);
     }
@@ -329,8 +329,7 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
         refuse_nothing(at, draft);
         return None;
     }
-    let mut needs = vec![Bucket::id(Bucket::MAIN)];
-    let mut found = Vec::new();
+    let (mut needs, mut found) = (vec![Bucket::id(Bucket::MAIN)], Vec::new());
     let (mut reads, mut outside) = (Vec::new(), Vec::new());
     let mut inputs = BTreeMap::new();
     let entries = item.read();
