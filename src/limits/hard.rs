@@ -41,7 +41,8 @@ pub const LIMITS: &[Limit] = &[
     // (https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html).
     limit("application-autoscaling:RegisterScalableTarget.MinCapacity", Some(1), None),
     limit("application-autoscaling:RegisterScalableTarget.MaxCapacity", Some(1), None),
-    // AWS names no longest cooldown; it is sent in 32 bits.
+    // AWS names no longest cooldown; it is sent in 32 bits
+    // (https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html).
     limit(COOLDOWN_IN, None, Some(i32::MAX as i64)),
     limit(COOLDOWN_OUT, None, Some(i32::MAX as i64)),
 ];
