@@ -69,7 +69,11 @@ impl PartFolder {
             let begin = begin();
             let mut name = Builder::new();
             let folder = name.prefix(&begin).suffix(END).rand_bytes(RANDOM).tempdir_in(place)?;
-            let lock = File::open(folder.path())?;
+            // Before it is locked another run may take it for one that was left.
+            let lock = match File::open(folder.path()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened?,
+            };
             if is_kept(&lock, folder.path()) {
                 return Ok(Self { folder, _lock: lock });
             }
@@ -175,6 +179,14 @@ mod tests {
         drop(writing);
         drop(filling);
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), others.len() + 1, "the link too");
+    }
+
+    /// Whoever begins at the same time looks for what was left, too.
+    #[test]
+    fn many_begin_in_one_place() {
+        let place = tempfile::tempdir().unwrap();
+        let begin = || (0..200).for_each(|_| assert!(PartFolder::new(place.path()).unwrap().path().exists()));
+        std::thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(begin))));
     }
 
     /// Its lock may hold there alone.
