@@ -195,7 +195,8 @@ fn what_a_killed_deploy_was_packing_goes_with_the_next() {
     let world = world.env("TMPDIR", "tmp");
     let beside = Beside::start(&world, &[]);
     let left = || fs::read_dir(world.path("tmp")).unwrap().count();
-    beside.strike(&["delay=2s@s3:PutObject"]);
+    // Each of them: the archive is there for as long as it is sent.
+    beside.strike(&["delay=500ms@s3:PutObject#1x0"]);
     let packed = || {
         let folders = fs::read_dir(world.path("tmp")).unwrap().flatten();
         folders.map(|folder| folder.path()).any(|folder| folder.join("model.tar.gz").exists())
