@@ -77,6 +77,11 @@ pub trait OfSeen: Any + Debug + Send + Sync {
     fn took(&self) -> Option<HumanDuration>;
     fn used(&self) -> Usage;
     fn made_of(&self) -> Option<(KindName, String)>;
+    /// Whether it may have been this project's before it lost its tags, and is at work. What has no tags of
+    /// its own loses none.
+    fn is_lost(&self) -> bool;
+    fn uses(&self, physical: &str) -> Vec<(KindName, String)>;
+    fn made_for(&self, physical: &str) -> Vec<String>;
     fn measured(&self) -> Vec<(String, f64)>;
 }
 
@@ -309,6 +314,19 @@ impl<K: Kind> OfSeen for SeenOf<K> {
 
     fn made_of(&self) -> Option<(KindName, String)> {
         K::made_of(&self.0.state)
+    }
+
+    fn is_lost(&self) -> bool {
+        let has_lost_tags = matches!(self.0.owner, Owner::Nobody | Owner::Partly { .. });
+        K::OWNED_WITH.is_none() && has_lost_tags && K::is_at_work(&self.0.status)
+    }
+
+    fn uses(&self, physical: &str) -> Vec<(KindName, String)> {
+        K::uses(physical, &self.0.state)
+    }
+
+    fn made_for(&self, physical: &str) -> Vec<String> {
+        K::made_for(physical, &self.0.state)
     }
 
     fn measured(&self) -> Vec<(String, f64)> {

@@ -1,5 +1,7 @@
 //! Kinds behind one object type, so that plan and engine know none of them by name.
 
+use std::borrow::Cow;
+
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
@@ -52,6 +54,9 @@ pub trait AnyKind: Send + Sync {
     fn way_back(&self) -> Option<&'static str>;
     fn continues(&self, verb: Verb) -> Option<&'static str>;
     fn takes_along(&self) -> Option<&'static str>;
+    /// [`Kind::USED_BY_ALL`].
+    fn used_by_all(&self) -> bool;
+    fn named_in<'t>(&self, text: &'t str, scope: &Scope) -> Option<Cow<'t, str>>;
     /// [`Kind::SCALED`].
     fn is_scaled(&self) -> bool;
     /// The part on `whole` with other numbers, and what of it was kept.
@@ -209,6 +214,14 @@ impl<K: Kind> AnyKind for K {
 
     fn takes_along(&self) -> Option<&'static str> {
         K::TAKES_ALONG
+    }
+
+    fn used_by_all(&self) -> bool {
+        K::USED_BY_ALL
+    }
+
+    fn named_in<'t>(&self, text: &'t str, scope: &Scope) -> Option<Cow<'t, str>> {
+        <K as Kind>::named_in(text, scope)
     }
 
     fn is_scaled(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The pure half of a kind, as a developer writes it.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use schemars::JsonSchema;
@@ -9,8 +10,8 @@ use serde_json::Value;
 
 use crate::desired::{Draft, Mistake, Mixed, Node, Seen};
 use crate::domain::{
-    Action, Attributes, Diagnostic, Facts, FieldChange, HumanDuration, KindName, ResourceId, Scale, Scope,
-    Tally, Usage, Verb,
+    Action, Attributes, Diagnostic, Facts, FieldChange, HumanDuration, KindName, Phase, ResourceId, Scale,
+    Scope, Status, Tally, Usage, Verb,
 };
 use crate::inputs::{Remote, Source};
 use crate::limits::Bound;
@@ -109,6 +110,8 @@ pub trait Kind: Send + Sync + 'static {
     const ARTIFACT: Option<fn(&str) -> String> = None;
     /// The kind whose word the config has for it too: a training that runs on EC2 is `training/NAME` there.
     const ALSO_CALLED: Option<KindName> = None;
+    /// Whatever of the project is at work uses it, whether it names it or not: archives and data lie in it.
+    const USED_BY_ALL: bool = false;
     /// Whether AWS itself says how long it takes: then [`Self::usual`] may be held against the clock.
     const USUAL_IS_AWSS: bool = false;
 
@@ -244,6 +247,29 @@ pub trait Kind: Send + Sync + 'static {
 
     /// What it serves, or was made from, by kind and exact name: with that it is in use.
     fn made_of(_seen: &Self::State) -> Option<(KindName, String)> {
+        None
+    }
+
+    /// Whether one in this status is at work by itself. Then it keeps what it uses, also when it has lost its
+    /// tags. What only serves others says no: they say that they use it.
+    fn is_at_work(status: &Status) -> bool {
+        status.phase != Phase::Leaving
+    }
+
+    /// What it may use of kinds before its own: each with its name, or a text that has the name in it, such
+    /// as an ARN or a value of the environment.
+    fn uses(_physical: &str, seen: &Self::State) -> Vec<(KindName, String)> {
+        Self::made_of(seen).into_iter().collect()
+    }
+
+    /// What of it names whom it was made for, such as its own name or the ARNs in its policy. One that has
+    /// left the config and lost its tags is in no list where lists go by tags, or where its name was fixed.
+    fn made_for(_physical: &str, _seen: &Self::State) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The name of one of this kind in such a text of another ([`Self::made_for`]).
+    fn named_in<'t>(_text: &'t str, _scope: &Scope) -> Option<Cow<'t, str>> {
         None
     }
 

@@ -2,36 +2,36 @@
 
 use std::collections::BTreeSet;
 
-use super::{AnyDriver, Found, Registry};
+use super::{Found, Registry};
 use crate::desired::{AnySeen, Desired};
-use crate::domain::{KindName, Owner, Phase, ResourceId};
-use crate::plan::{Leftover, Lost, Observation, Observed};
+use crate::domain::{KindName, ResourceId};
+use crate::plan::{Lost, Observation, Observed};
 
-/// Whether what was seen under a name like this project's may be its own, and at work.
-pub(super) fn is_lost(driver: &dyn AnyDriver, seen: &AnySeen) -> bool {
-    let has_lost_tags = matches!(seen.owner(), Owner::Nobody | Owner::Partly { .. });
-    let is_at_work = match driver.name() {
-        // One that has ended uses nothing.
-        KindName::Training | KindName::Instance => seen.status().phase == Phase::Busy,
-        _ => seen.status().phase != Phase::Leaving,
+/// What the leftovers were made for and no list has. `is_listed` are all that some list has.
+pub(super) fn unlisted(
+    want: &Desired,
+    have: &Observed,
+    is_listed: impl Fn(KindName, &str) -> bool,
+    registry: &Registry,
+) -> Vec<(KindName, Found)> {
+    let mut names: BTreeSet<(KindName, String)> = BTreeSet::new();
+    for leftover in &have.leftovers {
+        let seen = have.seen_leftovers.get(&leftover.id);
+        let texts = seen.map(|seen| seen.made_for(&leftover.physical)).unwrap_or_default();
+        for (text, driver) in texts.iter().flat_map(|text| registry.0.iter().map(move |it| (text, it))) {
+            let name = driver.named_in(text, &want.scope);
+            names.extend(name.map(|name| (driver.name(), name.into_owned())));
+        }
+    }
+    let is_wanted = |kind: KindName, name: &str| {
+        want.nodes.iter().any(|node| node.id.kind == kind && node.physical == name)
     };
-    // What a bucket, a log group or a role is for, its users say.
-    driver.name() > KindName::Role && driver.owned_with().is_none() && has_lost_tags && is_at_work
-}
-
-/// What a leftover was made for and no list has without its tags. Its name tells.
-pub(super) fn unlisted(want: &Desired, leftovers: &[Leftover]) -> Vec<(KindName, Found)> {
-    // Functions are listed by their tags.
-    let (kind, scope) = (KindName::Function, &want.scope);
-    let (before, after) = (scope.physical(&format!("{kind}-")), format!("-{}", scope.region));
-    let roles = leftovers.iter().filter(|leftover| leftover.id.kind == KindName::Role);
-    let users = roles.filter_map(|role| role.physical.strip_prefix(&before)?.strip_suffix(&after));
-    let is_known = |name: &String| {
-        let is_left = leftovers.iter().any(|it| it.id.kind == kind && it.physical == *name);
-        is_left || want.nodes.iter().any(|node| node.id.kind == kind && node.physical == *name)
-    };
-    let unlisted = users.map(|name| scope.physical(name)).filter(|name| !is_known(name));
-    unlisted.map(|name| (kind, Found::new(name))).collect()
+    let mut known = BTreeSet::new();
+    names.retain(|(kind, name)| {
+        let one = if registry.of(*kind).ignores_capitals() { name.to_lowercase() } else { name.clone() };
+        !is_listed(*kind, name) && !is_wanted(*kind, name) && known.insert((*kind, one))
+    });
+    names.into_iter().map(|(kind, name)| (kind, Found::new(name))).collect()
 }
 
 /// Those of them that use what is this project's: what was read of each names that.
@@ -67,28 +67,23 @@ fn uses(
         leftovers.filter_map(|it| Some((&it.id, it.physical.as_str(), have.seen_leftovers.get(&it.id)?)));
     let ours: Vec<(&ResourceId, &str, &AnySeen)> = wanted.chain(leftovers).collect();
     let mut used: BTreeSet<ResourceId> = BTreeSet::new();
-    let mut open = vec![(of.kind, of.name.as_str(), text(seen))];
-    while let Some((kind, name, text)) = open.pop() {
+    let mut open = vec![(of.kind, of.name.as_str(), seen.uses(&of.name))];
+    while let Some((kind, name, uses)) = open.pop() {
         for (id, physical, seen) in ours.iter().copied() {
             let driver = registry.of(id.kind);
-            let is_named = id.kind < kind && names(&text, physical);
-            let is_its_log = id.kind == KindName::LogGroup
-                && physical.strip_suffix(name).is_some_and(|rest| rest.ends_with('/'));
+            let named = |(of, text): &(KindName, String)| *of == id.kind && names(text, physical);
+            let is_named = id.kind < kind && uses.iter().any(named);
             let is_part = driver.part_of() == Some(kind) && driver.whole_of(physical) == Some(name);
-            if (is_named || is_its_log || is_part) && used.insert(id.clone()) && id.kind > KindName::Role {
-                open.push((id.kind, physical, self::text(seen)));
+            if (is_named || is_part) && used.insert(id.clone()) {
+                open.push((id.kind, physical, seen.uses(physical)));
             }
         }
     }
     if !used.is_empty() {
-        // Archives and data are read from it, whoever names them.
-        used.extend(want.nodes.iter().map(|node| &node.id).filter(|id| id.kind == KindName::Bucket).cloned());
+        let all = want.nodes.iter().map(|node| &node.id);
+        used.extend(all.filter(|id| registry.of(id.kind).used_by_all()).cloned());
     }
     used
-}
-
-fn text(seen: &AnySeen) -> String {
-    seen.json().map(|value| value.to_string()).unwrap_or_default()
 }
 
 /// Whether a text has this name in it, and not as a part of a longer one.
@@ -106,8 +101,8 @@ mod tests {
 
     #[test]
     fn a_name_is_found_whole() {
-        let text = r#"{"role_arn":"arn:aws:iam::1:role/p-dev-e-us-east-1","config":"p-dev-e-0123456789"}"#;
-        assert!(names(text, "p-dev-e-us-east-1") && names(text, "p-dev-e-0123456789"));
-        assert!(!names(text, "p-dev-e") && !names(text, "dev-e-us-east-1"));
+        let arn = "arn:aws:iam::1:role/p-dev-e-us-east-1";
+        assert!(names(arn, "p-dev-e-us-east-1") && names("p-dev-e", "p-dev-e"));
+        assert!(!names(arn, "p-dev-e") && !names(arn, "dev-e-us-east-1"));
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, stream};
 
-use super::lost::{self, is_lost};
+use super::lost;
 use super::{Found, OpCx, RunContext};
 use crate::aws::{OpError, OpErrorKind};
 use crate::desired::{AnySeen, Desired, Node};
@@ -85,8 +85,17 @@ async fn observe_listed(
     for found in found {
         keep(found?, &mut have, &mut lost, registry, context).await?;
     }
-    for (kind, found) in lost::unlisted(want, &have.leftovers) {
-        match unwanted(kind, &found, registry, context).await? {
+    let is_listed = |kind: KindName, name: &str| {
+        owned.get(&kind).is_some_and(|found| found.iter().any(|found| found.physical == name))
+    };
+    let named = lost::unlisted(want, &have, is_listed, registry);
+    let looked = of_each_kind(
+        &named,
+        |(kind, _)| *kind,
+        async |(kind, found): &(KindName, Found)| unwanted(*kind, found, registry, context).await,
+    );
+    for found in looked.await {
+        match found? {
             Unwanted::Lost(id, seen) => lost.push((id, seen)),
             Unwanted::Unread(id, why, code) => have.unread.push((id, why, code)),
             Unwanted::Ours(..) | Unwanted::NotOurs => {}
@@ -201,7 +210,7 @@ async fn unwanted(
         let Some(seen) = driver.observe(&cx, &found.physical).await? else { return Ok(None) };
         let is_ours =
             seen.owner().is_managed() && whole_is_ours(driver, &found.physical, registry, context).await?;
-        Ok((is_ours || is_lost(driver, &seen)).then_some(seen))
+        Ok((is_ours || seen.is_lost()).then_some(seen))
     };
     let seen = match look.await {
         Ok(Some(seen)) if !seen.owner().is_managed() => return Ok(Unwanted::Lost(id, seen)),

@@ -61,14 +61,9 @@ struct Reasons<'a> {
 fn needed<'a>(want: &'a Desired, have: &'a Observed, kinds: &[Box<dyn AnyKind>]) -> BTreeSet<&'a ResourceId> {
     let kind = |node: &Node| kinds.iter().find(|k| k.name() == node.id.kind);
     let is_lost = |node: &Node| match have.observations.get(&node.id) {
-        Some(Observation::Present(seen)) => match seen.owner() {
-            Owner::Partly { .. } => true,
-            Owner::Nobody => seen.status().phase != Phase::Leaving,
-            _ => false,
-        },
+        Some(Observation::Present(seen)) => seen.is_lost(),
         _ => false,
     };
-    let lost = |node: &Node| is_lost(node) && kind(node).is_some_and(|kind| kind.owned_with().is_none());
     let mut needed: BTreeSet<&ResourceId> = have.lost.iter().flat_map(|lost| &lost.uses).collect();
     loop {
         let known = needed.len();
@@ -77,7 +72,7 @@ fn needed<'a>(want: &'a Desired, have: &'a Observed, kinds: &[Box<dyn AnyKind>])
             if node.needs.iter().any(|need| Some(need.kind) == of && needed.contains(need)) {
                 needed.insert(&node.id);
             }
-            if needed.contains(&node.id) || lost(node) {
+            if needed.contains(&node.id) || is_lost(node) {
                 needed.extend(&node.needs);
             }
         }

@@ -6,7 +6,7 @@ use super::dependents::whole;
 use super::{Foreign, Leftover, Observation, Observed};
 use crate::desired::{AnyKind, Desired, Node};
 use crate::domain::fingerprint::is_suffix;
-use crate::domain::{Owner, Phase, ResourceId};
+use crate::domain::{Owner, ResourceId};
 
 /// What is needed by what has the name of a wanted resource, or one like it, and is not this project's by its
 /// tags. That may be this project's all the same, and at work: tags get lost.
@@ -36,8 +36,7 @@ impl<'a> Kept<'a> {
             let known = users.len();
             // Later kinds use earlier ones.
             for node in want.nodes.iter().rev() {
-                let user =
-                    if stays(node, have, kinds) { Some(&node.id) } else { users.get(&node.id).copied() };
+                let user = if stays(node, have) { Some(&node.id) } else { users.get(&node.id).copied() };
                 for need in node.needs.iter().filter(|_| user.is_some()) {
                     users.entry(need).or_insert(user.unwrap_or(need));
                 }
@@ -96,16 +95,7 @@ impl<'a> Kept<'a> {
     }
 }
 
-/// Whether what is there has none of this project's tags, or not all. What another project has is its own,
-/// and parts and data sets need nothing but what they are on.
-fn stays(node: &Node, have: &Observed, kinds: &[Box<dyn AnyKind>]) -> bool {
-    let has_tags = kinds.iter().any(|kind| kind.name() == node.id.kind && kind.owned_with().is_none());
-    match have.observations.get(&node.id) {
-        Some(Observation::Present(seen)) => {
-            let is_lost = matches!(seen.owner(), Owner::Partly { .. })
-                || (*seen.owner() == Owner::Nobody && seen.status().phase != Phase::Leaving);
-            has_tags && is_lost
-        }
-        _ => false,
-    }
+/// Whether it is there, at work, and not this project's by its tags. What another project has is its own.
+fn stays(node: &Node, have: &Observed) -> bool {
+    matches!(have.observations.get(&node.id), Some(Observation::Present(seen)) if seen.is_lost())
 }

@@ -34,6 +34,7 @@ mod tagged;
 pub mod training;
 #[cfg(feature = "sdk")]
 mod uploads;
+mod used;
 mod verbatim;
 
 use crate::desired::AnyKind;

@@ -370,7 +370,7 @@ fn sessions_are_opened_where_they_are_closed() {
 /// What does something that only one kind has, and names it. A new kind is no line here: kinds answer for
 /// themselves where their log, their artifact and their page are, what `scale`, `stop` and `invoke` do with
 /// them, what a person does next.
-const NAMES_KINDS: [&str; 35] = [
+const NAMES_KINDS: [&str; 34] = [
     // The commands of one kind, and Tab for them.
     "src/cli/commands/bucket.rs",
     "src/cli/commands/data.rs",
@@ -393,8 +393,6 @@ const NAMES_KINDS: [&str; 35] = [
     "src/run/whose.rs",
     // What an endpoint serves.
     "src/plan/served.rs",
-    // What uses a bucket, a role or a log, and which list lacks what has no tags.
-    "src/engine/lost.rs",
     // What a permission, a network, a role or the metrics of one kind are about.
     "src/policy/left.rs",
     "src/policy/mod.rs",

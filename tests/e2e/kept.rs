@@ -101,24 +101,43 @@ async fn what_is_left_keeps_what_it_uses() {
 /// Also where the section has left the config: AWS says what it uses.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_left_the_config_and_has_no_tags_keeps_what_it_uses() {
+    keeps_what_it_uses(["digits-dev-numbers", "digits-dev-lab", "digits-dev-classify"], str::to_owned).await;
+}
+
+/// A name that the config had fixed is in no list then, but in the name of its log group and in its role.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_left_the_config_and_has_no_tags_is_found_by_its_exact_name() {
+    let exact = |text: &str| {
+        let named = [("endpoint.numbers", "Numbers"), ("notebook.lab", "Lab"), ("function.classify", "Sort")];
+        named.into_iter().fold(text.to_owned(), |text, (section, name)| {
+            let section = format!("\n[{section}]");
+            assert!(text.contains(&section));
+            text.replacen(&section, &format!("{section}\nname = \"{name}\" #"), 1)
+        })
+    };
+    keeps_what_it_uses(["Numbers", "Lab", "Sort"], exact).await;
+}
+
+/// The names of the endpoint, the notebook and the function.
+async fn keeps_what_it_uses([endpoint_name, notebook, function]: [&str; 3], edit: fn(&str) -> String) {
     let folder = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(folder.path()).await;
-    let project = Project::open(&sandbox).await;
+    let project = Project::edited(&sandbox, |text| edit(&text)).await;
     project.succeed(DEPLOY).await;
     let (aws, keys) = (&project.world.aws, TAGS.map(str::to_owned).to_vec());
-    for arn in ["endpoint/digits-dev-numbers", "notebook-instance/digits-dev-lab"] {
-        let arn = format!("arn:aws:sagemaker:us-east-1:123456789012:{arn}");
+    for arn in [format!("endpoint/{endpoint_name}"), format!("notebook-instance/{notebook}")] {
+        let arn = format!("arn:aws:sagemaker:us-east-1:123456789012:{arn}").to_lowercase();
         let untag = aws.sagemaker.delete_tags().resource_arn(arn).set_tag_keys(Some(keys.clone()));
         untag.send().await.expect("untagged");
     }
-    let function = "arn:aws:lambda:us-east-1:123456789012:function:digits-dev-classify";
+    let function = format!("arn:aws:lambda:us-east-1:123456789012:function:{function}");
     let untag = aws.lambda.untag_resource().resource(function).set_tag_keys(Some(keys.clone()));
     untag.send().await.expect("untagged");
 
     let bare = bare(&sandbox, folder.path()).await;
     bare.succeed(Mode::Deploy { prune: true, adopt: false }).await;
     for _ in 0..2 {
-        let endpoint = aws.sagemaker.describe_endpoint().endpoint_name("digits-dev-numbers").send().await;
+        let endpoint = aws.sagemaker.describe_endpoint().endpoint_name(endpoint_name).send().await;
         let config = endpoint.expect("it stays").endpoint_config_name.expect("it has one");
         let config = aws.sagemaker.describe_endpoint_config().endpoint_config_name(config).send().await;
         let model = config.expect("it stays").production_variants()[0].model_name.clone().expect("a model");
@@ -138,8 +157,11 @@ async fn what_left_the_config_and_has_no_tags_keeps_what_it_uses() {
         let it = plan.foreign.iter().find(|it| it.physical == name).expect("it is said");
         it.used_by.as_ref().map(ToString::to_string)
     };
-    assert_eq!(used_by("digits-dev-numbers"), None);
-    assert_eq!(used_by("digits-dev-notebook-lab-us-east-1").as_deref(), Some("notebook/digits-dev-lab"));
+    assert_eq!(used_by(endpoint_name), None);
+    assert_eq!(
+        used_by("digits-dev-notebook-lab-us-east-1").as_deref(),
+        Some(format!("notebook/{notebook}").as_str())
+    );
     // Nothing that serves was trained there.
     let role = "digits-dev-instance-numbers-on-ec2-us-east-1";
     let role = aws.iam.get_role().role_name(role).send().await;

@@ -9,7 +9,7 @@ use crate::config::Name;
 use crate::desired::{Draft, KeyUse, Kind, Mistake, Seen};
 use crate::domain::{
     Action, Attributes, Days, FieldChange, HumanDuration, KeyPath, KindName, LEASE_KEY, Needs, Phase, Scope,
-    Usage, Verb, action, attributes, changes, codes, many,
+    Status, Usage, Verb, action, attributes, changes, codes, many,
 };
 use crate::limits;
 use opsctl_iam as iam;
@@ -152,6 +152,7 @@ impl Kind for Bucket {
     const NAME: KindName = KindName::Bucket;
     const SECTION: Option<&'static str> = Some("bucket");
     const ADOPTABLE: bool = true;
+    const USED_BY_ALL: bool = true;
     // Parts of an upload are decrypted, too.
     const KEY_USE: Option<KeyUse> = Some(KeyUse {
         service: "s3",
@@ -286,6 +287,10 @@ impl Kind for Bucket {
             ),
             help: "add it to `former_kms_keys` in [encryption]: the roles may then decrypt with it",
         })
+    }
+
+    fn is_at_work(_: &Status) -> bool {
+        false
     }
 
     fn usual(verb: Verb) -> Option<HumanDuration> {

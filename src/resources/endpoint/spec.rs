@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Endpoint, Spec, section};
@@ -74,6 +76,15 @@ impl Kind for Endpoint {
 
     fn made_of(seen: &State) -> Option<(KindName, String)> {
         Some((KindName::EndpointConfig, seen.endpoint_config.clone()))
+    }
+
+    fn uses(physical: &str, seen: &State) -> Vec<(KindName, String)> {
+        let log = (KindName::LogGroup, format!("{}{physical}", LogGroup::ENDPOINTS));
+        Self::made_of(seen).into_iter().chain([log]).collect()
+    }
+
+    fn named_in<'t>(text: &'t str, _: &Scope) -> Option<Cow<'t, str>> {
+        LogGroup::writer(LogGroup::ENDPOINTS, text).map(Cow::Borrowed)
     }
 
     fn facts(seen: &State) -> Facts {

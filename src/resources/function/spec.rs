@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -21,6 +22,7 @@ use crate::resources::concurrency::Concurrency;
 use crate::resources::encryption::KEY;
 use crate::resources::log_group::LogGroup;
 use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::used;
 
 /// The kind.
 pub struct Function;
@@ -302,6 +304,23 @@ impl Kind for Function {
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
         let arn = scope.arn("lambda", &format!("function:{physical}"));
         vec![format!("{arn}:*"), arn]
+    }
+
+    fn uses(physical: &str, seen: &State) -> Vec<(KindName, String)> {
+        let log = (KindName::LogGroup, format!("{}{physical}", LogGroup::FUNCTIONS));
+        let of = |live: &Live| {
+            let other_log =
+                live.more.get(&Setting::LogGroup).map(|group| (KindName::LogGroup, group.clone()));
+            let read = used::in_values(live.configuration.environment.values());
+            read.chain([used::role(&live.role_arn)]).chain(other_log).collect::<Vec<_>>()
+        };
+        seen.live.iter().chain(&seen.latest).flat_map(of).chain([log]).collect()
+    }
+
+    fn named_in<'t>(text: &'t str, scope: &Scope) -> Option<Cow<'t, str>> {
+        let by_role = || Role::user(scope, text)?.strip_prefix("function-");
+        let by_log = LogGroup::writer(LogGroup::FUNCTIONS, text);
+        by_log.map(Cow::Borrowed).or_else(|| Some(scope.physical(by_role()?).into()))
     }
 
     fn facts(seen: &State) -> Facts {

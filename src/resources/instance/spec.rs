@@ -10,13 +10,14 @@ use crate::desired::{Draft, KeyUse, Kind, Log, LogObject, Mixed, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
     Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, ResourceId,
-    Scope, Usage, Verb, action, attributes, changes, codes, fingerprint,
+    Scope, Status, Usage, Verb, action, attributes, changes, codes, fingerprint,
 };
 use crate::limits::Bound;
 use crate::resources::encryption::KEY;
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::schedule::Schedule;
 use crate::resources::training::job::{self, Channel, Item, Platform};
+use crate::resources::used;
 
 /// The kind.
 pub struct Instance;
@@ -331,6 +332,16 @@ impl Kind for Instance {
 
     fn usual(verb: Verb) -> Option<HumanDuration> {
         (verb == Verb::Create).then_some(HumanDuration::minutes(3))
+    }
+
+    fn is_at_work(status: &Status) -> bool {
+        status.phase == Phase::Busy // what has ended uses nothing
+    }
+
+    fn uses(_: &str, seen: &State) -> Vec<(KindName, String)> {
+        let record = seen.record.iter();
+        let read = record.flat_map(|record| record.inputs.values().chain(record.hyperparameters.values()));
+        used::in_values(read).collect()
     }
 
     fn took(seen: &State) -> Option<HumanDuration> {

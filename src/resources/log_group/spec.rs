@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::section::NoSection;
 use crate::desired::{Draft, Kind, Seen};
 use crate::domain::{
-    Action, FieldChange, KeyPath, KindName, Needs, ResourceId, Scope, Usage, action, changes, many,
+    Action, FieldChange, KeyPath, KindName, Needs, ResourceId, Scope, Status, Usage, action, changes, many,
 };
 
 use crate::resources::encryption::{KMS_KEY, word};
@@ -39,6 +39,11 @@ impl LogGroup {
     pub const FUNCTIONS: &'static str = "/aws/lambda/";
     /// Where SageMaker writes the logs of an endpoint's containers.
     pub const ENDPOINTS: &'static str = "/aws/sagemaker/Endpoints/";
+
+    /// Whose log a group below `root` is, by its name or ARN.
+    pub fn writer<'t>(root: &str, text: &'t str) -> Option<&'t str> {
+        text.split_once(":log-group:").map_or(text, |(_, group)| group).strip_prefix(root)
+    }
 
     /// Adds the log group of a function or endpoint; `name` is `<kind>-<name>`.
     pub fn of_writer(
@@ -90,6 +95,14 @@ impl Kind for LogGroup {
     // (docs/aws/cloudwatch-logs.md#groups-that-come-back).
     fn made_by_aws(seen: &State) -> bool {
         seen.bare
+    }
+
+    fn made_for(physical: &str, _: &State) -> Vec<String> {
+        vec![physical.to_owned()]
+    }
+
+    fn is_at_work(_: &Status) -> bool {
+        false
     }
 
     fn usage(_want: &Spec) -> Usage {

@@ -14,6 +14,7 @@ use crate::inputs::{Remote, Source, UseAs, bucket_and_key};
 use crate::limits::Bound;
 use crate::resources::instance::Instance;
 use crate::resources::training::Training;
+use crate::resources::used;
 
 /// The user's serving code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -218,6 +219,11 @@ impl Kind for Model {
             _ => return None,
         };
         Some((kind, rest.split_once('/')?.0.to_owned()))
+    }
+
+    fn uses(_: &str, seen: &State) -> Vec<(KindName, String)> {
+        let read = used::in_values(seen.environment.values().chain([&seen.trained]));
+        read.chain([used::role(&seen.role_arn)]).chain(Self::made_of(seen)).collect()
     }
 
     fn lost(want: &Spec, seen: &State) -> Vec<FieldChange> {

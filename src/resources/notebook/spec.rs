@@ -17,6 +17,7 @@ use crate::resources::bucket::Bucket;
 use crate::resources::encryption::KEY;
 use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
 use crate::resources::schedule::Schedule;
+use crate::resources::used;
 
 /// The kind.
 pub struct Notebook;
@@ -320,6 +321,15 @@ impl Kind for Notebook {
 
     fn next(id: &ResourceId) -> Option<(&'static str, String)> {
         Some(("work in it", format!("`opsctl open {id}`")))
+    }
+
+    fn uses(_: &str, seen: &State) -> Vec<(KindName, String)> {
+        used::in_values(&seen.on_start).chain([used::role(&seen.role_arn)]).collect()
+    }
+
+    fn named_in<'t>(text: &'t str, _: &Scope) -> Option<Cow<'t, str>> {
+        // Its role may stop it.
+        text.split_once(":notebook-instance/").map(|(_, name)| name.into())
     }
 
     fn facts(seen: &State) -> Facts {

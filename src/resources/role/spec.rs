@@ -147,6 +147,12 @@ impl Role {
         format!("{}-{}", scope.physical(user), scope.region)
     }
 
+    /// The user of a role of this name.
+    pub fn user<'n>(scope: &Scope, physical: &'n str) -> Option<&'n str> {
+        let rest = physical.strip_prefix(&scope.prefix())?.strip_suffix(&scope.region)?;
+        rest.strip_suffix('-')
+    }
+
     /// The ARN of the role of this user, a resource.
     pub fn arn(scope: &Scope, user: &str) -> String {
         let Scope { partition, account, .. } = scope;
@@ -272,6 +278,20 @@ impl Kind for Role {
         let session = seen.longest_session.filter(|seconds| *seconds != Self::USUAL_SESSION);
         let session = session.map(|seconds| format!("maximum session duration {seconds} s"));
         boundary.into_iter().chain(session).collect()
+    }
+
+    fn made_for(physical: &str, seen: &State) -> Vec<String> {
+        let statements = seen.policy.iter().filter_map(|policy| policy["Statement"].as_array()).flatten();
+        let arns = statements.flat_map(|statement| match &statement["Resource"] {
+            Value::Array(all) => all.iter().collect(),
+            one => vec![one],
+        });
+        let arns = arns.filter_map(Value::as_str).map(|arn| arn.trim_end_matches(":*"));
+        arns.filter(|arn| !arn.contains(['*', '?'])).chain([physical]).map(str::to_owned).collect()
+    }
+
+    fn is_at_work(_: &Status) -> bool {
+        false
     }
 
     fn console_path(physical: &str, _: &State, _: &str) -> Option<String> {

@@ -10,6 +10,7 @@ use crate::domain::{
     changes, codes, many,
 };
 use crate::resources::role::{Assumer, Role, policy};
+use crate::resources::used;
 
 /// The group of schedules that end what bills.
 pub struct Schedule;
@@ -222,6 +223,10 @@ impl Kind for Schedule {
 
     fn usage(want: &Spec) -> Usage {
         Usage { ends_after: Some(HumanDuration::seconds(want.ttl_s)), ..Usage::default() }
+    }
+
+    fn uses(_: &str, seen: &State) -> Vec<(KindName, String)> {
+        seen.schedules.values().map(|schedule| used::role(&schedule.role_arn)).collect()
     }
 
     fn facts(seen: &State) -> Facts {

@@ -10,8 +10,8 @@ use crate::config::{Name, Network};
 use crate::desired::{Draft, Kind, Log, Mixed, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
-    Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Usage, Verb,
-    action, attributes, changes, codes, console, fingerprint,
+    Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Status, Usage,
+    Verb, action, attributes, changes, codes, console, fingerprint,
 };
 use crate::inputs::Source;
 use crate::limits::{self, Bound};
@@ -19,6 +19,7 @@ use crate::resources::encryption::{KEY, word};
 use crate::resources::image::{self, Purpose as ImagePurpose};
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::schedule::Schedule;
+use crate::resources::used;
 
 /// The kind.
 pub struct Training;
@@ -348,6 +349,15 @@ impl Kind for Training {
     fn usual(verb: Verb) -> Option<HumanDuration> {
         // Provisioning alone; how long the script runs, only the user knows.
         (verb == Verb::Create).then_some(HumanDuration::minutes(4))
+    }
+
+    fn is_at_work(status: &Status) -> bool {
+        status.phase == Phase::Busy // what has ended uses nothing
+    }
+
+    fn uses(_: &str, seen: &State) -> Vec<(KindName, String)> {
+        let read = used::in_values(seen.hyperparameters.values().chain(seen.environment.values()));
+        read.chain([used::role(&seen.role_arn)]).collect()
     }
 
     fn took(seen: &State) -> Option<HumanDuration> {

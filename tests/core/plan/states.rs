@@ -555,3 +555,14 @@ fn destroy_leaves_what_is_used_by_what_it_leaves() {
     let plan = account.plan(&want, DESTROY);
     assert!(plan.foreign.iter().all(|foreign| foreign.used_by.is_none()), "{:?}", plan.foreign);
 }
+
+/// A job that has ended uses nothing, whether or not its tags still say whose it was.
+#[test]
+fn destroy_leaves_nothing_for_a_job_that_has_ended() {
+    let want = Files::new().desired();
+    let mut account = Account::with(&want);
+    account.seen(&want, "training/numbers")["owner"] = json!("nobody");
+    let steps = steps(&account.plan(&want, DESTROY));
+    let goes = |id: &str| steps.iter().any(|step| step.starts_with(&format!("delete {id}")));
+    assert!(!goes("training/numbers") && goes("role/training-numbers") && goes("bucket/main"), "{steps:?}");
+}
