@@ -81,6 +81,8 @@ pub struct OpError {
     /// AWS's own code, with which [`Self::message`] begins then: `ResourceNotFoundException`.
     pub aws_code: Option<Box<str>>,
     pub request_id: Option<String>,
+    /// What to do about it, where that is more than the code's explanation says.
+    pub help: Option<&'static str>,
     /// The run was stopped while AWS still refused the call: nothing was made.
     pub refused: bool,
     /// The run was stopped before AWS answered the call of [`Self::action`]: it may have been carried out.
@@ -107,7 +109,14 @@ impl OpError {
     /// An error of this call and kind; the message is for a person.
     pub fn new(action: impl Into<Cow<'static, str>>, kind: OpErrorKind, message: impl Into<String>) -> Self {
         let (action, message) = (action.into(), message.into());
-        Self { action, kind, message, aws_code: None, request_id: None, refused: false, unanswered: false }
+        let (aws_code, request_id, help) = (None, None, None);
+        Self { action, kind, message, aws_code, request_id, help, refused: false, unanswered: false }
+    }
+
+    /// With what to do about it.
+    #[must_use]
+    pub fn with_help(self, help: &'static str) -> Self {
+        Self { help: Some(help), ..self }
     }
 
     /// What ended otherwise than it should: AWS's words alone say it.

@@ -209,8 +209,11 @@ pub fn help_of(code: Code) -> &'static str {
     log.map_or(text, |sentence| &text[..=sentence])
 }
 
-/// What to do about a refused call: of credentials that were found, what is wrong with them.
+/// What to do about a failed call: of credentials that were found, what is wrong with them.
 pub fn help_with(error: &OpError) -> &'static str {
+    if let Some(help) = error.help {
+        return help;
+    }
     let code = error.aws_code.as_deref().filter(|_| error.kind == OpErrorKind::Credentials);
     match code {
         // Of STS, S3 and others in turn.

@@ -90,15 +90,6 @@ fn only_delete_makes_work_of_what_is_gone() {
 }
 
 #[test]
-fn an_empty_folder_would_delete_everything() {
-    let (empty, full) = (folder(&[]), folder(&[("a", "1")]));
-    let there = there(&[("b", "1")]);
-    assert!(Difference::of(&read(&empty), &there, true).empties());
-    assert!(!Difference::of(&read(&empty), &there, false).empties());
-    assert!(!Difference::of(&read(&full), &there, true).empties());
-}
-
-#[test]
 fn a_fresh_checkout_is_the_same_folder() {
     let files = [("a", "1"), ("b/c", "2")];
     let (one, other) = (folder(&files), folder(&files));

@@ -10,7 +10,7 @@ use crate::cli::CommandResult;
 use crate::cli::act::{confirm, deploy_subset, finish_display, print_warnings, start_display, unknown_name};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
-use crate::cli::error::{Failure, exit_of, help_of};
+use crate::cli::error::{Failure, exit_of, help_with};
 use crate::cli::exit::Exit;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
@@ -99,7 +99,7 @@ async fn send(session: &mut Session, compared: Comparison, ui: &Ui) -> CommandRe
     let Some((target, error)) = uploaded.failed else { return Ok(Exit::Done) };
     // An interruption was reported already, and is not a failure.
     if !ui.json() && !session.context.cancel.caused(&error) {
-        ui.error(error.code(), &format!("{target} failed: {error}"), help_of(error.code()));
+        ui.error(error.code(), &format!("{target} failed: {error}"), help_with(&error));
     }
     Ok(exit_of(&error.kind))
 }

@@ -52,11 +52,6 @@ impl<'a> Difference<'a> {
         self.send.iter().filter(|(_, why)| which(*why)).count()
     }
 
-    /// Everything would go: the sign of a wrong or unmounted folder.
-    pub fn empties(&self) -> bool {
-        self.delete && !self.gone.is_empty() && self.send.is_empty() && self.same == 0
-    }
-
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.send.is_empty() && (self.gone.is_empty() || !self.delete)

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -281,8 +281,13 @@ impl Kind for Data {
     fn mistaken(want: &Spec, seen: &State) -> Option<Mistake> {
         (want.delete && want.files == 0 && seen.files > 0).then(|| Mistake {
             code: codes::EMPTIES,
-            why: empties(&want.path, seen.files),
-            help: NOT_EMPTIED,
+            why: format!(
+                "{} has nothing to upload, and `delete = true` would delete {} from the bucket",
+                want.path.display(),
+                many(seen.files, "file")
+            ),
+            help: "look at `path`, `include` and `exclude`; to delete the data set, take its section out \
+                   and run `opsctl deploy --prune`",
         })
     }
 
@@ -342,16 +347,6 @@ impl Kind for Data {
             action::s3::AbortMultipartUpload,
         ]
     }
-}
-
-/// What to do about [`empties`].
-const NOT_EMPTIED: &str = "look at `path`, `include` and `exclude`; to delete the data set, take its \
-                           section out and run `opsctl deploy --prune`";
-
-/// That an upload of this folder would leave nothing of so many files.
-pub(super) fn empties(folder: &Path, files: usize) -> String {
-    let (folder, files) = (folder.display(), many(files, "file"));
-    format!("{folder} has nothing to upload, and `delete = true` would delete {files} from the bucket")
 }
 
 /// The local folder or file. `None` of data in somebody's bucket, which is kept for the trainings, and after

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::spec::empties;
-use super::{Difference, Spec};
+use super::{Data, Difference, Spec, State};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, whole};
+use crate::desired::{Kind, Mistake};
 use crate::domain::{Owner, Stored, action, bytes, grouped, many, shown};
 use crate::engine::OpCx;
 use crate::inputs::{Tree, is_in_place, read_kept, replace_json};
@@ -190,10 +190,10 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
             take_up(cx, spec, &journal, &mut files, tree).await?;
         }
         let difference = Difference::of(tree, &files, spec.delete);
-        if difference.empties() {
-            // The files of the others have changed since it was planned.
-            let message = empties(&spec.path, difference.gone.len());
-            return Err(OpError::new("upload", OpErrorKind::Empties, message));
+        // The files of the others have changed since it was planned.
+        let state = State { files: files.len(), ..State::default() };
+        if let Some(Mistake { why, help, .. }) = Data::mistaken(spec, &state) {
+            return Err(OpError::new("upload", OpErrorKind::Empties, why).with_help(help));
         }
         let send: Vec<_> = difference.send.iter().map(|(entry, _)| *entry).collect();
         let order = options(spec, tree);

@@ -490,6 +490,10 @@ fn a_data_set_is_not_emptied() {
         refused[0].starts_with("E264") && refused[0].contains("would delete 3 files from the bucket"),
         "{refused:?}"
     );
+    // Nothing is deleted without the key.
+    files.edit("\ndelete = true", "");
+    let steps = steps(&account.plan(&files.desired(), DEPLOY));
+    assert!(matches!(&steps[..], [step] if step.starts_with("update data/digits: ")), "{steps:?}");
 }
 
 /// The same where the section has left the config too: `--prune` leaves it as well.
