@@ -24,6 +24,7 @@ pub mod notebook;
 mod objects;
 #[cfg(feature = "sdk")]
 pub mod parted_log;
+mod references;
 pub mod role;
 #[cfg(feature = "sdk")]
 mod sagemaker;
@@ -35,7 +36,6 @@ pub mod training;
 #[cfg(feature = "sdk")]
 mod uploads;
 mod used;
-mod verbatim;
 
 use crate::desired::AnyKind;
 use crate::domain::KindName;

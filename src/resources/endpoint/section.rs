@@ -20,7 +20,7 @@ use crate::resources::log_group::LogGroup;
 use crate::resources::model::{Given, Model, Serving, Spec as ModelSpec};
 use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
 use crate::resources::schedule::Schedule;
-use crate::resources::verbatim::refuse_references;
+use crate::resources::references::refuse_references;
 
 use super::made::Made;
 use super::{Endpoint, Spec};

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::desired::{Draft, Node};
 use crate::domain::{KeyPath, KindName, codes};
 use crate::resources::bucket::Bucket;
+use crate::resources::references::{Piece, pieces};
 
 /// The environment with its references filled in, and the endpoints that it names. What is wrong is reported
 /// at its line.
@@ -24,28 +25,26 @@ pub fn filled(
 }
 
 fn fill(value: &str, at: &KeyPath, endpoints: &mut Vec<Node>, draft: &mut Draft<'_>) -> String {
-    let (mut text, mut rest) = (String::new(), value);
-    while let Some((before, after)) = rest.split_once("${") {
-        // Two are one that is meant as it is.
-        if let Some(before) = before.strip_suffix('$') {
-            text += before;
-            text += "${";
-            rest = after;
-            continue;
-        }
-        text += before;
-        let Some((reference, after)) = after.split_once('}') else {
-            // The value may be the user's secret.
-            let message = "the value has a reference without an end";
-            draft.error(
-                codes::BAD_VALUE,
-                at.clone(),
-                message,
-                "write ${endpoint.NAME}, or $${ for the text ${",
-            );
-            return text;
+    let mut text = String::new();
+    for piece in pieces(value) {
+        let reference = match piece {
+            Piece::Text(piece) => {
+                text += piece;
+                continue;
+            }
+            Piece::Escaped => {
+                text += "${";
+                continue;
+            }
+            Piece::Open(_) => {
+                // The value may be the user's secret.
+                let message = "the value has a reference without an end";
+                let help = "write ${endpoint.NAME}, or $${ for the text ${";
+                draft.error(codes::BAD_VALUE, at.clone(), message, help);
+                continue;
+            }
+            Piece::Reference(reference) => reference,
         };
-        rest = after;
         match reference.split_once('.') {
             None if reference == "bucket" => text += &Bucket::name(draft),
             Some(("endpoint", name)) => {
@@ -64,5 +63,5 @@ fn fill(value: &str, at: &KeyPath, endpoints: &mut Vec<Node>, draft: &mut Draft<
             }
         }
     }
-    text + rest
+    text
 }

@@ -13,7 +13,7 @@ use crate::domain::{KeyPath, KindName, codes};
 use crate::inputs::{Look, Remote, Source, UseAs, bucket_and_key};
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
-use crate::resources::verbatim::refuse_references;
+use crate::resources::references::refuse_references;
 
 /// `[model]`: every model by its name.
 pub type Section = BTreeMap<Name, Item>;

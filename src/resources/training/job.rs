@@ -15,7 +15,7 @@ use crate::inputs::{Tree, UseAs};
 use crate::resources::bucket::Bucket;
 use crate::resources::data::{Data, Distribution, InputMode, Outside, Reading, Spec as DataSpec};
 use crate::resources::role::{Permission, Rights};
-use crate::resources::verbatim::refuse_references;
+use crate::resources::references::refuse_references;
 
 /// Where the job runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
