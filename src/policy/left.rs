@@ -1,8 +1,8 @@
 //! What is asked about what the config does not have: every run looks for what is left of an earlier config,
 //! of every kind, and `--prune` and `destroy` delete it.
 
-use super::{LOGS, Names, Whom, Writer, is_reading};
-use crate::desired::{AnyKind, Desired, Kind, Log, Node};
+use super::{LOGS, Names, Whom, Writer, is_reading, logs};
+use crate::desired::{AnyKind, Desired, Kind, Node};
 use crate::domain::{Action, KindName};
 use crate::resources::bucket::Bucket;
 use crate::resources::log_group::LogGroup;
@@ -64,10 +64,9 @@ impl Writer<'_> {
         };
         for physical in physical {
             let mut arns = kind.arns(self.scope, &physical);
-            if let Some(Log::Streams { group, prefix }) = kind.log(&physical) {
-                let group = self.scope.arn("logs", &format!("log-group:{group}"));
-                arns.push(format!("{group}:log-stream:{}*", prefix.as_deref().unwrap_or_default()));
-                arns.push(format!("{group}:*"));
+            let logs = logs(self.scope, kind, &physical);
+            if !logs.is_empty() {
+                arns.extend(logs);
                 self.calls(LOGS, &arns);
             }
             let keys = match kind.name() {

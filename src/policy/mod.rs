@@ -143,11 +143,9 @@ impl Writer<'_> {
         if node.spec_as::<Role>().is_some_and(|role| !role.instance_profile) {
             arns.retain(|arn| !arn.contains(":instance-profile/"));
         }
-        let log = kind.log(&physical);
-        if let Some(Log::Streams { group, prefix }) = &log {
-            let group = self.scope.arn("logs", &format!("log-group:{group}"));
-            arns.push(format!("{group}:log-stream:{}*", prefix.as_deref().unwrap_or_default()));
-            arns.push(format!("{group}:*"));
+        let logs = logs(self.scope, kind, &physical);
+        if !logs.is_empty() {
+            arns.extend(logs);
             self.calls(LOGS, &arns);
         }
         let mut objects = match self.names {
@@ -330,6 +328,13 @@ pub fn images<'n>(nodes: impl IntoIterator<Item = &'n Node>) -> BTreeSet<Referen
         Reference::parse(trains.or_else(|| node.spec_as::<Model>().map(|spec| spec.image.as_str()))?)
     };
     nodes.into_iter().filter_map(image).collect()
+}
+
+/// The streams and the group of its log, where CloudWatch has it.
+fn logs(scope: &Scope, kind: &dyn AnyKind, physical: &str) -> Vec<String> {
+    let Some(Log::Streams { group, prefix }) = kind.log(physical) else { return Vec::new() };
+    let group = scope.arn("logs", &format!("log-group:{group}"));
+    vec![format!("{group}:log-stream:{}*", prefix.as_deref().unwrap_or_default()), format!("{group}:*")]
 }
 
 /// The permissions boundary of the roles that are made.

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use opsctl_iam::pattern;
 
-use crate::desired::{AnyKind, Desired, Kind, Log, Node};
+use crate::desired::{AnyKind, Desired, Kind, Node};
 use crate::domain::{Action, KindName, ResourceId, Scope, action};
 use crate::resources::role::Role;
 
-use super::{BOUNDS, LOGS, boundary, condition, fitting};
+use super::{BOUNDS, LOGS, boundary, condition, fitting, logs};
 
 /// Whether each of the actions is allowed on each of the resources, where these keys have these values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,10 +104,9 @@ impl Asked<'_> {
             arns.extend(keys.iter().map(|key| format!("{bare}/{key}")));
             arns.push(bare);
         }
-        if let Some(Log::Streams { group, prefix }) = kind.log(&node.physical).filter(|_| work == Work::Any) {
-            let group = self.scope.arn("logs", &format!("log-group:{group}"));
-            arns.push(format!("{group}:log-stream:{}*", prefix.as_deref().unwrap_or_default()));
-            arns.push(format!("{group}:*"));
+        let logs = logs(self.scope, kind, &node.physical);
+        if !logs.is_empty() && work == Work::Any {
+            arns.extend(logs);
             self.calls(LOGS, &arns, work);
         }
         self.calls(&node.spec.calls(), &arns, work);
