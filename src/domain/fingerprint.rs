@@ -11,6 +11,11 @@ pub fn suffix<T: Serialize>(ingredients: &T) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..LENGTH].to_owned()
 }
 
+/// A name without its fingerprint: the generations of a resource differ in that only. `None`: it has none.
+pub fn stem(name: &str) -> Option<&str> {
+    name.rsplit_once('-').filter(|(_, end)| is_suffix(end)).map(|(stem, _)| stem)
+}
+
 /// Whether the end of a name looks like a fingerprint.
 pub fn is_suffix(text: &str) -> bool {
     text.len() == LENGTH && text.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase())

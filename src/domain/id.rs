@@ -7,7 +7,7 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::places;
+use super::{fingerprint, places};
 use crate::domain::KindName;
 
 /// What the user calls a resource: `endpoint/breeds`. Its AWS name is `Node::physical`.
@@ -109,6 +109,11 @@ impl Scope {
     /// `<project>-<environment>-<name>`.
     pub fn physical(&self, name: &str) -> String {
         format!("{}{name}", self.prefix())
+    }
+
+    /// Whether this is a generation of the resource of that name, the present one or an earlier one.
+    pub fn is_generation(&self, name: &str, physical: &str) -> bool {
+        fingerprint::stem(physical).and_then(|stem| stem.strip_prefix(&self.prefix())) == Some(name)
     }
 
     /// The IAM path that all roles of this project and environment live under (docs/decisions/0021).

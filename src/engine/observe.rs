@@ -376,10 +376,8 @@ fn fatal(error: &OpError) -> bool {
 
 /// The other generations of a resource: names that differ from the wanted one only in their fingerprint.
 pub fn previous_generations(node: &Node, found: &[Found], scope: &Scope) -> Vec<Found> {
-    let stem = format!("{}-", scope.physical(&node.id.name));
-    let is_earlier = |f: &&Found| {
-        let suffix = f.physical.strip_prefix(&stem).filter(|_| f.physical != node.physical);
-        suffix.is_some_and(crate::domain::fingerprint::is_suffix)
+    let is_earlier = |found: &&Found| {
+        found.physical != node.physical && scope.is_generation(&node.id.name, &found.physical)
     };
     found.iter().filter(is_earlier).cloned().collect()
 }

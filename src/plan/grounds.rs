@@ -218,10 +218,7 @@ impl Reasons<'_> {
     /// Whether it is an earlier generation of what is needed so.
     fn is_earlier_of_needed(&self, leftover: &Leftover) -> bool {
         let of_kind = self.want.nodes.iter().filter(|node| node.id.kind == leftover.id.kind);
-        let is_earlier = |node: &&Node| {
-            let stem = format!("{}-", self.want.scope.physical(&node.id.name));
-            leftover.physical.strip_prefix(&stem).is_some_and(crate::domain::fingerprint::is_suffix)
-        };
+        let is_earlier = |node: &&Node| self.want.scope.is_generation(&node.id.name, &leftover.physical);
         of_kind.filter(is_earlier).any(|node| self.needed.contains(&node.id))
     }
 

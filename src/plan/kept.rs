@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::dependents::whole;
 use super::{Foreign, Leftover, Observation, Observed};
 use crate::desired::{AnyKind, Desired, Node};
-use crate::domain::fingerprint::is_suffix;
 use crate::domain::{Owner, ResourceId};
 
 /// What is needed by what has the name of a wanted resource, or one like it, and is not this project's by its
@@ -68,10 +67,7 @@ impl<'a> Kept<'a> {
     /// it could not be updated while its tags were gone.
     pub fn user_of(&self, leftover: &Leftover) -> Option<&'a ResourceId> {
         let of_kind = self.users.iter().filter(|(id, _)| id.kind == leftover.id.kind);
-        let is_earlier = |id: &ResourceId| {
-            let rest = leftover.physical.strip_prefix(&self.want.scope.physical(&id.name));
-            rest.and_then(|rest| rest.strip_prefix('-')).is_some_and(is_suffix)
-        };
+        let is_earlier = |id: &ResourceId| self.want.scope.is_generation(&id.name, &leftover.physical);
         let earlier = of_kind.filter(|(id, _)| is_earlier(id)).map(|(_, user)| *user).next();
         self.lost_user_of(leftover).or(earlier)
     }

@@ -1,6 +1,6 @@
 //! What is left over, in few lines: each deploy of something new leaves a generation of it.
 
-use crate::domain::fingerprint::is_suffix;
+use crate::domain::fingerprint::stem;
 use crate::plan::Leftover;
 
 /// More generations than these are counted.
@@ -33,11 +33,6 @@ pub fn grouped<'l>(
         many => vec![Left::Many(group[0], many)],
     };
     groups.into_iter().flat_map(line).collect::<Vec<_>>()
-}
-
-/// A name without its fingerprint: generations differ in that only.
-pub fn stem(physical: &str) -> Option<&str> {
-    physical.rsplit_once('-').filter(|(_, end)| is_suffix(end)).map(|(stem, _)| stem)
 }
 
 /// `training/shop-dev-numbers-*: 9 earlier versions`, of a kind and a name.

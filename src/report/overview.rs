@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::cost;
-use super::leftovers::{Left, counted, grouped, stem};
+use super::leftovers::{Left, counted, grouped};
 use super::plan::still_bills;
 use super::style::Styles;
 use crate::cost::Bill;
+use crate::domain::fingerprint::stem;
 use crate::domain::{Facts, Owner, Phase, Scope, figure, shown};
 use crate::evidence::Instead;
 use crate::plan::Leftover;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::domain::fingerprint::is_suffix;
+use crate::domain::fingerprint::stem;
 use crate::domain::{LEASE_KEY, Scope};
 
 /// Where opsctl keeps its own state.
@@ -45,7 +45,7 @@ impl Keys {
         }
         if let Some(entry) = BY_NAME.iter().find_map(|folder| key.strip_prefix(folder)) {
             let name = entry.split_once('/').and_then(|(name, _)| name.strip_prefix(&self.prefix));
-            return name.and_then(|name| name.rsplit_once('-')).is_some_and(|(_, end)| is_suffix(end));
+            return name.and_then(stem).is_some();
         }
         if let Some(code) = key.strip_prefix(CODE) {
             // Older versions put it there without the project's name.

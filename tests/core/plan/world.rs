@@ -5,7 +5,7 @@ use std::path::Path;
 
 use opsctl::config::Document;
 use opsctl::desired::{AnySeen, Desired, Node};
-use opsctl::domain::{Contents, FieldChange, KindName, Needs, ResourceId, fingerprint, tags};
+use opsctl::domain::{Contents, FieldChange, KindName, Needs, ResourceId, tags};
 use opsctl::plan::{self, Leftover, Mode, Observation, Observed, Op, Plan, Verb};
 use opsctl::report;
 use opsctl::report::style::Styles;
@@ -155,12 +155,11 @@ impl Account {
             (None, None) => Observation::Absent,
         };
         let elders = |node: &Node| {
-            let stem = format!("{}-", want.scope.physical(&node.id.name));
             let mut elders: Vec<_> = self
                 .things
                 .iter()
                 .filter(|((kind, name), _)| {
-                    *kind == node.id.kind && name.strip_prefix(&stem).is_some_and(fingerprint::is_suffix)
+                    *kind == node.id.kind && want.scope.is_generation(&node.id.name, name)
                 })
                 .collect();
             elders.sort_by_key(|(_, (made, _))| std::cmp::Reverse(*made));
