@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Code, Owner, Scope, Status, Tags, tags};
+use crate::domain::{Code, KindName, Owner, Scope, Status, Tags, tags};
 
 /// A resource as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,4 +58,11 @@ pub struct Mixed {
     /// The end of a sentence that begins with the name of the resource.
     pub what: String,
     pub help: &'static str,
+}
+
+impl Mixed {
+    /// The sentence about the one of this kind and name.
+    pub fn said(&self, kind: KindName, physical: &str) -> String {
+        format!("{} `{physical}` {}", kind.words(), self.what)
+    }
 }

@@ -326,7 +326,7 @@ impl<'a> Planner<'a> {
     /// Whether nothing may be made of it as it is, or by mistake, which is a problem then.
     fn is_spoiled(&mut self, node: &Node, seen: &AnySeen) -> bool {
         if let Some(mixed) = seen.mixed() {
-            let text = format!("{} `{}` {}", node.id.kind.words(), node.physical, mixed.what);
+            let text = mixed.said(node.id.kind, &node.physical);
             self.problem(mixed.code, &node.id, text, mixed.help);
             return true;
         }

@@ -48,7 +48,7 @@ impl DataSet {
         let (files, mixed) = (self.there.manifest.files.len(), self.mixed.clone());
         let state = State { files, mixed, ..State::default() };
         let mixed = Data::mixed(&state).map(|mixed| {
-            let text = format!("{} `{}` {}", self.id.kind.words(), self.spec.uri(), mixed.what);
+            let text = mixed.said(self.id.kind, &self.spec.uri());
             (mixed.code, text, mixed.help)
         });
         let mistake = Data::mistaken(&self.spec, &state).map(|it| (it.code, it.why, it.help));

@@ -79,8 +79,7 @@ fn no_model(session: &Session, job: &Job, none: NoModel) -> Failure {
     let said = |code, message: String, help: String| Failure::new(code, Exit::Failed, message, help);
     let seen = match none {
         NoModel::Mixed { physical, mixed } => {
-            let message = format!("{} `{physical}` {}", id.kind.words(), mixed.what);
-            return said(mixed.code, message, mixed.help.to_owned());
+            return said(mixed.code, mixed.said(id.kind, &physical), mixed.help.to_owned());
         }
         NoModel::NotSaved(seen) => seen,
     };
