@@ -275,8 +275,7 @@ pub async fn count(
         let Some(Observation::Present(seen)) = have.observations.get(&node.id) else { return None };
         Some((&node.id, &node.physical, seen.owner().clone()))
     });
-    let owner = |leftover: &Leftover| if leftover.adopted { Owner::Adopted } else { Owner::Ours };
-    let leftovers = have.leftovers.iter().map(|l| (&l.id, &l.physical, owner(l)));
+    let leftovers = have.leftovers.iter().map(|l| (&l.id, &l.physical, l.owner()));
     let managed = wanted.chain(leftovers).filter(|(.., owner)| owner.is_managed());
     let counts = join_all(managed.map(|(id, physical, owner)| async move {
         let cx = OpCx::new(context, id.clone());

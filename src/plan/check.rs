@@ -212,8 +212,7 @@ fn touches_foreign(
     let kind = kinds.iter().find(|k| k.name() == step.target.kind)?;
     let owner = match (have.observations.get(&step.target), leftover) {
         (Some(Observation::Present(seen)), _) => seen.owner().clone(),
-        (_, Some(leftover)) if leftover.adopted => Owner::Adopted,
-        (_, Some(_)) => Owner::Ours,
+        (_, Some(leftover)) => leftover.owner(),
         _ => return None,
     };
     let others = have.contents.get(&step.target).map(|c| c.others).unwrap_or_default();

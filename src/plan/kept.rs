@@ -83,8 +83,7 @@ impl<'a> Kept<'a> {
             used_by: used_by.cloned(),
         };
         let leftovers = self.have.leftovers.iter().filter_map(|leftover| {
-            let owner = if leftover.adopted { Owner::Adopted } else { Owner::Ours };
-            Some(foreign(&leftover.id, owner, Some(user(leftover)?)))
+            Some(foreign(&leftover.id, leftover.owner(), Some(user(leftover)?)))
         });
         let lost = self.have.lost.iter().map(|lost| foreign(&lost.id, lost.owner.clone(), None));
         leftovers.chain(lost).collect()

@@ -225,6 +225,13 @@ pub struct Leftover {
     pub bills: bool,
 }
 
+impl Leftover {
+    /// Whose it is.
+    pub fn owner(&self) -> Owner {
+        if self.adopted { Owner::Adopted } else { Owner::Ours }
+    }
+}
+
 /// What AWS answered about one resource. "Access denied" is not "does not exist".
 #[derive(Clone, Debug)]
 pub enum Observation {
