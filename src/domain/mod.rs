@@ -25,6 +25,7 @@ pub mod status;
 pub mod tags;
 pub mod usage;
 pub mod workflow;
+pub mod wrap;
 
 pub use action::Action;
 pub use attributes::Attributes;

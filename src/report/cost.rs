@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::page::Suggest;
 use super::style::Styles;
-use super::wrap::wrapped;
 use crate::cost::{Bill, Cost, Estimate, Item, Prices, Rate, Run, TABLE_OF_OPSCTL};
+use crate::domain::wrap::wrapped;
 use crate::domain::{Money, ResourceId, shown};
 
 /// How costs are shown.

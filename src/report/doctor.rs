@@ -2,7 +2,7 @@
 
 use super::overview::title;
 use super::style::Styles;
-use super::wrap::wrapped;
+use crate::domain::wrap::wrapped;
 use crate::domain::{Scope, shown};
 use crate::run::doctor::{Answer, Check};
 

@@ -17,6 +17,5 @@ pub mod plan;
 pub mod style;
 #[cfg(feature = "sdk")]
 pub mod upload;
-mod wrap;
 
 pub use crate::domain::bytes;

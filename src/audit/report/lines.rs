@@ -5,7 +5,7 @@ use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Severity, Status};
 use crate::audit::rules;
-use crate::domain::many;
+use crate::domain::{many, wrap};
 
 /// How many resources of a group are named.
 const NAMED: usize = 5;
@@ -41,21 +41,7 @@ pub(super) fn named(group: &Group<'_>, all: bool) -> String {
 /// too.
 pub(super) fn wrapped(text: &str, width: Option<usize>, indent: usize) -> String {
     let Some(width) = width.filter(|width| *width > indent + 20) else { return text.to_owned() };
-    let (mut out, mut at) = (String::new(), indent);
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if at > indent && at + 1 + length > width {
-            out.push('\n');
-            out.push_str(&" ".repeat(indent));
-            at = indent;
-        } else if at > indent {
-            out.push(' ');
-            at += 1;
-        }
-        out.push_str(word);
-        at += length;
-    }
-    out
+    wrap::wrapped(text, width - indent).join(&format!("\n{}", " ".repeat(indent)))
 }
 
 /// The title of all; the rule's own where they count differently.
