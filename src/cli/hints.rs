@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::args::Global;
+use crate::domain::shell::quoted;
 
 /// The options of a command line that decide where it goes.
 #[derive(Clone, Debug, Default)]
@@ -59,15 +60,6 @@ impl Hints {
         }
         filled + rest
     }
-}
-
-/// As a shell takes it for one word.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

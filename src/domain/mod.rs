@@ -19,6 +19,7 @@ pub mod money;
 pub mod object;
 pub mod places;
 pub mod scale;
+pub mod shell;
 pub mod shown;
 pub mod size;
 pub mod status;

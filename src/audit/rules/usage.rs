@@ -6,6 +6,7 @@ use crate::audit::role_view::RoleView;
 use crate::audit::trust::Principal;
 use crate::audit::usage::ServiceUse;
 use crate::domain::many;
+use crate::domain::shell::quoted;
 use opsctl_iam::time::Instant;
 
 const LAST_USED: &str =
@@ -209,6 +210,7 @@ fn created(view: &RoleView<'_>) -> String {
 
 /// The commands that remove a role, in the order that IAM demands.
 fn removal(cx: &Context<'_>, view: &RoleView<'_>) -> String {
+    // A dump may hold anything, and people paste what they are told to run.
     let role = quoted(&view.role.name);
     let partition = quoted(cx.account.partition());
     let mut steps = vec![format!(
@@ -362,14 +364,4 @@ fn dead_workload(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     };
     let evidence = vec!["trusted by EC2 only, and in no instance profile".into(), fact, created(view)];
     Some(Hit::new("no instance profile", evidence).fix(removal(cx, view)))
-}
-
-/// A word for a shell. What IAM lets be a name or an ARN stays as it is, but a dump may hold anything, and
-/// people paste what they are told to run.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/:".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) && !word.starts_with('-') {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }

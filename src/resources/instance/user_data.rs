@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Spec;
+use crate::domain::shell;
 
 /// EC2's limit, before base64 (docs/aws/ec2.md#user-data).
 pub const LIMIT: usize = 16_384;
@@ -31,7 +32,7 @@ pub fn script(job: &str, spec: &Spec, region: &str) -> String {
         ("deadline", spec.max_runtime_s.to_string()),
     ];
     values.iter().fold(without_comments(TEMPLATE), |script, (name, value)| {
-        script.replace(&format!("={{{{{name}}}}}\n"), &format!("={}\n", quoted(value)))
+        script.replace(&format!("={{{{{name}}}}}\n"), &format!("={}\n", shell::in_quotes(value)))
     })
 }
 
@@ -40,9 +41,4 @@ pub fn script(job: &str, spec: &Spec, region: &str) -> String {
 fn without_comments(template: &str) -> String {
     let is_comment = |line: &str| line.trim_start().starts_with("# ") || line.trim() == "#";
     template.split_inclusive('\n').filter(|line| !is_comment(line)).collect()
-}
-
-/// A word of the shell, whatever is in it.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -14,9 +14,9 @@ use self::templates::{CONFIG, Template};
 use crate::cli::CommandResult;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::hints::quoted;
 use crate::cli::ui::Ui;
 use crate::config::Name;
+use crate::domain::shell::quoted;
 use crate::domain::{codes, shown};
 
 #[derive(Debug, Args)]
