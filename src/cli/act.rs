@@ -20,15 +20,15 @@ use super::session::with_session;
 use super::ui::Ui;
 use crate::config::project::DEFAULT_ENVIRONMENT;
 use crate::desired::Desired;
-use crate::domain::{Contents, Diagnostic, Diagnostics, KeyPath, KindName, Money, Tally, codes, shown};
+use crate::domain::{
+    Contents, Diagnostic, Diagnostics, KeyPath, KindName, Money, Tally, codes, few_sentences, shown,
+};
 use crate::engine::{Cancel, Event, Events};
 use crate::plan::{Mode, Observation, Observed, Op, Plan, Verb};
 use crate::report::live::{self, Ndjson, Terminal, TerminalLook};
 use crate::report::plan as render;
 use crate::run::doctor::Check;
-use crate::run::{
-    self, Ending, Folders, Intent, Refusal, Reviewer, Session, Stopped, Terms, UnknownName, few,
-};
+use crate::run::{self, Ending, Folders, Intent, Refusal, Reviewer, Session, Stopped, Terms, UnknownName};
 
 /// `deploy` of what ends in these kinds, with all that it needs.
 pub async fn deploy_subset(
@@ -91,7 +91,7 @@ pub fn refused(session: &Session, intent: &Intent, refusal: Refusal) -> Failure 
         Refusal::Changed(different) => {
             let message = format!(
                 "the plan changed since it was shown, so nothing was done; what differs: {}",
-                few(&different)
+                few_sentences(&different)
             );
             Failure::new(
                 codes::CHANGED_MEANWHILE,

@@ -9,9 +9,8 @@ use serde_json::Value;
 use super::error::Failure;
 use super::exit::Exit;
 use super::files;
-use crate::domain::codes;
+use crate::domain::{codes, few_sentences};
 use crate::plan::{Plan, Step};
-use crate::run::few;
 
 /// A plan as it was saved: its promise, and what it said that it would do.
 pub struct Saved {
@@ -41,7 +40,7 @@ impl Saved {
         }
         let message = format!(
             "the saved plan is out of date: the config, the sources or AWS changed since; what differs: {}",
-            few(&different)
+            few_sentences(&different)
         );
         let help = "make a new one with `opsctl plan --out`";
         Err(Failure::new(codes::CHANGED_MEANWHILE, Exit::Failed, message, help))

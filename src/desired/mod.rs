@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::config::{Config, section};
 use crate::domain::{
-    Diagnostic, Diagnostics, FieldChange, KeyPath, KindName, Owner, ResourceId, Scope, Tags, tags,
+    Diagnostic, Diagnostics, FieldChange, KeyPath, KindName, Owner, ResourceId, Scope, Tags, few, tags,
 };
 use crate::inputs::{Inputs, Remote, Source};
 
@@ -193,18 +193,8 @@ pub fn did_you_mean(given: &str, known: &[&Node]) -> String {
         (Some((one, [])), _) => format!("did you mean {one}?"),
         (Some((last, others)), _) => format!("did you mean {} or {last}?", others.join(", ")),
         (None, []) => "`opsctl status` lists all".to_owned(),
-        (None, _) => format!("there is: {}", few(ids())),
+        (None, _) => format!("there is: {}", few(&ids().collect::<Vec<_>>(), 8)),
     }
-}
-
-/// The first of many names.
-fn few(names: impl Iterator<Item = String>) -> String {
-    const SHOWN: usize = 8;
-    let mut names: Vec<String> = names.collect();
-    let more = names.len().saturating_sub(SHOWN);
-    names.truncate(SHOWN);
-    let text = names.join(", ");
-    if more > 0 { format!("{text} and {more} more") } else { text }
 }
 
 /// The folders that the config names, for [`Inputs::read`].

@@ -82,9 +82,11 @@ impl<'a> Kept<'a> {
             is_untagged: false,
             used_by: used_by.cloned(),
         };
-        let leftovers = self.have.leftovers.iter().filter_map(|leftover| {
-            Some(foreign(&leftover.id, leftover.owner(), Some(user(leftover)?)))
-        });
+        let leftovers = self
+            .have
+            .leftovers
+            .iter()
+            .filter_map(|leftover| Some(foreign(&leftover.id, leftover.owner(), Some(user(leftover)?))));
         let lost = self.have.lost.iter().map(|lost| foreign(&lost.id, lost.owner.clone(), None));
         leftovers.chain(lost).collect()
     }

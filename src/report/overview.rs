@@ -10,7 +10,7 @@ use super::plan::still_bills;
 use super::style::Styles;
 use crate::cost::Bill;
 use crate::domain::fingerprint::stem;
-use crate::domain::{Facts, Owner, Phase, Scope, figure, shown};
+use crate::domain::{Facts, Owner, Phase, Scope, few, figure, shown};
 use crate::evidence::Instead;
 use crate::plan::Leftover;
 use crate::run::overview::{Overview, Row};
@@ -99,10 +99,7 @@ impl Line {
 fn differs(row: &Row) -> Option<String> {
     /// Changes that are named; `opsctl plan` has all.
     const SHOWN: usize = 3;
-    let mut text = row.differs.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    if let Some(more) = row.differs.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        text += &format!(", and {more} more");
-    }
+    let text = few(&row.differs, SHOWN);
     let text = format!("not as the config has it: {}; `opsctl deploy` changes that", shown::line(&text));
     Some(text).filter(|_| !row.differs.is_empty())
 }

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::{Continues, Host, Refusal, Verified};
 use crate::aws::OpErrorKind;
-use crate::domain::{Code, codes};
+use crate::domain::{Code, codes, few_sentences};
 use crate::engine::{Cause, Event, RunContext, RunError, RunOutcome, RunResult, ms};
 use crate::plan::{Observed, Plan};
 
@@ -33,7 +33,8 @@ impl Done {
         let left = self.plan.foreign.iter().filter(|foreign| foreign.may_be_ours());
         let left: Vec<String> = left.map(|foreign| foreign.target.to_string()).collect();
         let scope = &self.plan.scope;
-        let message = format!("not all of {} / {} is gone: {}", scope.project, scope.environment, few(&left));
+        let (of, left_of_it) = (format!("{} / {}", scope.project, scope.environment), few_sentences(&left));
+        let message = format!("not all of {of} is gone: {left_of_it}");
         (!left.is_empty() && self.plan.destroys()).then_some(Left {
             code: codes::FOREIGN,
             message,
@@ -153,9 +154,9 @@ impl Unverified {
             Refusal::Problems(problems) => {
                 let messages: Vec<_> = problems.0.iter().map(|problem| problem.message.clone()).collect();
                 let mut helps = problems.0.iter().map(|problem| problem.help.clone());
-                (few(&messages), helps.find(|help| !help.is_empty()))
+                (few_sentences(&messages), helps.find(|help| !help.is_empty()))
             }
-            Refusal::Unsound(all) | Refusal::Changed(all) => (few(all), None),
+            Refusal::Unsound(all) | Refusal::Changed(all) => (few_sentences(all), None),
             // A look asks for neither.
             Refusal::OverBudget(_) | Refusal::Impossible(_) => (String::new(), None),
         };
@@ -168,16 +169,6 @@ impl Unverified {
 /// What a code says of all its errors.
 fn general(code: Code) -> String {
     codes::explained(code.as_str()).map_or("", |e| e.text).to_owned()
-}
-
-/// The first of many.
-pub fn few(all: &[String]) -> String {
-    const SHOWN: usize = 8;
-    let mut text = all.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
-    if all.len() > SHOWN {
-        text += &format!("; and {} more", all.len() - SHOWN);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub mod upload;
 mod whose;
 
 pub use continues::{Continues, Host, Stop};
-pub use done::{Done, Left, Unverified, few};
+pub use done::{Done, Left, Unverified};
 pub use flow::{Gated, LeasedRun, Run, differences, leased, release};
 pub use gate::{Gates, Month, MonthlyLimit, OverBudget, cost};
 pub use intent::{Intent, UnknownName};

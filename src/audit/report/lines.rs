@@ -5,7 +5,7 @@ use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
 use crate::audit::finding::{Severity, Status};
 use crate::audit::rules;
-use crate::domain::{many, wrap};
+use crate::domain::{few, many, wrap};
 
 /// How many resources of a group are named.
 const NAMED: usize = 5;
@@ -30,11 +30,8 @@ pub(super) fn shown_of_all(audit: &Audit) -> Option<String> {
 
 /// The first few resources of a group, and how many more there are; or all of them.
 pub(super) fn named(group: &Group<'_>, all: bool) -> String {
-    let few = if all { usize::MAX } else { NAMED };
-    let names: Vec<&str> = group.findings.iter().take(few).map(|f| name_of(&f.resource)).collect();
-    let more = group.findings.len() - names.len();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", names.join(", "))
+    let names: Vec<&str> = group.findings.iter().map(|f| name_of(&f.resource)).collect();
+    few(&names, if all { usize::MAX } else { NAMED })
 }
 
 /// A text broken at spaces to fit a width, its further lines behind an indent; the first is behind that much,

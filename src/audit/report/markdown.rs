@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::lines::shown_of_all;
 use crate::audit::account::name_of;
 use crate::audit::audit::Audit;
-use crate::domain::{many, markdown};
+use crate::domain::{few, many, markdown};
 
 const NAMED: usize = 5;
 
@@ -34,17 +34,14 @@ pub(super) fn render(audit: &Audit) -> String {
     }
     for group in audit.groups() {
         let first = group.first();
-        let names: Vec<String> =
-            group.findings.iter().take(NAMED).map(|f| code(name_of(&f.resource))).collect();
-        let more = group.findings.len() - names.len();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let names: Vec<String> = group.findings.iter().map(|f| code(name_of(&f.resource))).collect();
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {}{more} |",
+            "| {} | {} | {} | {} |",
             first.severity.word(),
             first.rule,
             cell(&first.title),
-            names.join(", ")
+            few(&names, NAMED)
         );
     }
     if !audit.muted.is_empty() {

@@ -4,6 +4,7 @@ use super::rule::{Context, Hit};
 use crate::audit::account::is_aws_owned;
 use crate::audit::role_view::RoleView;
 use crate::audit::trust::Principal;
+use crate::domain::few;
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::grant::Sourced;
 use opsctl_iam::policy::Selector;
@@ -64,11 +65,7 @@ fn giving(cx: &Context<'_>, sourced: &Sourced, actions: &[ActionId]) -> Vec<Stri
 
 /// The first few names, and how many more there are.
 pub(super) fn first_of(cx: &Context<'_>, actions: &[ActionId], shown: usize) -> String {
-    let names: Vec<&str> = actions.iter().take(shown).map(|&id| cx.catalogue.name(id)).collect();
-    match actions.len() - names.len() {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
-    }
+    few(&actions.iter().map(|&id| cx.catalogue.name(id)).collect::<Vec<_>>(), shown)
 }
 
 /// What the role holds on all resources because somebody chose to give it that. A role that only a service

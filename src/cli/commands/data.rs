@@ -13,7 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
 use crate::cli::wrote::{Replace, in_the_way, place};
-use crate::domain::{KindName, ResourceId, bytes, codes, grouped, shown};
+use crate::domain::{KindName, ResourceId, bytes, codes, few, grouped, shown};
 use crate::run::pull::PullRefusal;
 use crate::run::pull::data::{self, NoData, Pulled};
 use crate::run::{Folders, Session};
@@ -113,13 +113,9 @@ fn no_data(id: &ResourceId, none: NoData) -> Failure {
 
 /// Which files of the user's are in the way.
 fn differing(files: &[String]) -> String {
-    const SHOWN: usize = 3;
-    let shown = files.iter().take(SHOWN).map(|file| shown::line(file)).collect::<Vec<_>>().join(", ");
-    match files.len().checked_sub(SHOWN) {
-        Some(more @ 1..) => {
-            format!("{shown} and {more} more are there, and differ from what is in the bucket")
-        }
-        _ if files.len() > 1 => format!("{shown} are there, and differ from what is in the bucket"),
-        _ => format!("{shown} is there, and differs from what is in the bucket"),
+    let shown = few(&files.iter().map(|file| shown::line(file)).collect::<Vec<_>>(), 3);
+    match files.len() {
+        1 => format!("{shown} is there, and differs from what is in the bucket"),
+        _ => format!("{shown} are there, and differ from what is in the bucket"),
     }
 }

@@ -1,5 +1,5 @@
 use super::spec::State;
-use super::sync::{self, RemoteState, few};
+use super::sync::{self, RemoteState, first};
 use super::withdraw::withdraw;
 use super::{Data, Spec};
 use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt};
@@ -109,7 +109,7 @@ async fn upload(cx: &OpCx<'_>, uri: &str, spec: &Spec, verify: bool) -> OpResult
     let message = format!(
         "{} changed since it was planned: {}; run the command again",
         tree.root.display(),
-        few(&changed)
+        first(&changed)
     );
     Err(OpError::local("uploading the data set", message))
 }

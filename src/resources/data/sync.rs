@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Data, Difference, Spec, State};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, whole};
 use crate::desired::{Kind, Mistake};
-use crate::domain::{Owner, Stored, action, bytes, grouped, many, shown};
+use crate::domain::{Owner, Stored, action, bytes, few, grouped, many, shown};
 use crate::engine::OpCx;
 use crate::inputs::{Tree, is_in_place, read_kept, replace_json};
 use crate::resources::bucket::owner;
@@ -334,7 +334,7 @@ impl Unlike {
     /// What is not as it was uploaded, and what others have put beside it.
     pub fn words(&self) -> (Option<String>, Option<String>) {
         let some = |paths: &[String], what: &str| {
-            (!paths.is_empty()).then(|| format!("{} {what}: {}", many(paths.len(), "object"), few(paths)))
+            (!paths.is_empty()).then(|| format!("{} {what}: {}", many(paths.len(), "object"), first(paths)))
         };
         (
             some(&self.altered, "gone or replaced"),
@@ -344,11 +344,8 @@ impl Unlike {
 }
 
 /// The first of them.
-pub(super) fn few(paths: &[String]) -> String {
-    const SHOWN: usize = 3;
-    let more = if paths.len() > SHOWN { ", …" } else { "" };
-    let shown = paths.iter().take(SHOWN).map(|path| shown::line(path).into_owned()).collect::<Vec<_>>();
-    format!("{}{more}", shown.join(", "))
+pub(super) fn first(paths: &[String]) -> String {
+    few(&paths.iter().map(|path| shown::line(path)).collect::<Vec<_>>(), 3)
 }
 
 /// What is there against what was uploaded, by size and ETag.

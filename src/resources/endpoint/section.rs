@@ -18,9 +18,9 @@ use crate::resources::endpoint_config::{EndpointConfig, Spec as ConfigSpec};
 use crate::resources::image::{self, PROGRAM, Purpose, SUBMIT_DIRECTORY};
 use crate::resources::log_group::LogGroup;
 use crate::resources::model::{Given, Model, Serving, Spec as ModelSpec};
+use crate::resources::references::refuse_references;
 use crate::resources::role::{Assumer, Permission, Rights, Role, policy};
 use crate::resources::schedule::Schedule;
-use crate::resources::references::refuse_references;
 
 use super::made::Made;
 use super::{Endpoint, Spec};

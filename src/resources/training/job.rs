@@ -14,8 +14,8 @@ use crate::domain::{HumanDuration, KeyPath, KindName, ResourceId, Scope, codes};
 use crate::inputs::{Tree, UseAs};
 use crate::resources::bucket::Bucket;
 use crate::resources::data::{Data, Distribution, InputMode, Outside, Reading, Spec as DataSpec};
-use crate::resources::role::{Permission, Rights};
 use crate::resources::references::refuse_references;
+use crate::resources::role::{Permission, Rights};
 
 /// Where the job runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use super::Check;
 use crate::aws::{OpError, OpErrorKind, OpResult, SdkResultExt};
 use crate::desired::Node;
-use crate::domain::action;
+use crate::domain::{action, few};
 use crate::policy::{self, Question, Work};
 use crate::run::Session;
 
@@ -55,15 +55,8 @@ pub(super) async fn allowed(session: &Session, work: impl Fn(&Node) -> Option<Wo
 }
 
 fn judge(principal: &str, answers: &Answers, count: usize) -> Check {
-    let few = |names: &[String]| {
-        let named = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-        match names.len().saturating_sub(NAMED) {
-            0 => named,
-            more => format!("{named} and {more} more"),
-        }
-    };
     if !answers.denied.is_empty() {
-        let message = format!("{principal} may not {}", few(&answers.denied));
+        let message = format!("{principal} may not {}", few(&answers.denied, NAMED));
         return Check::fails(CHECK, message, "attach what `opsctl policy deployer` prints");
     }
     if let Some(error) = &answers.unasked {
@@ -73,7 +66,8 @@ fn judge(principal: &str, answers: &Answers, count: usize) -> Check {
         let names: Vec<String> = answers.depends.iter().map(|(name, _)| name.clone()).collect();
         let keys: BTreeSet<&String> = answers.depends.iter().flat_map(|(_, keys)| keys).collect();
         let keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();
-        let message = format!("whether {principal} may {} depends on {}", few(&names), keys.join(", "));
+        let message =
+            format!("whether {principal} may {} depends on {}", few(&names, NAMED), keys.join(", "));
         return Check::unknown(CHECK, message, "IAM's simulator does not know these of a later call: try it");
     }
     Check::ok(CHECK, format!("all {count} that the config needs, by IAM's simulator"))

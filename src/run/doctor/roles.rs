@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Check, permissions};
 use crate::aws::{OpErrorKind, OpResult, SdkResultExt};
 use crate::desired::{GivenRole, Kind, Node};
-use crate::domain::{Owner, action};
+use crate::domain::{Owner, action, few};
 use crate::engine::OpCx;
 use crate::limits::Arn;
 use crate::policy::Question;
@@ -62,22 +62,14 @@ async fn look(session: &Session, given: &GivenRole) -> Check {
         Ok(Lacks { denied, unclear }) if denied.is_empty() => {
             let message = format!(
                 "whether {arn} (of {at}) may {} depends on what IAM's simulator is not told",
-                few(&unclear)
+                few(&unclear, NAMED)
             );
             Check::unknown(CHECK, message, "a policy of the resource may allow it: try it")
         }
         Ok(Lacks { denied, .. }) => {
-            let message = format!("{arn} (of {at}) may not {}", few(&denied));
+            let message = format!("{arn} (of {at}) may not {}", few(&denied, NAMED));
             Check::fails(CHECK, message, "have it allowed, name another `role`, or leave the key out")
         }
-    }
-}
-
-fn few(names: &[String]) -> String {
-    let named = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(NAMED) {
-        0 => named,
-        more => format!("{named} and {more} more"),
     }
 }
 

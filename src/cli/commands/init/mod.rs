@@ -17,7 +17,7 @@ use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
 use crate::config::Name;
 use crate::domain::shell::quoted;
-use crate::domain::{codes, shown};
+use crate::domain::{codes, few, shown};
 
 #[derive(Debug, Args)]
 pub struct InitArgs {
@@ -58,7 +58,7 @@ pub fn run(args: &InitArgs, ui: &Ui) -> CommandResult {
         ui.say(&format!(
             "The folder has files of its own ({}), so the template's code and data were left out:\n\
              {}`opsctl init {}` adds them.",
-            few(&chosen.others),
+            few(&chosen.others, 3),
             listed(&chosen.left_out),
             with_all(args)
         ));
@@ -72,7 +72,7 @@ fn wrote(new: &[&str], whole: bool) -> String {
     match new {
         [] if whole => "Everything is there already.".to_owned(),
         [] => format!("{CONFIG} is there already."),
-        few if few.len() < 3 => format!("Wrote {}.", few.join(" and ")),
+        one_or_two if one_or_two.len() < 3 => format!("Wrote {}.", one_or_two.join(" and ")),
         many => format!("Wrote {} files.", many.len()),
     }
 }
@@ -112,12 +112,6 @@ fn next(folder: &Path, whole: bool) -> String {
         NEXT.iter().map(|(command, note)| format!("  opsctl {command:<17}{note}").trim_end().to_owned()),
     );
     lines.join("\n")
-}
-
-fn few(names: &[String]) -> String {
-    const MOST: usize = 3;
-    let shown = names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > MOST { format!("{shown}, …") } else { shown }
 }
 
 /// Paths, one a line, folders of several files as one.
