@@ -183,7 +183,7 @@ struct ObservedJob {
 
 impl ObservedJob {
     async fn at(cx: &OpCx<'_>, job: &str) -> OpResult<Self> {
-        let outcome = read::<Outcome>(cx, job, "output/result.json");
+        let outcome = read::<Outcome>(cx, job, Instance::RESULT);
         let record = read::<Record>(cx, job, "job.json");
         let by_job = format!("tag:{JOB_TAG}");
         let tagged = instances(cx, &by_job, job);
@@ -202,7 +202,7 @@ impl ObservedJob {
         // It may have written its result and ended between the two looks.
         if observed.outcome.is_none() && observed.instance.as_ref().is_some_and(|i| !is_living(i)) {
             observed.outcome =
-                read::<Outcome>(cx, job, "output/result.json").await?.map(|(outcome, _)| outcome);
+                read::<Outcome>(cx, job, Instance::RESULT).await?.map(|(outcome, _)| outcome);
         }
         Ok(observed)
     }

@@ -22,7 +22,7 @@ use crate::resources::used;
 /// The kind.
 pub struct Instance;
 
-/// What the instance writes last: `<output>/<job>/output/result.json`.
+/// What the instance writes last: [`Instance::RESULT`] in its folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     pub exit_code: i32,
@@ -187,6 +187,8 @@ impl Record {
 impl Instance {
     /// The folder of the bucket that EC2 jobs write to.
     pub const OUTPUT: &'static str = "instances";
+    /// Where `user_data.sh` writes how a job ended, in the job's own folder.
+    pub(super) const RESULT: &'static str = "output/result.json";
 
     /// Where `user_data.sh` writes the log of a job.
     pub(super) fn log(job: &str) -> LogObject {
@@ -359,7 +361,7 @@ impl Kind for Instance {
     }
 
     fn object_keys(want: &Spec, physical: &str) -> Vec<String> {
-        vec![want.code.key.clone(), format!("{}/{physical}/output/result.json", Self::OUTPUT)]
+        vec![want.code.key.clone(), format!("{}/{physical}/{}", Self::OUTPUT, Self::RESULT)]
     }
 
     fn arns(scope: &Scope, _: &str) -> Vec<String> {

@@ -14,6 +14,7 @@ use crate::inputs::{Remote, Source, UseAs, bucket_and_key};
 use crate::limits::Bound;
 use crate::resources::instance::Instance;
 use crate::resources::training::Training;
+use crate::resources::training::job::of_model;
 use crate::resources::used;
 
 /// The user's serving code.
@@ -288,12 +289,9 @@ impl Kind for Model {
     }
 }
 
-/// `s3://bucket/training/<job>/output/model.tar.gz` → `<job>`.
+/// The job that made it, or where it is from.
 fn job(uri: &str) -> &str {
-    match uri.strip_suffix("/output/model.tar.gz") {
-        Some(folder) => folder.rsplit('/').next().unwrap_or(uri),
-        None => uri,
-    }
+    of_model(uri).unwrap_or(uri)
 }
 
 fn short(known_by: &str) -> &str {

@@ -428,13 +428,32 @@ pub fn replaced() -> Mixed {
 /// In the words of a status.
 pub const REPLACED: &str = "somebody has replaced its model.tar.gz";
 
-/// Where a job's archive lies, wherever it ran (docs/decisions/0030):
-/// `s3://<bucket>/<root>/<job>/output/model.tar.gz`.
+/// Where a job leaves its archive, in its own folder.
+const MODEL: &str = "output/model.tar.gz";
+
+/// Where a job's archive lies, wherever it ran (docs/decisions/0030): `s3://<bucket>/<root>/<job>/` and
+/// [`MODEL`].
 pub fn model_uri(bucket: &str, root: &str, job: &str) -> String {
     format!("s3://{bucket}/{}", model_key(root, job))
 }
 
 /// The same without the bucket.
 pub fn model_key(root: &str, job: &str) -> String {
-    format!("{root}/{job}/output/model.tar.gz")
+    format!("{root}/{job}/{MODEL}")
+}
+
+/// The job that left the archive at a [`model_uri`].
+pub fn of_model(uri: &str) -> Option<&str> {
+    uri.strip_suffix(MODEL)?.strip_suffix('/')?.rsplit('/').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{model_uri, of_model};
+
+    #[test]
+    fn the_job_of_an_archive_is_known() {
+        assert_eq!(of_model(&model_uri("b", "training", "a-dev-j-1")), Some("a-dev-j-1"));
+        assert_eq!(of_model("elsewhere"), None);
+    }
 }

@@ -12,6 +12,7 @@ use crate::plan::{Observation, Observed};
 use crate::resources::endpoint_config::EndpointConfig;
 use crate::resources::function::Function;
 use crate::resources::model::Model;
+use crate::resources::training::job::of_model;
 use crate::run::overview::Overview;
 
 /// The newest first.
@@ -53,7 +54,8 @@ pub async fn all(
 
 fn past(kind: KindName, physical: &str, seen: &AnySeen, current: bool, have: &Observed) -> Past {
     let made = have.created.get(&(kind, physical.to_owned()));
-    let model = seen.of::<Model>().map(|seen| format!("trained by {}", job_of(&seen.state.trained)));
+    let model = seen.of::<Model>().map(|seen| &seen.state.trained);
+    let model = model.map(|uri| format!("trained by {}", of_model(uri).unwrap_or(uri)));
     let config = seen.of::<EndpointConfig>().map(|seen| format!("serves {}", seen.state.model));
     Past {
         at: made.map(|seconds| Time(*seconds)),
@@ -65,15 +67,6 @@ fn past(kind: KindName, physical: &str, seen: &AnySeen, current: bool, have: &Ob
         took_s: seen.took().map(|took| took.as_secs()),
         measured: seen.measured().into_iter().collect(),
         note: model.or(config).unwrap_or_default(),
-    }
-}
-
-/// `s3://bucket/training/JOB/output/model.tar.gz` → the job; anything else as it is.
-fn job_of(uri: &str) -> &str {
-    let parts: Vec<&str> = uri.rsplit('/').collect();
-    match parts[..] {
-        [_, "output", job, ..] => job,
-        _ => uri,
     }
 }
 
@@ -120,13 +113,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lambdas_times_and_jobs_of_archives() {
+    fn lambdas_times_are_read() {
         assert_eq!(
             time("2026-11-28T22:07:03.000+0000").map(|t| t.to_string()).as_deref(),
             Some("2026-11-28 22:07 UTC")
         );
         assert_eq!(time("yesterday"), None);
-        assert_eq!(job_of("s3://b/training/a-dev-j-1/output/model.tar.gz"), "a-dev-j-1");
-        assert_eq!(job_of("elsewhere"), "elsewhere");
     }
 }
