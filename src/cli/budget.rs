@@ -21,8 +21,8 @@ pub fn now(overview: &Overview, ui: &Ui) -> String {
     render::now(&overview.bill, &overview.prices, look(&|text| ui.suggest(text), ui))
 }
 
-fn look<'a>(suggest: Suggest<'a>, ui: &'a Ui) -> render::Look<'a> {
-    render::Look { width: ui.width_out(), styles: ui.styled_out(), suggest }
+fn look<'a>(suggest: Suggest<'a>, ui: &'a Ui) -> render::CostLook<'a> {
+    render::CostLook { width: ui.width_out(), styles: ui.styled_out(), suggest }
 }
 
 /// Why a plan is not begun, or something is not started.

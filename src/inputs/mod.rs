@@ -19,7 +19,7 @@ pub use hash::{FileStamp, read_whole, since_epoch};
 pub use kept::{is_in_place, open_kept, read_kept, write_kept};
 pub use output::{Output, led_to, write};
 pub use part::{PartFolder, remove_left};
-pub use remote::{Listing, Look, Remote, bucket_and_key};
+pub use remote::{Listing, Remote, RemoteLook, bucket_and_key};
 pub use written::{Record, home, source_of};
 
 use crate::domain::{Crc64, Diagnostic, KeyPath, codes};

@@ -8,14 +8,14 @@ use crate::domain::KeyPath;
 pub struct Remote {
     /// As written.
     pub uri: String,
-    pub look: Look,
+    pub look: RemoteLook,
     /// The key that names it.
     pub at: KeyPath,
 }
 
 /// What is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Look {
+pub enum RemoteLook {
     /// One object.
     Object,
     /// One object, or all under a prefix, each by its entity tag.
@@ -31,7 +31,7 @@ pub struct Listing {
     pub is_object: bool,
     /// Of one object.
     pub etag: Option<String>,
-    /// BLAKE3 over keys, sizes and entity tags; empty of [`Look::Presence`].
+    /// BLAKE3 over keys, sizes and entity tags; empty of [`RemoteLook::Presence`].
     pub digest: String,
     pub files: usize,
     pub bytes: u64,

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::config::Encryption;
 use crate::desired::{AnyKind, Desired, GivenRole, KeyUse, Kind, Log, Node};
 use crate::domain::{Action, KindName, Scope, action};
-use crate::inputs::{Look, bucket_and_key};
+use crate::inputs::{RemoteLook, bucket_and_key};
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::bucket::Bucket;
 use crate::resources::data::Data;
@@ -246,7 +246,7 @@ impl Writer<'_> {
                 key => json!({ "StringLike": { "s3:prefix": format!("{key}*") } }),
             };
             grants.push((action::s3::ListBucket.name, arn(bucket), condition));
-            if remote.look == Look::Object {
+            if remote.look == RemoteLook::Object {
                 grants.push((action::s3::GetObject.name, arn(&format!("{bucket}/{key}")), Value::Null));
             }
         }

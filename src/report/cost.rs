@@ -12,7 +12,7 @@ use crate::domain::{Money, ResourceId, shown};
 
 /// How costs are shown.
 #[derive(Clone, Copy)]
-pub struct Look<'a> {
+pub struct CostLook<'a> {
     /// In fewer columns lines are folded between words. `None`: there is no terminal, and lines may be long.
     pub width: Option<usize>,
     pub styles: &'a Styles,
@@ -22,7 +22,7 @@ pub struct Look<'a> {
 
 /// What a plan changes in what is billed, or nothing where nothing is. With reasons, the user's own why of
 /// each instance type.
-pub fn human(cost: &Cost, reasons: Option<&BTreeMap<ResourceId, String>>, look: Look<'_>) -> String {
+pub fn human(cost: &Cost, reasons: Option<&BTreeMap<ResourceId, String>>, look: CostLook<'_>) -> String {
     let (before, after) = (&cost.before, &cost.after);
     let runs: Vec<(&Estimate, &Run)> =
         cost.runs.iter().filter_map(|id| after.of(id)).filter_map(|e| Some((e, e.run.as_ref()?))).collect();
@@ -56,7 +56,7 @@ pub fn human(cost: &Cost, reasons: Option<&BTreeMap<ResourceId, String>>, look: 
 const TITLE: &str = "Cost on AWS";
 
 /// What there is costs that now.
-pub fn now(bill: &Bill, prices: &Prices, look: Look<'_>) -> String {
+pub fn now(bill: &Bill, prices: &Prices, look: CostLook<'_>) -> String {
     if [bill.now(), bill.idle(), bill.most()].iter().all(|rate| rate.is_zero()) && bill.unknown().is_empty() {
         return String::new();
     }
@@ -138,14 +138,14 @@ fn of_a_run(run: &Run) -> String {
 /// The page under construction.
 struct Page<'a> {
     text: String,
-    look: Look<'a>,
+    look: CostLook<'a>,
 }
 
 impl<'a> Page<'a> {
     /// Columns of the words before each line.
     const MARGIN: usize = 9;
 
-    fn new(title: &str, prices: &Prices, items: BTreeSet<&Item>, look: Look<'a>) -> Self {
+    fn new(title: &str, prices: &Prices, items: BTreeSet<&Item>, look: CostLook<'a>) -> Self {
         let sources = prices.sources(items);
         let text = format!("{}\n", look.styles.strong(title));
         let mut page = Self { text, look };

@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 
 use crate::aws::{Clients, OpErrorKind, OpResult, SdkResultExt};
 use crate::domain::{Code, Diagnostic, action, codes, many, shown};
-use crate::inputs::{Listing, Look, Remote, bucket_and_key};
+use crate::inputs::{Listing, Remote, RemoteLook, bucket_and_key};
 
 /// Objects of one place that are listed: a call for each 1,000, one after the other.
 const MOST: usize = 100_000;
@@ -58,7 +58,7 @@ impl Place<'_> {
             };
             // In the order of their names, so that the key itself is the first of those that begin with it.
             match (page.objects.as_slice(), remote.look) {
-                ([(first, size, etag), ..], Look::Object) if first == key => {
+                ([(first, size, etag), ..], RemoteLook::Object) if first == key => {
                     return Ok(Ok(object(key, *size, etag)));
                 }
                 ([(first, size, etag)], _) if first == key => return Ok(Ok(object(key, *size, etag))),
@@ -71,7 +71,7 @@ impl Place<'_> {
                 _ => {}
             }
         }
-        if remote.look == Look::Object {
+        if remote.look == RemoteLook::Object {
             let text = format!("there is no object {}", remote.uri);
             return Ok(Err(self.problem(codes::REMOTE_ABSENT, text, "`aws s3 ls` shows what is there")));
         }
@@ -82,7 +82,7 @@ impl Place<'_> {
     async fn folder(&self) -> Answer<Listing> {
         let slash = if self.key.is_empty() || self.key.ends_with('/') { "" } else { "/" };
         let prefix = format!("{}{slash}", self.key);
-        let only_presence = self.remote.look == Look::Presence;
+        let only_presence = self.remote.look == RemoteLook::Presence;
         let size = if only_presence { 2 } else { 1000 };
         let (mut objects, mut next) = (Vec::new(), None);
         loop {

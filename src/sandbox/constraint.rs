@@ -391,11 +391,11 @@ pub fn is_pattern(pattern: &str) -> bool {
 struct Pattern {
     /// What comes before it looks; the whole of most.
     start: Regex,
-    then: Option<(Look, Box<Pattern>)>,
+    then: Option<(Lookaround, Box<Pattern>)>,
 }
 
 /// What may not be where a pattern looks.
-enum Look {
+enum Lookaround {
     Ahead(Regex),
     Behind(Regex),
 }
@@ -407,8 +407,8 @@ impl Pattern {
         places.any(|at| {
             let (before, after) = text.split_at(at);
             let forbidden = match look {
-                Look::Ahead(what) => what.is_match(after),
-                Look::Behind(what) => what.is_match(before),
+                Lookaround::Ahead(what) => what.is_match(after),
+                Lookaround::Behind(what) => what.is_match(before),
             };
             self.start.is_match(before) && !forbidden && rest.matches(after)
         })
@@ -452,8 +452,8 @@ fn compile(pattern: &str) -> Option<Pattern> {
     let end = marks.iter().find(|(end, letter, depth)| *end > at && *letter == ')' && *depth == 0)?.0;
     let what = &pattern[at + start.len()..end];
     let look = match start {
-        "(?!" => Look::Ahead(anchored(what, "^(?:", ")")?),
-        _ => Look::Behind(anchored(what, "(?:", ")$")?),
+        "(?!" => Lookaround::Ahead(anchored(what, "^(?:", ")")?),
+        _ => Lookaround::Behind(anchored(what, "(?:", ")$")?),
     };
     let rest = Box::new(compile(&pattern[end + 1..])?);
     Some(Pattern { start: anchored(&pattern[..at], "^(?:", ")$")?, then: Some((look, rest)) })

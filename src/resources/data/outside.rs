@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Reading;
 use crate::desired::Draft;
 use crate::domain::{KeyPath, Scope, codes};
-use crate::inputs::{Look, Remote, bucket_and_key};
+use crate::inputs::{Remote, RemoteLook, bucket_and_key};
 use crate::resources::bucket::Bucket;
 use crate::resources::role::policy;
 
@@ -39,7 +39,7 @@ impl Outside {
 
 /// What is looked at before planning.
 pub fn remote(name: &str, uri: &str, version: Option<&str>) -> Remote {
-    let look = if version.is_some() { Look::Presence } else { Look::Content };
+    let look = if version.is_some() { RemoteLook::Presence } else { RemoteLook::Content };
     Remote { uri: uri.to_owned(), look, at: KeyPath::of(["data", name, "uri"]) }
 }
 

@@ -201,8 +201,7 @@ impl ObservedJob {
         let mut observed = Self { instance, outcome, ended: ended.flatten(), record };
         // It may have written its result and ended between the two looks.
         if observed.outcome.is_none() && observed.instance.as_ref().is_some_and(|i| !is_living(i)) {
-            observed.outcome =
-                read::<Outcome>(cx, job, Instance::RESULT).await?.map(|(outcome, _)| outcome);
+            observed.outcome = read::<Outcome>(cx, job, Instance::RESULT).await?.map(|(outcome, _)| outcome);
         }
         Ok(observed)
     }

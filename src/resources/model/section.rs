@@ -10,7 +10,7 @@ use super::Model;
 use crate::config::Name;
 use crate::desired::{Draft, Kind as _};
 use crate::domain::{KeyPath, KindName, codes};
-use crate::inputs::{Look, Remote, Source, UseAs, bucket_and_key};
+use crate::inputs::{Remote, RemoteLook, Source, UseAs, bucket_and_key};
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
 use crate::resources::references::refuse_references;
@@ -44,7 +44,7 @@ impl Item {
 
     fn remote(&self, name: &str) -> Option<Remote> {
         let uri = self.artifact.clone().filter(|artifact| artifact.starts_with("s3://"))?;
-        Some(Remote { uri, look: Look::Object, at: KeyPath::of(["model", name, "artifact"]) })
+        Some(Remote { uri, look: RemoteLook::Object, at: KeyPath::of(["model", name, "artifact"]) })
     }
 }
 

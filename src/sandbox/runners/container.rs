@@ -16,11 +16,11 @@ use super::ApiAccess;
 
 /// The `/opt/ml` tree of one container.
 #[derive(Clone, Debug)]
-pub struct Layout {
+pub struct ContainerFolders {
     root: PathBuf,
 }
 
-impl Layout {
+impl ContainerFolders {
     /// The layout below a folder.
     pub fn new(root: &Path) -> Self {
         Self { root: root.to_owned() }
@@ -126,7 +126,7 @@ pub struct Hyperparameters {
 impl Hyperparameters {
     /// Each value is decoded as JSON, with the text itself as fall-back
     /// (docs/aws/sagemaker-training.md#script-mode).
-    pub fn new(raw: &BTreeMap<String, String>, layout: &Layout) -> Self {
+    pub fn new(raw: &BTreeMap<String, String>, layout: &ContainerFolders) -> Self {
         let user = raw
             .iter()
             .filter(|(name, _)| !name.starts_with("sagemaker_"))
@@ -203,7 +203,7 @@ impl Job<'_> {
     const NETWORK: &'static str = "eth0";
 
     /// Writes `hyperparameters.json`, `inputdataconfig.json`, `resourceconfig.json`.
-    pub fn write_config(&self, layout: &Layout) -> io::Result<()> {
+    pub fn write_config(&self, layout: &ContainerFolders) -> io::Result<()> {
         let write = |name: &str, value: &Value| std::fs::write(layout.config().join(name), value.to_string());
         write("hyperparameters.json", &json!(self.hyperparameters.raw))?;
         write("inputdataconfig.json", self.input)?;
@@ -224,7 +224,7 @@ impl Job<'_> {
     }
 
     /// All of it as one document, `SM_TRAINING_ENV`.
-    fn whole(&self, layout: &Layout, module: &str) -> Value {
+    fn whole(&self, layout: &ContainerFolders, module: &str) -> Value {
         let directories: Map<String, Value> =
             self.channels.iter().map(|name| (name.clone(), json!(layout.channel(name)))).collect();
         json!({
@@ -254,7 +254,7 @@ impl Job<'_> {
     }
 
     /// The `SM_*` variables of script mode.
-    pub fn environment(&self, layout: &Layout) -> BTreeMap<String, String> {
+    pub fn environment(&self, layout: &ContainerFolders) -> BTreeMap<String, String> {
         let arguments = self.hyperparameters.arguments();
         let module = self.program.strip_suffix(".py").unwrap_or(self.program);
         let fixed = [
@@ -309,7 +309,7 @@ mod tests {
 
     fn hyperparameters(pairs: &[(&str, &str)]) -> Hyperparameters {
         let raw = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Hyperparameters::new(&raw, &Layout::new(Path::new("/private")))
+        Hyperparameters::new(&raw, &ContainerFolders::new(Path::new("/private")))
     }
 
     #[test]

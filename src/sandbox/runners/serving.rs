@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::ApiAccess;
 use super::archive::unpack_tar_gz;
-use super::container::{Layout, text};
+use super::container::{ContainerFolders, text};
 use super::loopback::{self, Reply};
 use super::process::{Line, LineSink, Process, Program, SYSTEM_PATH, keep_tail};
 use super::python::{Environments, PythonError, Wanted};
@@ -122,7 +122,7 @@ impl ModelServer {
         environments: &Environments,
         sink: LineSink,
     ) -> Result<Self, StartCause> {
-        let layout = Layout::new(&spec.root);
+        let layout = ContainerFolders::new(&spec.root);
         layout.create()?;
         unpack_tar_gz(&spec.model, &layout.model()).await.map_err(StartCause::Archive)?;
         let code = spec.code(&layout).await?;
@@ -191,7 +191,7 @@ impl ModelServer {
 }
 
 impl ModelServerSpec {
-    async fn code(&self, layout: &Layout) -> Result<PathBuf, StartCause> {
+    async fn code(&self, layout: &ContainerFolders) -> Result<PathBuf, StartCause> {
         if let Some(archive) = &self.code {
             unpack_tar_gz(archive, &layout.code()).await.map_err(StartCause::Archive)?;
             return Ok(layout.code());

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::ApiAccess;
 use super::archive::{is_empty, pack_tar_gz, unpack_tar_gz};
-use super::container::{Hyperparameters, Job, Layout};
+use super::container::{ContainerFolders, Hyperparameters, Job};
 use super::process::{LineSink, Process, Program, SYSTEM_PATH, Tail, keep_tail};
 use super::python::{Environments, PythonError, Wanted};
 
@@ -124,7 +124,7 @@ pub struct Artifacts {
 #[derive(Debug)]
 pub struct Training {
     process: Process,
-    layout: Layout,
+    layout: ContainerFolders,
     command: String,
     tail: Tail,
     deadline: Instant,
@@ -136,7 +136,7 @@ impl TrainingRun {
     /// Unpacks the source, installs `requirements.txt`, writes the contract's files and starts the script.
     /// Dropping the future before it is done stops the preparation.
     pub async fn start(self, environments: &Environments, sink: LineSink) -> Result<Training, StartError> {
-        let layout = Layout::new(&self.root);
+        let layout = ContainerFolders::new(&self.root);
         let io_error = |source| StartError::Io { job: self.job_name.clone(), source };
         self.lay_out(&layout).await.map_err(io_error)?;
         self.make_executable(&layout).map_err(io_error)?;
@@ -177,7 +177,7 @@ impl TrainingRun {
     }
 
     /// A restart after an interruption is a new instance: of the former one only the checkpoints are left.
-    async fn lay_out(&self, layout: &Layout) -> io::Result<()> {
+    async fn lay_out(&self, layout: &ContainerFolders) -> io::Result<()> {
         for left in [layout.code(), layout.model(), layout.output()] {
             if left.exists() {
                 std::fs::remove_dir_all(left)?;
@@ -195,7 +195,7 @@ impl TrainingRun {
     }
 
     /// What kind of entry point it is (`entry_point_type.py` of AWS's toolkit).
-    fn entry(&self, layout: &Layout) -> Entry {
+    fn entry(&self, layout: &ContainerFolders) -> Entry {
         if layout.code().join("setup.py").is_file() {
             Entry::Package
         } else if self.program.ends_with(".py") {
@@ -208,7 +208,7 @@ impl TrainingRun {
     /// A command need not be executable in the archive: the toolkit makes it so
     /// (<https://github.com/aws/sagemaker-training-toolkit/blob/master/src/sagemaker_training/entry_point.py>,
     /// `install`).
-    fn make_executable(&self, layout: &Layout) -> io::Result<()> {
+    fn make_executable(&self, layout: &ContainerFolders) -> io::Result<()> {
         if self.entry(layout) != Entry::Command {
             return Ok(());
         }
@@ -223,7 +223,7 @@ impl TrainingRun {
         }
     }
 
-    fn command(&self, layout: &Layout, python: &Path, arguments: Vec<String>) -> Program {
+    fn command(&self, layout: &ContainerFolders, python: &Path, arguments: Vec<String>) -> Program {
         let code = layout.code();
         match self.entry(layout) {
             Entry::Package => {
@@ -242,7 +242,7 @@ impl TrainingRun {
 
 impl Training {
     /// The container's directories: `model()`, `output_data()`, `checkpoints()`.
-    pub fn layout(&self) -> &Layout {
+    pub fn layout(&self) -> &ContainerFolders {
         &self.layout
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::objects::RoleObjects;
 use crate::clock::real_sleep;
-use crate::runners::container::Layout;
+use crate::runners::container::ContainerFolders;
 
 /// In real time, for the script that writes them runs in real time.
 const EVERY: Duration = Duration::from_secs(2);
@@ -30,7 +30,7 @@ pub struct Checkpoints {
 
 impl Checkpoints {
     /// None for a job that has no `CheckpointConfig`.
-    pub fn of(objects: RoleObjects, config: &Value, layout: &Layout) -> Option<Self> {
+    pub fn of(objects: RoleObjects, config: &Value, layout: &ContainerFolders) -> Option<Self> {
         let uri = config["S3Uri"].as_str()?.trim_end_matches('/').to_owned();
         let path = config["LocalPath"].as_str().unwrap_or(USUAL);
         let folder = layout.root().join(path.trim_start_matches('/'));

@@ -23,7 +23,7 @@ use crate::authority::Session;
 use crate::call::Answer;
 use crate::clock::Millis;
 use crate::fault::Fault;
-use crate::runners::container::Layout;
+use crate::runners::container::ContainerFolders;
 use crate::runners::metrics::{LastValues, Metric};
 use crate::runners::process::{Line, LineSink};
 use crate::runners::training::{STOP_GRACE, StartError, Training, TrainingEnd, TrainingRun};
@@ -185,8 +185,11 @@ impl<'a> Container<'a> {
     }
 
     async fn attempt(&self) -> Result<Option<End>, String> {
-        let mut checkpoints =
-            Checkpoints::of(self.objects(), &self.document["CheckpointConfig"], &Layout::new(&self.root));
+        let mut checkpoints = Checkpoints::of(
+            self.objects(),
+            &self.document["CheckpointConfig"],
+            &ContainerFolders::new(&self.root),
+        );
         let training = tokio::select! {
             training = self.start(checkpoints.as_mut()) => training?,
             () = self.signals.stop.cancelled() => return Ok(Some(End::stopped(None))),
@@ -231,7 +234,7 @@ impl<'a> Container<'a> {
 
     async fn prepare(&self, checkpoints: Option<&mut Checkpoints>) -> Result<TrainingRun, String> {
         let (shared, document) = (&self.job.shared, &self.document);
-        let layout = Layout::new(&self.root);
+        let layout = ContainerFolders::new(&self.root);
         let mut channels = Vec::new();
         for channel in document["InputDataConfig"].as_array().into_iter().flatten() {
             let (name, uri) = self.source_of(channel)?;

@@ -5,7 +5,7 @@ use opsctl::cost::{Cost, Prices, live};
 use opsctl::desired::Desired;
 use opsctl::domain::Money;
 use opsctl::plan::Mode;
-use opsctl::report::cost::{self as render, Look};
+use opsctl::report::cost::{self as render, CostLook};
 use opsctl::report::style::Styles;
 use opsctl::resources::kinds;
 use serde_json::json;
@@ -44,9 +44,9 @@ fn deployed(want: &Desired, instances: i32) -> Account {
     account
 }
 
-fn look(width: Option<usize>) -> Look<'static> {
+fn look(width: Option<usize>) -> CostLook<'static> {
     static STYLES: Styles = Styles::plain();
-    Look { width, styles: &STYLES, suggest: &str::to_owned }
+    CostLook { width, styles: &STYLES, suggest: &str::to_owned }
 }
 
 fn page(cost: &Cost, width: Option<usize>) -> String {
@@ -215,7 +215,7 @@ fn commands_are_filled_in_before_lines_are_broken() {
     let bill = live(&want, &deployed(&want, 1).observe(&want), &kinds(), &prices());
     let suggest = |text: &str| text.replace("`opsctl ", "`opsctl --sandbox -c opsctl.toml ");
     for width in 20..120 {
-        let page = render::now(&bill, &prices(), Look { suggest: &suggest, ..look(Some(width)) });
+        let page = render::now(&bill, &prices(), CostLook { suggest: &suggest, ..look(Some(width)) });
         let whole = page.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(
             whole.matches("`opsctl").count(),
