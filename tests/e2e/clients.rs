@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use crate::support::{Served, python};
 
-const WORKFLOW: &str = include_str!("support/clients/workflow.py");
+const WORKFLOW: &str =
+    concat!(include_str!("support/clients/programs.py"), include_str!("support/clients/workflow.py"));
 const CLI: &str = include_str!("support/clients/workflow.sh");
-const SDK: &str = include_str!("support/clients/sagemaker_sdk.py");
+const SDK: &str =
+    concat!(include_str!("support/clients/programs.py"), include_str!("support/clients/sagemaker_sdk.py"));
 const SDK_REQUIREMENTS: &str = include_str!("support/clients/sagemaker_sdk.txt");
 
 /// From a bucket to a function in front of a scaled endpoint, and nothing left of it. The data say y = 3x +
