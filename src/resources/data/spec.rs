@@ -42,7 +42,7 @@ pub struct Item {
     #[serde(default)]
     exclude: Vec<String>,
     /// Delete from the bucket what is no longer in the folder. Without it such files stay, and training reads
-    /// them.
+    /// them; a change of this key trains again.
     #[serde(default)]
     delete: bool,
     /// At most this many requests at the same time.
@@ -85,6 +85,9 @@ impl Item {
     }
 }
 
+/// Said of a digest where the bucket has what the folder has, and nothing else.
+const ALONE: &str = "alone";
+
 /// As its section asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
@@ -110,6 +113,15 @@ impl Spec {
     /// Where it is in S3.
     pub fn uri(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.prefix)
+    }
+
+    /// What a job that reads it is known by. Without `delete` a job reads what the folder has and whatever
+    /// else lies below the prefix: that is another recipe than the folder alone.
+    pub fn read_as(&self) -> String {
+        match self.delete {
+            true => format!("{} {ALONE}", self.digest),
+            false => self.digest.clone(),
+        }
     }
 
     /// What its folder is read for.
@@ -277,15 +289,20 @@ impl Kind for Data {
         Some(Mixed { code: codes::FOREIGN, what, help })
     }
 
-    /// Everything would go: the sign of a wrong folder, or of one that is not mounted.
+    /// Everything has gone: the sign of a wrong folder, or of one that is not mounted. Without `delete` a
+    /// training would read what is in the bucket all the same, and be known as one of no files.
     fn mistaken(want: &Spec, seen: &State) -> Option<Mistake> {
-        (want.delete && want.files == 0 && seen.files > 0).then(|| Mistake {
+        let (folder, files) = (want.path.display(), many(seen.files, "file"));
+        (want.files == 0 && seen.files > 0).then(|| Mistake {
             code: codes::EMPTIES,
-            why: format!(
-                "{} has nothing to upload, and `delete = true` would delete {} from the bucket",
-                want.path.display(),
-                many(seen.files, "file")
-            ),
+            why: match want.delete {
+                true => format!(
+                    "{folder} has nothing to upload, and `delete = true` would delete {files} from the bucket"
+                ),
+                false => format!(
+                    "{folder} has nothing to upload, and the bucket has {files} of it, which a training would read"
+                ),
+            },
             help: "look at `path`, `include` and `exclude`; to delete the data set, take its section out \
                    and run `opsctl deploy --prune`",
         })

@@ -297,20 +297,19 @@ impl Kind for Instance {
             model_etag: _,
             took_s: _,
         } = &Record::of(want);
-        let short = |digest: &String| digest.get(..10).unwrap_or(digest).to_owned();
         let hours = |seconds: i32| HumanDuration::seconds(seconds as u64);
         changes()
             .field("image", &seen.image, image, Needs::Replace)
             .field("instance_type", &seen.instance_type, instance_type, Needs::Replace)
             .field("volume_gb", seen.volume_gb, volume_gb, Needs::Replace)
-            .field("code", short(&seen.code), short(code), Needs::Replace)
+            .field("code", job::short(&seen.code), job::short(code), Needs::Replace)
             .field("entry", &seen.entry, entry, Needs::Replace)
             .field("max_runtime", hours(seen.max_runtime_s), hours(*max_runtime_s), Needs::Replace)
             .when(seen.environment != *environment, "environment", "other values", "these", Needs::Replace)
             .network(&seen.network, network, Needs::Replace)
             .kms_key(&seen.kms_key, kms_key, Needs::Replace)
             .field("outputs", seen.outputs.join(", "), outputs.join(", "), Needs::Replace)
-            .map_field("data", &seen.data, data, short)
+            .map_field("data", &seen.data, data, |digest| job::short(digest))
             .map_field("inputs", &seen.inputs, inputs, Clone::clone)
             .map_field("hyperparameters", &seen.hyperparameters, hyperparameters, Clone::clone)
             .done()

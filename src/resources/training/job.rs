@@ -403,10 +403,16 @@ impl Set {
     /// Where it is, and what it is known by.
     fn place(&self) -> (String, String) {
         match self {
-            Self::Ours(_, data) => (data.uri(), data.digest.clone()),
+            Self::Ours(_, data) => (data.uri(), data.read_as()),
             Self::Outside(data) => (data.uri(), data.digest.clone()),
         }
     }
+}
+
+/// The first ten digits of a digest, and what is said of it: `10ab3c0ed5 alone`.
+pub fn short(digest: &str) -> String {
+    let (digits, said) = digest.split_at(digest.find(' ').unwrap_or(digest.len()));
+    format!("{}{said}", digits.get(..10).unwrap_or(digits))
 }
 
 /// What is said of a script that left no model.

@@ -305,14 +305,13 @@ impl Kind for Training {
             took_s: _,
             measured: _,
         } = &Self::wanted(want);
-        let short = |digest: &str| digest.get(..10).unwrap_or(digest).to_owned();
         let time = |seconds: i32| HumanDuration::seconds(seconds as u64);
         changes()
             .field("image", &seen.image, image, Needs::Replace)
             .field("instance_type", &seen.instance_type, instance_type, Needs::Replace)
             .field("instance_count", seen.instance_count, instance_count, Needs::Replace)
             .field("volume_gb", seen.volume_gb, volume_gb, Needs::Replace)
-            .field("code", short(&seen.code), short(code), Needs::Replace)
+            .field("code", job::short(&seen.code), job::short(code), Needs::Replace)
             .field("entry", &seen.entry, entry, Needs::Replace)
             .field("role", &seen.role_arn, role_arn, Needs::Replace)
             .field("max_runtime", time(seen.max_runtime_s), time(*max_runtime_s), Needs::Replace)
@@ -323,7 +322,7 @@ impl Kind for Training {
             .kms_key(&seen.kms_key, kms_key, Needs::Replace)
             .field("key of the volume", word(&seen.volume_key), word(volume_key), Needs::Replace)
             .when(seen.environment != *environment, "environment", "other values", "these", Needs::Replace)
-            .map_field("data", &seen.data, data, |digest| short(digest))
+            .map_field("data", &seen.data, data, |digest| job::short(digest))
             .map_field("channels", &seen.access, access, Clone::clone)
             .map_field("hyperparameters", &seen.hyperparameters, hyperparameters, Clone::clone)
             .map_field("metrics", &seen.metrics, metrics, Clone::clone)

@@ -44,6 +44,19 @@ fn the_serving_code() {
     });
 }
 
+/// What a training read beside the folder's files is in its weights. Without it, it is another training.
+#[test]
+fn what_is_only_in_the_bucket() {
+    let mut files = Files::new();
+    let mut account = Account::with(&files.desired());
+    account.seen(&files.desired(), "data/digits")["stray"] = json!(1);
+    files.edit("[data.digits]", "[data.digits]\ndelete = true");
+    let want = files.desired();
+    let plan = account.deploy(&want, DEPLOY);
+    expect_file!["plans/strays.txt"].assert_eq(&shown(&plan));
+    assert!(account.plan(&want, DEPLOY).steps.is_empty());
+}
+
 #[test]
 fn a_hyperparameter() {
     change("hyperparameter", |files| files.edit("epochs = 5", "epochs = 6\nlayers = 3"));

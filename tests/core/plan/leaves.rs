@@ -20,7 +20,7 @@ fn names_the_only_one(at: &KeyPath, value: &Value, sections: &Map<String, Value>
 }
 
 /// Leaves that say how a command works, not what is to be there. `why` is words for people.
-const HOW: [&str; 3] = ["data.digits.bandwidth", "data.digits.delete", "data.digits.max_concurrency"];
+const HOW: [&str; 2] = ["data.digits.bandwidth", "data.digits.max_concurrency"];
 
 /// Another possible value of a leaf that has words, and what must change with it.
 fn another(leaf: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {

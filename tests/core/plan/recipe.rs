@@ -195,7 +195,7 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
     ("*.isolation", "kinds/network.rs: it needs an algorithm, or an archive"),
     ("bucket.name", "growth.rs: another name is another bucket, with everything in it"),
     ("data.bandwidth", "how an upload works, not what is there"),
-    ("data.delete", "how an upload works, not what is there"),
+    ("data.delete", "changes.rs: with it a training reads the folder alone"),
     ("data.max_concurrency", "how an upload works, not what is there"),
     ("data.channel", "channels.rs: it is the training's"),
     ("data.content_type", "channels.rs: it is the training's"),

@@ -490,10 +490,14 @@ fn a_data_set_is_not_emptied() {
         refused[0].starts_with("E264") && refused[0].contains("would delete 3 files from the bucket"),
         "{refused:?}"
     );
-    // Nothing is deleted without the key.
+    // Nothing would be deleted without the key, and all of it read.
     files.edit("\ndelete = true", "");
-    let steps = steps(&account.plan(&files.desired(), DEPLOY));
-    assert!(matches!(&steps[..], [step] if step.starts_with("update data/digits: ")), "{steps:?}");
+    let want = files.desired();
+    let mut account = Account::with(&want);
+    (account.seen(&want, "data/digits")["files"], account.seen(&want, "data/digits")["digest"]) =
+        (json!(3), json!("other"));
+    let refused = account.refused(&want, DEPLOY);
+    assert!(refused[0].contains("the bucket has 3 files of it, which a training would read"), "{refused:?}");
 }
 
 /// The same where the section has left the config too: `--prune` leaves it as well.
