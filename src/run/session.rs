@@ -127,7 +127,7 @@ pub enum OpenError {
     /// The account has not enabled it, so nothing there knows its keys: what was said of them.
     RegionOff {
         region: String,
-        error: OpError,
+        error: Box<OpError>,
     },
     Op(OpError),
 }
@@ -333,7 +333,7 @@ async fn account_of(aws: &Clients, region: &str) -> Result<(String, i64), OpenEr
             Ok((identity.account().unwrap_or_default().to_owned(), ahead))
         }
         Err(error) if error.kind == OpErrorKind::Credentials && is_off(aws, region).await => {
-            Err(OpenError::RegionOff { region: region.to_owned(), error })
+            Err(OpenError::RegionOff { region: region.to_owned(), error: Box::new(error) })
         }
         Err(error) => Err(error.into()),
     }

@@ -188,7 +188,7 @@ impl Instance {
     /// The folder of the bucket that EC2 jobs write to.
     pub const OUTPUT: &'static str = "instances";
     /// Where `user_data.sh` writes how a job ended, in the job's own folder.
-    pub(super) const RESULT: &'static str = "output/result.json";
+    pub const RESULT: &'static str = "output/result.json";
 
     /// Where `user_data.sh` writes the log of a job.
     pub(super) fn log(job: &str) -> LogObject {

@@ -435,7 +435,7 @@ pub fn replaced() -> Mixed {
 pub const REPLACED: &str = "somebody has replaced its model.tar.gz";
 
 /// Where a job leaves its archive, in its own folder.
-const MODEL: &str = "output/model.tar.gz";
+pub const MODEL: &str = "output/model.tar.gz";
 
 /// Where a job's archive lies, wherever it ran (docs/decisions/0030): `s3://<bucket>/<root>/<job>/` and
 /// [`MODEL`].
