@@ -94,8 +94,7 @@ impl<'a> Engine<'a> {
     /// What a role may do, and whether that depends on the role.
     fn personal(&self, role: &Role) -> (Effective, bool) {
         let mut written = Written::default();
-        written.inline(self, &role.inline);
-        written.attached(self, &role.attached);
+        written.held(self, &role.inline, &role.attached, "");
         let sessions = || {
             let tags = |s: &Statement| s.allow && covers_action(s, "sts:TagSession");
             role.trust.policy().is_some_and(|policy| policy.statements.iter().any(|s| tags(s)))
@@ -214,7 +213,8 @@ impl<'a> Engine<'a> {
     }
 
     fn push_beside(&self, all: &mut Vec<Beside>, name: &str, policy: Policy) {
-        let source = Rc::new(Source { name: name.to_owned(), arn: format!("{BESIDE}{name}") });
+        let arn = format!("{BESIDE}{name}");
+        let source = Rc::new(Source { name: name.to_owned(), arn, group: String::new() });
         let grants = self.compile(&Document::Parsed(policy));
         let grants = grants.iter().flat_map(|grants| grants.iter().cloned());
         all.extend(grants.map(|grant| Beside { source: Rc::clone(&source), grant }));
@@ -276,7 +276,7 @@ impl<'a> Engine<'a> {
 
     /// Whether statements alone make an administrator.
     pub fn is_admin(&self, grants: &[Grant]) -> bool {
-        let source = Rc::new(Source { name: String::new(), arn: String::new() });
+        let source = Rc::new(Source::managed(""));
         let of = |allow: bool| -> Vec<Sourced> {
             let all = grants.iter().filter(|grant| grant.statement.allow == allow);
             all.map(|grant| Sourced { source: Rc::clone(&source), grant: grant.clone() }).collect()
@@ -318,11 +318,9 @@ impl<'a> Engine<'a> {
     /// The effective permissions of a user, those of the groups included.
     pub fn user(&self, user: &User) -> Effective {
         let mut written = Written::default();
-        written.inline(self, &user.inline);
-        written.attached(self, &user.attached);
+        written.held(self, &user.inline, &user.attached, "");
         for group in self.account.groups.iter().filter(|group| user.groups.contains(&group.name)) {
-            written.inline(self, &group.inline);
-            written.attached(self, &group.attached);
+            written.held(self, &group.inline, &group.attached, &group.name);
         }
         let unknown =
             user.groups.iter().filter(|name| !self.account.groups.iter().any(|group| group.name == **name));
@@ -336,8 +334,7 @@ impl<'a> Engine<'a> {
     /// What a group gives whoever joins it.
     pub fn group(&self, group: &Group) -> Effective {
         let mut written = Written::default();
-        written.inline(self, &group.inline);
-        written.attached(self, &group.attached);
+        written.held(self, &group.inline, &group.attached, "");
         self.of_caller(Who { user: Some(""), ..Who::default() }, None, written, || false).0
     }
 
@@ -506,19 +503,18 @@ struct Written {
 }
 
 impl Written {
-    fn inline(&mut self, engine: &Engine<'_>, policies: &[InlinePolicy]) {
-        for policy in policies {
-            let source = Source { name: policy.name.clone(), arn: String::new() };
+    /// What a principal, or a group that it is in, holds.
+    fn held(&mut self, engine: &Engine<'_>, inline: &[InlinePolicy], attached: &[Attachment], group: &str) {
+        for policy in inline {
+            let (name, arn) = (policy.name.clone(), String::new());
+            let source = Source { name, arn, group: group.to_owned() };
             match (&policy.document, engine.compile_inline(&policy.document)) {
                 (Document::Malformed(why), _) => self.unreadable.push((source.label(), why.clone())),
                 (_, grants) => self.add(source, grants.iter().flat_map(|grants| grants.iter())),
             }
         }
-    }
-
-    fn attached(&mut self, engine: &Engine<'_>, attachments: &[Attachment]) {
-        for attachment in attachments {
-            let source = Source::managed(&attachment.arn);
+        for attachment in attached {
+            let source = Source { group: group.to_owned(), ..Source::managed(&attachment.arn) };
             match engine.managed(&attachment.arn) {
                 Some(grants) => self.add(source, grants.iter()),
                 None => self.unreadable.push((source.label(), unreadable_reason(engine, &attachment.arn))),

@@ -1,10 +1,10 @@
 //! What holds a principal back, its boundary and its Deny statements, as far as somebody can take it off.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html>
 
-use super::account::{Attachment, InlinePolicy, Role, User, is_aws_owned};
+use super::account::{Account, Attachment, Group, InlinePolicy, Role, User, is_aws_owned, name_of};
 use super::evaluate::Engine;
 use opsctl_iam::effective::{Ceiling, Effective};
-use opsctl_iam::grant::Sourced;
+use opsctl_iam::grant::{Source, Sourced};
 
 /// A principal with what it holds.
 pub struct Held<'a> {
@@ -12,7 +12,22 @@ pub struct Held<'a> {
     kind: &'static str,
     inline: &'a [InlinePolicy],
     attached: &'a [Attachment],
+    groups: Vec<&'a Group>,
     pub effective: &'a Effective,
+}
+
+/// A call that takes off a Deny.
+struct Removal {
+    call: String,
+    source: Source,
+    /// Whether all else that the group gives goes with it.
+    leaves_group: bool,
+}
+
+impl Removal {
+    fn takes(&self, source: &Source) -> bool {
+        if self.leaves_group { self.source.group == source.group } else { self.source == *source }
+    }
 }
 
 /// Calls, in order, and what the principal may do after them.
@@ -22,13 +37,14 @@ impl<'a> Held<'a> {
     /// What a role holds.
     pub fn by_role(role: &'a Role, effective: &'a Effective) -> Self {
         let (arn, inline, attached) = (&role.arn, &role.inline, &role.attached);
-        Self { arn, kind: "Role", inline, attached, effective }
+        Self { arn, kind: "Role", inline, attached, groups: Vec::new(), effective }
     }
 
-    /// What a user holds; what its groups hold stays.
-    pub fn by_user(user: &'a User, effective: &'a Effective) -> Self {
+    /// What a user holds, by itself and by its groups.
+    pub fn by_user(user: &'a User, account: &'a Account, effective: &'a Effective) -> Self {
         let (arn, inline, attached) = (&user.arn, &user.inline, &user.attached);
-        Self { arn, kind: "User", inline, attached, effective }
+        let groups = account.groups.iter().filter(|group| user.groups.contains(&group.name)).collect();
+        Self { arn, kind: "User", inline, attached, groups, effective }
     }
 
     /// What can be taken off by whoever `may` call an action on an ARN; the fewest calls first.
@@ -36,14 +52,14 @@ impl<'a> Held<'a> {
         let lift = self.lift(engine, &may);
         let denies = self.denies(&may);
         let boundary = || lift.iter().cloned();
-        let mut tries: Vec<(bool, Vec<&(String, String)>)> = Vec::new();
+        let mut tries: Vec<(bool, Vec<&Removal>)> = Vec::new();
         tries.extend(lift.iter().map(|_| (true, Vec::new())));
         tries.extend(denies.iter().map(|deny| (false, vec![deny])));
-        let all: Vec<&(String, String)> = denies.iter().collect();
+        let all: Vec<&Removal> = denies.iter().collect();
         tries.extend((all.len() > 1).then(|| (false, all.clone())));
         tries.extend((lift.is_some() && !all.is_empty()).then_some((true, all)));
-        let done = |(lifts, gone): (bool, Vec<&(String, String)>)| {
-            let calls = boundary().filter(|_| lifts).chain(gone.iter().map(|(call, _)| call.clone()));
+        let done = |(lifts, gone): (bool, Vec<&Removal>)| {
+            let calls = boundary().filter(|_| lifts).chain(gone.iter().map(|deny| deny.call.clone()));
             (calls.collect(), self.without(lifts, &gone))
         };
         tries.into_iter().map(done).collect()
@@ -61,26 +77,51 @@ impl<'a> Held<'a> {
         engine.new_version(&source.arn, may)
     }
 
-    /// The calls that take off a policy of its own with a Deny, and the policy's label.
-    fn denies(&self, may: &impl Fn(&str, &str) -> bool) -> Vec<(String, String)> {
-        let mut found: Vec<(String, String)> = Vec::new();
-        for source in self.effective.denies.iter().map(|deny| &deny.source) {
-            let (verb, own) = match source.arn.is_empty() {
-                true => ("Delete", self.inline.iter().any(|policy| policy.name == source.name)),
-                false => ("Detach", self.attached.iter().any(|policy| policy.arn == source.arn)),
+    /// The calls that take off a policy with a Deny, one of its own or of a group.
+    fn denies(&self, may: &impl Fn(&str, &str) -> bool) -> Vec<Removal> {
+        let mut found: Vec<Removal> = Vec::new();
+        for source in self.effective.denies.iter().map(|deny| &*deny.source) {
+            let removal = match source.group.is_empty() {
+                true => self.off_itself(source, may),
+                false => self.off_group(source, may),
             };
-            let (call, label) = (format!("iam:{verb}{}Policy", self.kind), source.label());
-            if own && may(&call, self.arn) && found.iter().all(|(_, known)| *known != label) {
-                found.push((format!("{call} of {} on {}", source.name, self.arn), label));
-            }
+            found.extend(removal.filter(|new| found.iter().all(|known| known.call != new.call)));
         }
         found
     }
 
-    fn without(&self, lifts: bool, gone: &[&(String, String)]) -> Effective {
+    fn off_itself(&self, source: &Source, may: &impl Fn(&str, &str) -> bool) -> Option<Removal> {
+        let (verb, own) = match source.arn.is_empty() {
+            true => ("Delete", self.inline.iter().any(|policy| policy.name == source.name)),
+            false => ("Detach", self.attached.iter().any(|policy| policy.arn == source.arn)),
+        };
+        let call = format!("iam:{verb}{}Policy", self.kind);
+        (own && may(&call, self.arn)).then(|| Removal {
+            call: format!("{call} of {} on {}", source.name, self.arn),
+            source: source.clone(),
+            leaves_group: false,
+        })
+    }
+
+    /// From the group, which keeps what else it gives, or by leaving it.
+    fn off_group(&self, source: &Source, may: &impl Fn(&str, &str) -> bool) -> Option<Removal> {
+        let group = self.groups.iter().find(|group| group.name == source.group)?;
+        let verb = if source.arn.is_empty() { "Delete" } else { "Detach" };
+        let call = format!("iam:{verb}GroupPolicy");
+        let (call, leaves_group) = match may(&call, &group.arn) {
+            true => (format!("{call} of {} on {}", source.name, group.arn), false),
+            false if may("iam:RemoveUserFromGroup", &group.arn) => {
+                (format!("iam:RemoveUserFromGroup of {} from {}", name_of(self.arn), group.arn), true)
+            }
+            false => return None,
+        };
+        Some(Removal { call, source: source.clone(), leaves_group })
+    }
+
+    fn without(&self, lifts: bool, gone: &[&Removal]) -> Effective {
         let now = self.effective;
         let left = |all: &[Sourced]| -> Vec<Sourced> {
-            let is_left = |s: &&Sourced| gone.iter().all(|(_, label)| *label != s.source.label());
+            let is_left = |s: &&Sourced| gone.iter().all(|deny| !deny.takes(&s.source));
             all.iter().filter(is_left).cloned().collect()
         };
         let ceiling = match &now.ceiling {

@@ -183,18 +183,24 @@ pub struct Source {
     pub name: String,
     /// Empty for an inline policy.
     pub arn: String,
+    /// The group through which a user holds it; empty for what a principal holds itself.
+    pub group: String,
 }
 
 impl Source {
     /// A managed policy, known by its ARN.
     pub fn managed(arn: &str) -> Self {
-        Self { name: arn.rsplit('/').next().unwrap_or(arn).to_owned(), arn: arn.to_owned() }
+        let name = arn.rsplit('/').next().unwrap_or(arn).to_owned();
+        Self { name, arn: arn.to_owned(), group: String::new() }
     }
 
-    /// `policy AmazonS3FullAccess` or `inline policy deploy`.
+    /// `policy AmazonS3FullAccess`, `inline policy deploy` or `inline policy deploy of group ops`.
     pub fn label(&self) -> String {
-        let kind = if self.arn.is_empty() { "inline policy" } else { "policy" };
-        format!("{kind} {}", self.name)
+        match (self.arn.is_empty(), self.group.is_empty()) {
+            (false, _) => format!("policy {}", self.name),
+            (true, true) => format!("inline policy {}", self.name),
+            (true, false) => format!("inline policy {} of group {}", self.name, self.group),
+        }
     }
 }
 

@@ -63,6 +63,9 @@ const WRITING: &[&str] = &[
     "iam:PutUserPermissionsBoundary",
     "iam:DeleteUserPolicy",
     "iam:DetachUserPolicy",
+    "iam:DeleteGroupPolicy",
+    "iam:DetachGroupPolicy",
+    "iam:RemoveUserFromGroup",
 ];
 
 static WRITES: KnownActions = KnownActions::new(WRITING);
@@ -282,7 +285,7 @@ impl<'g> Finder<'g> {
             }
             Some(place) => {
                 let effective = self.engine.user(&account.users[place]);
-                Held::by_user(&account.users[place], &effective).loosened(self.engine, may)
+                Held::by_user(&account.users[place], account, &effective).loosened(self.engine, may)
             }
         }
     }
@@ -294,12 +297,15 @@ impl<'g> Finder<'g> {
             return Some(((*group).to_owned(), false));
         }
         let groups = &self.engine.account.groups;
-        let written = groups.iter().map(|group| &group.arn).find(|arn| {
-            let may = |action| effective.decide(action, arn) == Decision::Allowed;
-            joins(arn) && (may("iam:PutGroupPolicy") || may("iam:AttachGroupPolicy"))
+        let written = groups.iter().find(|group| {
+            let may = |action| effective.decide(action, &group.arn) == Decision::Allowed;
+            joins(&group.arn)
+                && (may("iam:PutGroupPolicy") || may("iam:AttachGroupPolicy"))
+                // What it denies stays denied to whoever joins.
+                && self.engine.may_be_admin(&self.engine.group(group))
         });
         if let Some(group) = written {
-            return Some((group.clone(), false));
+            return Some((group.arn.clone(), false));
         }
         if let Some(group) = self.group_to_make(effective) {
             return Some((format!("{group}, a new group with any rights"), false));

@@ -1,5 +1,8 @@
 //! What holds somebody back, and is taken off: boundaries, Deny statements, limits on what may be attached.
 
+use opsctl::audit::explain;
+use opsctl_iam::decide::Decision;
+
 use super::*;
 
 const ESCALATES: &[&str] = &["IAM201", "IAM202", "IAM203", "IAM205", "IAM208"];
@@ -116,6 +119,89 @@ fn a_deny_that_can_be_taken_off_denies_nothing() {
         role("mid").can(vec![everything(), deny(&["*"], &["*"])]).trusts(trust_own_account()),
     ]);
     check("with what it allows", both, &[], ESCALATES);
+}
+
+/// A user who may do everything but what these groups deny.
+fn bilbo_in(groups: &[&str]) -> Value {
+    let mut bilbo = user("bilbo", &[everything()]);
+    bilbo["GroupList"] = json!(groups);
+    bilbo
+}
+
+fn group_arn(name: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:group/{name}")
+}
+
+#[test]
+fn what_a_group_denies_is_denied_to_its_members() {
+    let all_but = |spared: &str| json!({"Effect": "Deny", "NotAction": ["s3:*", spared], "Resource": "*"});
+    let attached = || {
+        let mut group = group("guard", &[]);
+        group["AttachedManagedPolicies"] = json!([{"PolicyName": "guard", "PolicyArn": policy_arn("guard")}]);
+        group
+    };
+    for (name, group) in [("inline", group("guard", &[all_but("sts:*")])), ("attached", attached())] {
+        let key = one(allow(&["iam:CreateAccessKey"], &[&user_arn("bilbo")]));
+        let world = key.user(bilbo_in(&["guard"])).group(group);
+        let world = world.policy(customer_policy("guard", all_but("sts:*")));
+        let audit = world.audit();
+        verify(name, &audit, &[], ESCALATES);
+        assert!(!audit.findings.iter().any(|f| ["IAM211", "IAM212"].contains(&f.rule)), "{name}");
+        let account = world.account();
+        let asked = |action: &str| explain::explain(&account, "bilbo", action, None, now()).expect("a user");
+        assert_eq!(asked("iam:PutUserPolicy").decision, Decision::DeniedExplicitly, "{name}");
+        assert_eq!(asked("s3:ListAllMyBuckets").decision, Decision::Allowed, "{name}");
+    }
+}
+
+#[test]
+fn a_deny_of_a_group_is_taken_off_by_the_group_or_by_leaving_it() {
+    let denies = || deny(&["*"], &["*"]);
+    let by = |action: &str, on: String, group: Value| {
+        let statements =
+            vec![allow(&["iam:CreateAccessKey"], &[&user_arn("bilbo")]), allow(&[action], &[&on])];
+        one(statements.into()).user(bilbo_in(&["guard"])).group(group)
+    };
+    let guard = || group("guard", &[denies()]);
+    for (action, on) in
+        [("iam:DeleteGroupPolicy", group_arn("guard")), ("iam:RemoveUserFromGroup", group_arn("guard"))]
+    {
+        check(action, by(action, on, guard()), TAKEN, &[]);
+    }
+    for (action, on) in [
+        ("iam:DetachGroupPolicy", group_arn("guard")),
+        ("iam:RemoveUserFromGroup", group_arn("other")),
+        // The user's own policy has the same name.
+        ("iam:DeleteUserPolicy", user_arn("bilbo")),
+    ] {
+        check(action, by(action, on, guard()), &[], ESCALATES);
+    }
+    let mut member = user("bilbo", &[]);
+    member["GroupList"] = json!(["guard"]);
+    let statements = |action| {
+        vec![allow(&["iam:CreateAccessKey"], &[&user_arn("bilbo")]), allow(&[action], &[&group_arn("guard")])]
+    };
+    let both = |action| {
+        one(statements(action).into()).user(member.clone()).group(group("guard", &[everything(), denies()]))
+    };
+    check("with what it allows", both("iam:RemoveUserFromGroup"), &[], ESCALATES);
+    let spares = json!({"Effect": "Deny", "NotAction": "iam:RemoveUserFromGroup", "Resource": "*"});
+    let own = World::of([t()]).user(bilbo_in(&["guard"])).group(group("guard", &[spares]));
+    let on_bilbo = own.audit().findings.into_iter().find(|f| f.resource == user_arn("bilbo"));
+    let told =
+        on_bilbo.is_some_and(|f| f.rule == "IAM211" && f.evidence[0].contains("iam:RemoveUserFromGroup"));
+    assert!(told, "its own");
+}
+
+#[test]
+fn a_group_that_denies_gives_nothing_to_whoever_joins() {
+    let joins = |denied: &[Value]| {
+        let on_group = allow(&["iam:AddUserToGroup", "iam:PutGroupPolicy"], &[&group_arn("devs")]);
+        let makes = allow(&["iam:CreateUser", "iam:CreateAccessKey"], &[&user_arn("x-*")]);
+        one(vec![on_group, makes].into()).group(group("devs", denied))
+    };
+    check("it denies nothing", joins(&[]), &["IAM202:critical"], &[]);
+    check("it denies all", joins(&[deny(&["*"], &["*"])]), &[], ESCALATES);
 }
 
 #[test]
