@@ -340,23 +340,21 @@ impl<'g> Finder<'g> {
         let allowed = |action: &str, on: &str| effective.decide(action, on) == Decision::Allowed;
         let first =
             |actions: &[&'static str], on: &str| actions.iter().copied().find(|action| allowed(action, on));
-        let makes = |create: &str, rights: &[&'static str], kind: &str| {
-            let candidates = self.names(effective, create, rights, kind);
-            candidates.into_iter().find(|arn| allowed(create, arn))
+        let made = |kind: &str, on: &str, lifts: Option<String>, more: Vec<String>| {
+            let mut calls = vec![format!("iam:Create{kind} on {on} or the like")];
+            calls.extend(lifts);
+            calls.extend(more);
+            Some(Takeover { calls, becomes_admin: true, of: String::new(), depends: false })
         };
         let rights = ["iam:PutRolePolicy", "iam:AttachRolePolicy"];
-        let takeover = |calls| Takeover { calls, becomes_admin: true, of: String::new(), depends: false };
-        if let Some((role, lifts)) = self.role_to_make(effective, &rights)
+        if let Some((role, lifts)) = self.to_make(effective, "Role", &rights)
             && let Some(right) = first(&rights, &role)
         {
-            let mut calls = vec![format!("iam:CreateRole on {role} or the like")];
-            calls.extend(lifts);
-            calls.extend([format!("{right} on it"), "sts:AssumeRole".into()]);
-            return Some(takeover(calls));
+            return made("Role", &role, lifts, vec![format!("{right} on it"), "sts:AssumeRole".into()]);
         }
         let rights = ["iam:PutUserPolicy", "iam:AttachUserPolicy"];
         let keys = ["iam:CreateAccessKey", "iam:CreateLoginProfile"];
-        let user = makes("iam:CreateUser", &[&rights[..], &keys].concat(), "user")?;
+        let (user, lifts) = self.to_make(effective, "User", &[&rights[..], &keys].concat())?;
         let key = first(&keys, &user)?;
         let right = match first(&rights, &user) {
             Some(right) => format!("{right} on it"),
@@ -365,26 +363,29 @@ impl<'g> Finder<'g> {
                 format!("iam:AddUserToGroup of it to {group}")
             }
         };
-        Some(takeover(vec![format!("iam:CreateUser on {user} or the like"), right, format!("{key} on it")]))
+        made("User", &user, lifts, vec![right, format!("{key} on it")])
     }
 
-    /// The ARN of a role that can be made and given any rights, and where it must have a boundary, the call
-    /// that takes that off.
-    fn role_to_make(
+    /// The ARN of a role or user that can be made and given any rights, and where it must have a boundary,
+    /// the call that takes that off.
+    fn to_make(
         &self,
         effective: &Effective,
+        kind: &str,
         rights: &[&'static str],
     ) -> Option<(String, Option<String>)> {
+        let create = format!("iam:Create{kind}");
         let decide = |action: &str, on: &str| effective.decide(action, on);
-        let names = self.names(effective, "iam:CreateRole", rights, "role");
-        let made = |arn: &String| match decide("iam:CreateRole", arn) {
+        let names = self.names(effective, &create, rights, &kind.to_lowercase());
+        let made = |arn: &String| match decide(&create, arn) {
             Decision::Allowed => Some(None),
-            Decision::Conditional if bounds_new_roles(effective) => {
+            Decision::Conditional if bounds_new(effective, &create) => {
                 let may = |action: &str, on: &str| decide(action, on) == Decision::Allowed;
-                let on_it = ["iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary"];
+                let on_it = ["Delete", "Put"].map(|verb| format!("iam:{verb}{kind}PermissionsBoundary"));
                 let lift = on_it.iter().find(|action| may(action, arn)).map(|lift| format!("{lift} on it"));
-                let by_policy =
-                    || new_boundaries(effective).find_map(|policy| self.engine.new_version(policy, may));
+                let by_policy = || {
+                    new_boundaries(effective, &create).find_map(|policy| self.engine.new_version(policy, may))
+                };
                 lift.or_else(by_policy).map(Some)
             }
             _ => None,
@@ -441,22 +442,22 @@ impl<'g> Finder<'g> {
     }
 }
 
-/// Whether all that limits the making of roles is that they must have a boundary.
-fn bounds_new_roles(effective: &Effective) -> bool {
+/// Whether all that limits the making of roles, or users, is that they must have a boundary.
+fn bounds_new(effective: &Effective, create: &str) -> bool {
     let named = effective.allows.iter().chain(&effective.denies).map(|s| &s.grant);
     let boundary = |c: &Condition| c.key.eq_ignore_ascii_case("iam:PermissionsBoundary");
     let within = !matches!(effective.ceiling, Ceiling::Known { .. });
     within
-        && named.filter(|grant| grant.names("iam:CreateRole")).all(|grant| {
+        && named.filter(|grant| grant.names(create)).all(|grant| {
             let all = &grant.statement.conditions;
             let is_open = |c: &Condition| grant.statement.allow && restriction_of(c, all).is_open();
             all.iter().all(|c| boundary(c) || is_open(c))
         })
 }
 
-/// The policies that roles must have as their boundary when they are made.
-fn new_boundaries(effective: &Effective) -> impl Iterator<Item = &str> {
-    let allows = effective.allows.iter().map(|s| &s.grant).filter(|grant| grant.names("iam:CreateRole"));
+/// The policies that roles, or users, must have as their boundary when they are made.
+fn new_boundaries<'e>(effective: &'e Effective, create: &'e str) -> impl Iterator<Item = &'e str> {
+    let allows = effective.allows.iter().map(|s| &s.grant).filter(move |grant| grant.names(create));
     let conditions = allows.flat_map(|grant| &grant.statement.conditions);
     let boundaries = conditions.filter(|c| c.key.eq_ignore_ascii_case("iam:PermissionsBoundary"));
     boundaries.flat_map(|c| &c.values).map(String::as_str).filter(|arn| !pattern::is_wild(arn))

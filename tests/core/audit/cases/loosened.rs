@@ -52,6 +52,25 @@ fn a_boundary_is_swapped_or_rewritten_or_taken_off() {
             &[],
         );
     }
+    let makes = |more: Value| {
+        let create = allow(&["iam:CreateUser"], &[&user_arn("app-*")]);
+        let create = when(create, "StringEquals", "iam:PermissionsBoundary", policy_arn("edge"));
+        let uses = allow(&["iam:PutUserPolicy", "iam:CreateAccessKey"], &[&user_arn("app-*")]);
+        one(vec![create, uses, more].into()).policy(s3_only("edge"))
+    };
+    check("of a new user, kept", makes(allow(&["s3:GetObject"], &["*"])), &[], ESCALATES);
+    for (action, on) in [
+        ("iam:PutUserPermissionsBoundary", user_arn("app-*")),
+        ("iam:DeleteUserPermissionsBoundary", user_arn("app-*")),
+        ("iam:CreatePolicyVersion", policy_arn("edge")),
+    ] {
+        check(
+            &format!("of a new user: {action}"),
+            makes(allow(&[action], &[&on])),
+            &["IAM202:critical"],
+            &[],
+        );
+    }
     let bounded = |statements: &[Value]| {
         let mut user = user("bilbo", statements);
         user["PermissionsBoundary"] = json!({"PermissionsBoundaryArn": policy_arn("edge")});
