@@ -60,7 +60,12 @@ pub const PASSING: &[Row] = &[
     ),
     ("lambda", "lambda:CreateFunction lambda:InvokeFunction", "lambda/latest/api/API_CreateFunction.html"),
     ("lambda", "lambda:CreateFunction lambda:AddPermission", "lambda/latest/api/API_CreateFunction.html"),
-    ("lambda", "lambda:CreateFunction lambda:InvokeAsync", "lambda/latest/api/API_InvokeAsync.html"),
+    // Out of use, and allowed by an action of its own all the same.
+    (
+        "lambda",
+        "lambda:CreateFunction lambda:InvokeAsync",
+        "service-authorization/latest/reference/list_lambda.html",
+    ),
     (
         "lambda",
         "lambda:CreateFunction lambda:CreateEventSourceMapping",
@@ -154,16 +159,16 @@ pub const PASSING: &[Row] = &[
         "cloudformation:UpdateStackSet",
         "AWSCloudFormation/latest/APIReference/API_UpdateStackSet.html",
     ),
-    // The Cloud Control API makes what CloudFormation makes, with a service role of CloudFormation's.
+    // The Cloud Control API makes what CloudFormation makes, with a role that CloudFormation assumes.
     (
         "cloudformation",
         "cloudformation:CreateResource",
-        "cloudcontrolapi/latest/APIReference/API_CreateResource.html",
+        "cloudcontrolapi/latest/userguide/resource-operations.html",
     ),
     (
         "cloudformation",
         "cloudformation:UpdateResource",
-        "cloudcontrolapi/latest/APIReference/API_UpdateResource.html",
+        "cloudcontrolapi/latest/userguide/resource-operations.html",
     ),
     (
         "datapipeline",
