@@ -1,9 +1,13 @@
-//! One self-contained page, without a script: the summary, the worst paths drawn, then a block per rule that
-//! opens. What is shown is chosen by severity, with the means of CSS.
+//! One self-contained page: the summary, the worst paths drawn, then a block per rule that opens. What is
+//! shown is chosen by severity, with the means of CSS, and by rule, role and text, with a script that is part
+//! of the page. The page's own policy lets no other run, whatever a name says.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest, Sha256};
 
 use super::lines::shown_of_all;
 use crate::audit::account::name_of;
@@ -16,6 +20,8 @@ use crate::domain::many;
 const DRAWN: usize = 12;
 const NAMED: usize = 30;
 
+const SCRIPT: &str = include_str!("html.js");
+
 const STYLE: &str = "\
 :root{color-scheme:light dark;--line:#8886;--soft:#8882}\
 body{font:15px/1.45 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;\
@@ -24,6 +30,11 @@ h1{font-size:1.4rem}h2{font-size:1.15rem;margin-top:2rem}\
 code,.ev{font-family:ui-monospace,monospace;font-size:.85rem;overflow-wrap:anywhere}\
 nav{position:sticky;top:0;background:Canvas;padding:.5rem 0;border-bottom:1px solid var(--line)}\
 nav label{margin-right:1rem;cursor:pointer;white-space:nowrap}\
+nav :is(select,input:not([type=radio])){font:inherit;max-width:14rem;width:100%}\
+#filters{display:flex;flex-wrap:wrap;gap:.4rem 0;margin-top:.4rem;align-items:baseline}\
+#filters label{display:flex;gap:.4rem}[hidden]{display:none!important}\
+@media (max-width:40rem){nav{position:static}#filters label{width:100%}\
+#filters label span{min-width:3rem}#filters label>:last-child{flex:1;max-width:none}}\
 details{border:1px solid var(--line);border-radius:6px;margin:.4rem 0;padding:.4rem .7rem}\
 summary{cursor:pointer}ul{margin:.3rem 0;padding-left:1.2rem}\
 .sev{display:inline-block;min-width:4.6rem;text-align:center;border-radius:4px;padding:0 \
@@ -48,22 +59,33 @@ pub(super) fn render(audit: &Audit) -> String {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(policy());
                 title { "IAM audit of account " (audit.account) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 (summary(audit))
-                (filter())
+                (filter(audit))
                 (paths(audit))
                 h2 { "Findings" }
                 @for (rule, groups) in blocks(audit) { (block(rule, &groups)) }
                 @if let Some(shown) = shown_of_all(audit) { p { (shown) } }
                 @else if audit.findings.is_empty() { p { "Nothing was found." } }
                 (rest(audit))
+                script { (PreEscaped(SCRIPT)) }
             }
         }
     };
     page.into_string() + "\n"
+}
+
+/// Nothing is fetched, and nothing runs but the page's own script.
+fn policy() -> String {
+    let script = STANDARD.encode(Sha256::digest(SCRIPT));
+    format!(
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script}'; base-uri 'none'; \
+         form-action 'none'"
+    )
 }
 
 fn summary(audit: &Audit) -> Markup {
@@ -91,17 +113,32 @@ fn summary(audit: &Audit) -> Markup {
     }
 }
 
-fn filter() -> Markup {
+fn filter(audit: &Audit) -> Markup {
     let choices = [
         ("all", "all"),
         ("critical", "critical"),
         ("high", "high and worse"),
         ("medium", "medium and worse"),
     ];
+    let found: BTreeSet<&str> = audit.findings.iter().map(|f| f.rule).collect();
     html! {
-        nav { "Show " @for (id, text) in choices {
-            label { input type="radio" name="severity" id={ "s-" (id) } checked[id == "all"]; " " (text) }
-        } }
+        nav aria-label="Filter" {
+            "Show " @for (id, text) in choices {
+                label { input type="radio" name="severity" id={ "s-" (id) } checked[id == "all"]; " " (text) }
+            }
+            // The script shows these, which do nothing without it.
+            div #filters hidden {
+                label { span { "Rule" } select #rule {
+                    option value="" { "all" }
+                    @for id in found {
+                        option value=(id) { (id) " " (rules::find(id).map_or("", |rule| rule.title)) }
+                    }
+                } }
+                label { span { "Role" } input #role type="search" placeholder="name or digits-*"; }
+                label { span { "Text" } input #text type="search"; }
+                output #told {}
+            }
+        }
     }
 }
 
@@ -134,7 +171,7 @@ fn path(way: &str, who: &[&Finding]) -> Markup {
     let steps = way.trim_start_matches("REACHABLE: the role").trim_start_matches("REACHABLE: the user");
     let others = who.len() - 1;
     html! {
-        ol.path {
+        ol.path data-rule=(who[0].rule) {
             li {
                 strong { (name_of(&who[0].resource)) }
                 @if others > 0 { " and " (others) " more" }
@@ -169,7 +206,7 @@ fn block(rule: &str, groups: &[Group<'_>]) -> Markup {
     let all = findings().flat_map(|f| f.compliance).copied();
     let requirements: Vec<&str> = all.filter(|requirement| seen.insert(*requirement)).collect();
     html! {
-        details class=(worst.severity.word()) {
+        details class=(worst.severity.word()) data-rule=(rule) {
             summary {
                 span.sev { (worst.severity.word()) }
                 code { (rule) } " " (known.map_or(worst.title.as_str(), |rule| rule.title)) " (" (count) ")"
@@ -191,11 +228,11 @@ fn cause(group: &Group<'_>) -> Markup {
         details class=(first.severity.word()) {
             summary {
                 span.sev { (first.severity.word()) }
-                (named.join(", ")) @if !others.is_empty() { " and " (others.len()) " more" }
+                span.who { (named.join(", ")) } @if !others.is_empty() { " and " (others.len()) " more" }
                 ": " (first.title)
             }
             // A browser's search opens what it finds here.
-            @if !others.is_empty() { p { "And " (others.join(", ")) "." } }
+            @if !others.is_empty() { p { "And " span.who { (others.join(", ")) } "." } }
             ul { @for line in &first.evidence { li.ev { (line) } } }
             @if rules::find(first.rule).is_none_or(|rule| rule.fix != first.fix) { p.ev { (first.fix) } }
         }

@@ -3,11 +3,14 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use opsctl::audit::explain::explain;
 use opsctl::audit::report::{Format, Options, plain, render};
 use opsctl::audit::{Account, Audit, Settings, Severity, Usage, audit};
 use opsctl_iam::decide::Decision;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::engine::Dice;
 use super::generate::generate;
@@ -88,9 +91,19 @@ fn check(audit: &Audit) {
     }
 }
 
-/// One page without a script, in which nothing of a dump is a tag.
+/// One page that fetches nothing, in which nothing of a dump is a tag, and with one script, the only one that
+/// the page's policy lets run.
 fn html(text: &str) {
-    assert!(!text.contains("<script") && !text.contains("<img") && !text.contains(" onerror"), "{text}");
+    assert!(!text.contains("<img") && !text.contains(" onerror") && !text.contains(" src="), "{text}");
+    let (before, rest) = text.split_once("<script>").expect("a script");
+    let (script, after) = rest.split_once("</script>").expect("its end");
+    assert!(!before.contains("<script") && !after.contains("<script"), "{text}");
+    let hash = STANDARD.encode(Sha256::digest(script));
+    assert!(
+        before.contains("default-src 'none';") && before.contains(&format!("script-src 'sha256-{hash}';"))
+    );
+    let writes = ["http", "import", "fetch", "eval", "innerHTML", "insertAdjacent", "document.write"];
+    assert!(!writes.iter().any(|bad| script.contains(bad)), "{script}");
     let opened =
         |tag: &str| (text.matches(&format!("<{tag}")).count(), text.matches(&format!("</{tag}>")).count());
     for tag in ["details", "ul", "html", "body", "style"] {

@@ -39,6 +39,16 @@ fn three_hundred_roles_fit_ten_screens_and_the_worst_comes_first() {
     assert!(blocks.len() > 20 && blocks.is_sorted(), "{blocks:?}");
 }
 
+/// For `tests/report/run.sh`, which opens it and tries its filters.
+#[test]
+fn a_page_for_a_browser_is_written() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
+    std::fs::create_dir_all(&folder).unwrap();
+    let options = Options { location: "opsctl.toml", fail_on: None, paint: plain };
+    let page = render_as(&many(), Format::Html, options, Layout::default());
+    std::fs::write(folder.join("audit.html"), page).unwrap();
+}
+
 #[test]
 fn findings_are_put_together_by_role() {
     let audit = many();
