@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use super::style::Styles;
@@ -52,7 +52,14 @@ fn one(
     let (file, message, help) =
         (shown::line(&file), shown::text(&problem.message), shown::text(&problem.help));
     let title = level.primary_title(&*message).id(problem.code.as_str());
-    let span = span(document, problem);
+    let help = Level::HELP.message(&*help);
+    let renderer = if styles.is_colored() { Renderer::styled() } else { Renderer::plain() };
+    let Some(span) = found(document, problem) else {
+        // It is about no line: the first one would mislead.
+        let origin = Origin::path(&*file).line(number).char_column(column);
+        let report: &[Group<'_>] = &[title.element(origin).element(help)];
+        return indented(&renderer.render(report).to_string());
+    };
     let start = starts[number - 1];
     let line = start..starts.get(number).map_or(document.text.len(), |next| next - 1);
     let window = window(document, line, &span);
@@ -65,9 +72,7 @@ fn one(
         .line_start(number)
         .path(&*file)
         .annotation(AnnotationKind::Primary.span(shown_span));
-    let help = Level::HELP.message(&*help);
     let report: &[Group<'_>] = &[title.element(snippet).element(help)];
-    let renderer = if styles.is_colored() { Renderer::styled() } else { Renderer::plain() };
     let report = renderer.render(report).to_string();
     if shown_column == column {
         return report;
@@ -76,6 +81,16 @@ fn one(
     // one.
     let place = |column: usize| format!("{file}:{number}:{column}");
     report.replacen(&place(shown_column), &place(column), 1)
+}
+
+/// What is below the message, where it is when a line is shown; without one the renderer knows no number to
+/// indent it by.
+fn indented(report: &str) -> String {
+    let is_arrow = |line: &&str| line.find("-->").is_some_and(|at| !line[..at].contains(' '));
+    let lines: Vec<&str> = report.lines().collect();
+    let below = lines.iter().skip(1).position(is_arrow).map_or(lines.len(), |at| at + 1);
+    let indented = lines[below..].iter().map(|line| format!(" {line}"));
+    lines[..below].iter().map(|line| (*line).to_owned()).chain(indented).collect::<Vec<_>>().join("\n")
 }
 
 /// As much of a line as is shown: all of it, or of a very long one what is around the problem. A generated
@@ -115,8 +130,13 @@ fn visible(text: &str, span: Range<usize>) -> (String, Range<usize>) {
     (format!("{before}{marked}{}", shown::text(&text[span.end..])), span_shown)
 }
 
-/// Keys for what is wrong about a key, values for the rest.
+/// Where a problem is; the beginning of the file for one that is nowhere in it.
 fn span(document: &Document, problem: &Diagnostic) -> Range<usize> {
+    found(document, problem).unwrap_or(0..0)
+}
+
+/// Keys for what is wrong about a key, values for the rest.
+fn found(document: &Document, problem: &Diagnostic) -> Option<Range<usize>> {
     let on_key = [
         codes::UNKNOWN_KEY,
         codes::MISSING_KEY,
@@ -126,12 +146,12 @@ fn span(document: &Document, problem: &Diagnostic) -> Range<usize> {
     ];
     let on_key = on_key.contains(&problem.code);
     let found = if on_key { document.key_span(&problem.at) } else { document.value_span(&problem.at) };
-    let span = found.unwrap_or(0..0);
+    let span = found?;
     // A whole table would be underlined over many lines: its first line is enough.
-    match document.text[span.clone()].find('\n') {
+    Some(match document.text[span.clone()].find('\n') {
         Some(end) => span.start..span.start + end,
         None => span,
-    }
+    })
 }
 
 /// The same as annotations of GitHub Actions, which shows them beside the lines of the `file` of this name.

@@ -94,3 +94,13 @@ proptest! {
         prop_assert!(!said.contains(SECRET), "{text}\n{said}");
     }
 }
+
+/// What is about the whole file is not said of its first line, which may be a comment.
+#[test]
+fn of_what_is_on_no_line_none_is_shown() {
+    for text in ["# a comment\n", "# a comment\n[data.digits]\npath = \"data\"\n"] {
+        let (_, said) = project::said_about(Path::new("opsctl.toml"), text.into(), "dev");
+        assert!(said.contains("error[C003]: there is no [project]\n --> opsctl.toml:1:1\n"), "{said}");
+        assert!(!said.contains("1 |"), "{said}");
+    }
+}
