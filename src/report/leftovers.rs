@@ -1,5 +1,6 @@
 //! What is left over, in few lines: each deploy of something new leaves a generation of it.
 
+use crate::domain::KindName;
 use crate::domain::fingerprint::stem;
 use crate::plan::Leftover;
 
@@ -7,9 +8,9 @@ use crate::plan::Leftover;
 const LISTED: usize = 2;
 
 /// One thing that is left over, or how many generations of one resource.
-pub enum Left<'a> {
-    One(&'a Leftover),
-    Many(&'a Leftover, usize),
+pub enum Left<'a, T = Leftover> {
+    One(&'a T),
+    Many(&'a T, usize),
 }
 
 /// In the order of the first of each. What `is_told` for itself stays alone.
@@ -17,18 +18,26 @@ pub fn grouped<'l>(
     leftovers: impl IntoIterator<Item = &'l Leftover>,
     is_told: impl Fn(&Leftover) -> bool,
 ) -> Vec<Left<'l>> {
-    let mut groups: Vec<(Option<&str>, Vec<&Leftover>)> = Vec::new();
+    grouped_by(leftovers, |leftover| {
+        let stem = stem(&leftover.physical).filter(|_| !is_told(leftover))?;
+        Some((leftover.id.kind, stem))
+    })
+}
+
+/// In the order of the first of each, by the kind and the name that generations have in common.
+pub fn grouped_by<'l, T>(
+    leftovers: impl IntoIterator<Item = &'l T>,
+    of: impl Fn(&'l T) -> Option<(KindName, &'l str)>,
+) -> Vec<Left<'l, T>> {
+    let mut groups: Vec<(Option<(KindName, &str)>, Vec<&T>)> = Vec::new();
     for leftover in leftovers {
-        let stem = stem(&leftover.physical).filter(|_| !is_told(leftover));
-        let is_one = |(of, group): &&mut (Option<&str>, Vec<&Leftover>)| {
-            *of == stem && stem.is_some() && group[0].id.kind == leftover.id.kind
-        };
-        match groups.iter_mut().find(is_one) {
+        let name = of(leftover);
+        match groups.iter_mut().find(|(known, _)| name.is_some() && *known == name) {
             Some((_, group)) => group.push(leftover),
-            None => groups.push((stem, vec![leftover])),
+            None => groups.push((name, vec![leftover])),
         }
     }
-    let line = |(_, group): (Option<&str>, Vec<_>)| match group.len() {
+    let line = |(_, group): (Option<_>, Vec<_>)| match group.len() {
         0..=LISTED => group.into_iter().map(Left::One).collect(),
         many => vec![Left::Many(group[0], many)],
     };

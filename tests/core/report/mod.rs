@@ -5,7 +5,7 @@ mod evidence;
 use std::path::Path;
 
 use expect_test::expect_file;
-use opsctl::evidence::{Evidence, Gap, Instead, Series};
+use opsctl::evidence::{Evidence, Gap, Instead, Leftover, Series};
 use opsctl::report::page;
 use regex_lite::Regex;
 
@@ -100,6 +100,24 @@ fn what_another_config_has_made_is_said_to_be_that() {
     }
     assert!(!page.contains("deployed and ready"), "{page}");
     assert!(page.contains("0.25"), "the first figure is of what serves\n{page}");
+}
+
+/// Each deploy of something new leaves a generation.
+#[test]
+fn many_earlier_versions_are_one_row() {
+    let mut evidence = evidence::whole();
+    let model = evidence.leftovers[0].clone();
+    let others =
+        (0..9).map(|n| Leftover { physical: format!("digits-dev-numbers-{n:010x}"), ..model.clone() });
+    evidence.leftovers.extend(others);
+    evidence.leftovers.push(Leftover { physical: "digits-dev-other-cc2ce805af".into(), ..model });
+    let page = markdown(&evidence);
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| model |")).collect();
+    let expected = [
+        "| model | `digits-dev-numbers-*`, 10 earlier versions |",
+        "| model | `digits-dev-other-cc2ce805af` |",
+    ];
+    assert_eq!(rows, expected);
 }
 
 #[test]

@@ -9,7 +9,8 @@ mod training;
 use super::Suggest;
 use super::blocks::{Block, Graph, Node, Page, Section, Table, Text, Tile, Tone};
 use crate::domain::{HumanDuration, KindName, Money, Phase, ResourceId, figure, many};
-use crate::evidence::{Evidence, Instead, InvocationOutcome, Past, Resource};
+use crate::evidence::{Evidence, Instead, InvocationOutcome, Leftover, Past, Resource};
+use crate::report::leftovers::{Left, grouped_by, stem};
 
 /// Rows that a table shows of what may be many.
 const MOST: usize = 40;
@@ -174,14 +175,26 @@ fn overview(evidence: &Evidence) -> Option<Section> {
     }
     blocks.push(Block::Table(Table::new("Resources of the config", &head, rows.collect(), 500)));
     if !evidence.leftovers.is_empty() {
-        let rows = evidence.leftovers.iter().map(|left| {
-            vec![vec![Text::plain(left.kind.0.words())], vec![Text::code(left.physical.clone())]]
+        let rows = grouped_by(&evidence.leftovers, generation).into_iter().map(|left| match left {
+            Left::One(left) => {
+                vec![vec![Text::plain(left.kind.0.words())], vec![Text::code(left.physical.clone())]]
+            }
+            Left::Many(first, many) => {
+                let name = format!("{}-*", stem(&first.physical).unwrap_or_default());
+                let count = Text::plain(format!(", {many} earlier versions"));
+                vec![vec![Text::plain(first.kind.0.words())], vec![Text::code(name), count]]
+            }
         });
         let caption =
             "Of this project, and no longer in the config (earlier models are how a rollback works)";
         blocks.push(Block::Table(Table::new(caption, &["Kind", "Name in AWS"], rows.collect(), MOST)));
     }
     Some(Section { anchor: "resources", title: "Resources".into(), blocks })
+}
+
+/// What generations of one resource have in common.
+fn generation(left: &Leftover) -> Option<(KindName, &str)> {
+    Some((left.kind.0, stem(&left.physical)?))
 }
 
 /// That an endpoint serves what another config has made.
