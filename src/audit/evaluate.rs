@@ -334,7 +334,7 @@ impl<'a> Engine<'a> {
     /// What a group gives whoever joins it.
     pub fn group(&self, group: &Group) -> Effective {
         let mut written = Written::default();
-        written.held(self, &group.inline, &group.attached, "");
+        written.held(self, &group.inline, &group.attached, &group.name);
         self.of_caller(Who { user: Some(""), ..Who::default() }, None, written, || false).0
     }
 
