@@ -22,7 +22,8 @@ pub fn text(text: &str) -> Cow<'_, str> {
 
 /// A JSON document that is written already: what JSON leaves as it is, JSON's escapes can write too.
 pub fn json(document: &str) -> Cow<'_, str> {
-    if !document.chars().any(|c| !is_layout(c) && is_hidden(c)) {
+    let is_plain = document.bytes().all(|byte| is_visible(byte) || is_layout(byte.into()));
+    if is_plain || !document.chars().any(|c| !is_layout(c) && is_hidden(c)) {
         return document.into();
     }
     let mut shown = String::with_capacity(document.len());
@@ -42,6 +43,11 @@ fn is_layout(c: char) -> bool {
     c == '\n' || c == '\r' || c == '\t'
 }
 
+/// Nearly all that is shown, and quick to tell.
+fn is_visible(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
+}
+
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -51,7 +57,8 @@ fn is_hidden(c: char) -> bool {
 
 fn clean(text: &str, in_lines: bool) -> Cow<'_, str> {
     let kept = |c: char| in_lines && (c == '\n' || c == '\t');
-    if !text.chars().any(|c| is_hidden(c) && !kept(c)) && !text.lines().any(is_command) {
+    let is_plain = text.bytes().all(is_visible);
+    if (is_plain || !text.chars().any(|c| is_hidden(c) && !kept(c))) && !text.lines().any(is_command) {
         return text.into();
     }
     let mut shown = String::with_capacity(text.len() + 16);
