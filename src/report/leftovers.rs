@@ -13,6 +13,9 @@ pub enum Left<'a, T = Leftover> {
     Many(&'a T, usize),
 }
 
+/// The kind and the name that generations of one resource have in common.
+pub type Common<'l> = Option<(KindName, &'l str)>;
+
 /// In the order of the first of each. What `is_told` for itself stays alone.
 pub fn grouped<'l>(
     leftovers: impl IntoIterator<Item = &'l Leftover>,
@@ -24,12 +27,12 @@ pub fn grouped<'l>(
     })
 }
 
-/// In the order of the first of each, by the kind and the name that generations have in common.
+/// In the order of the first of each, by what generations have in common.
 pub fn grouped_by<'l, T>(
     leftovers: impl IntoIterator<Item = &'l T>,
-    of: impl Fn(&'l T) -> Option<(KindName, &'l str)>,
+    of: impl Fn(&'l T) -> Common<'l>,
 ) -> Vec<Left<'l, T>> {
-    let mut groups: Vec<(Option<(KindName, &str)>, Vec<&T>)> = Vec::new();
+    let mut groups: Vec<(Common<'_>, Vec<&T>)> = Vec::new();
     for leftover in leftovers {
         let name = of(leftover);
         match groups.iter_mut().find(|(known, _)| name.is_some() && *known == name) {

@@ -10,7 +10,7 @@ use super::Suggest;
 use super::blocks::{Block, Graph, Node, Page, Section, Table, Text, Tile, Tone};
 use crate::domain::{HumanDuration, KindName, Money, Phase, ResourceId, figure, many};
 use crate::evidence::{Evidence, Instead, InvocationOutcome, Leftover, Past, Resource};
-use crate::report::leftovers::{Left, grouped_by, stem};
+use crate::report::leftovers::{Common, Left, grouped_by, stem};
 
 /// Rows that a table shows of what may be many.
 const MOST: usize = 40;
@@ -193,7 +193,7 @@ fn overview(evidence: &Evidence) -> Option<Section> {
 }
 
 /// What generations of one resource have in common.
-fn generation(left: &Leftover) -> Option<(KindName, &str)> {
+fn generation(left: &Leftover) -> Common<'_> {
     Some((left.kind.0, stem(&left.physical)?))
 }
 
