@@ -72,11 +72,6 @@ impl Graph {
         service: Option<&str>,
     ) -> bool {
         let Node { arn, tags, .. } = &self.nodes[node];
-        // Asked about each of thousands, most of which no statement is about.
-        let about = |grant: &Grant| grant.names(action) && grant.reaches(arn);
-        if !effective.allows.iter().any(|s| about(&s.grant)) {
-            return false;
-        }
         let decide = |tags: Tags<'_>| effective.decide_for(action, arn, Asked { service, tags, sets: None });
         match decide(Tags::Told(tags)) {
             Decision::Allowed => true,
@@ -88,8 +83,8 @@ impl Graph {
                     _ => &[],
                 };
                 let grants = effective.allows.iter().map(|s| &s.grant).chain(limits);
-                grants
-                    .filter(|grant| grant.statement.allow && about(grant))
+                let about = grants.filter(|g| g.statement.allow && g.names(action) && g.reaches(arn));
+                about
                     .filter_map(|grant| self.tagged(effective, grant, node))
                     .any(|tags| decide(Tags::Told(&tags)) == Decision::Allowed)
             }
