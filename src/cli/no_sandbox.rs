@@ -5,7 +5,8 @@ use std::path::Path;
 use super::environment::{Environment, Lifetime};
 use super::error::Failure;
 use super::exit::Exit;
-use crate::domain::codes;
+use crate::desired::Desired;
+use crate::domain::{Diagnostics, codes};
 use crate::plan::Plan;
 use crate::run::Session;
 
@@ -34,6 +35,11 @@ pub async fn attach(
 /// Nothing runs.
 #[expect(clippy::unused_async, reason = "the sandbox's own signature")]
 pub async fn end_background(_config: Option<&Path>, _env: &Environment) {}
+
+/// Nothing is done.
+pub fn unlike_aws(_desired: &Desired) -> Diagnostics {
+    Diagnostics::default()
+}
 
 /// Nothing is asked of this machine.
 #[expect(clippy::unused_async, reason = "the sandbox's own signature")]

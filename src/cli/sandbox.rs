@@ -8,7 +8,9 @@ use super::environment::{self, Environment, Lifetime};
 use super::error::Failure;
 use super::exit::Exit;
 use super::hidden;
-use crate::domain::{HumanDuration, codes};
+use super::played;
+use crate::desired::Desired;
+use crate::domain::{Diagnostics, HumanDuration, codes};
 use crate::plan::{Plan, Step};
 use crate::run::Session;
 use opsctl_sandbox::runners::python::Python;
@@ -110,12 +112,18 @@ pub async fn end_background(config: Option<&Path>, env: &Environment) {
     }
 }
 
-/// Whether this machine can run what a plan makes: the sandbox runs the user's code with its Python.
+/// What the sandbox does in another way than AWS, or not at all.
+pub fn unlike_aws(desired: &Desired) -> Diagnostics {
+    played::warnings(desired)
+}
+
+/// Whether what a plan makes can run here: the sandbox runs the user's code with the Python of this machine.
 pub async fn can_run(session: &Session, plan: &Plan) -> Result<(), Failure> {
     let makes = |step: &Step| !step.op.verb().removes() && session.kind(step.target.kind).runs_code();
     if !plan.steps.iter().any(makes) {
         return Ok(());
     }
+    played::refuse(&session.desired, plan)?;
     let found = Python::find(None, None).await;
     found.and_then(|python| python.makes_environments()).map_err(|error| {
         let text = error.to_string();

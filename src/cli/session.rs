@@ -261,6 +261,11 @@ pub async fn with_session_in<T>(
     let config = project.config.clone();
     with_target(global, env, Some(&config), lifetime, async |connection| {
         let mut session = Session::open(project, connection).await?;
+        if global.sandbox {
+            let mut unlike = sandbox::unlike_aws(&session.desired);
+            session.config.lint.silence(&mut unlike);
+            session.warnings.extend(unlike.0);
+        }
         let done = work(&mut session).await;
         if let Some(why) = session.context.aws.fence.left() {
             let text = format!(

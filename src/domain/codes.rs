@@ -106,6 +106,8 @@ pub const LINTS: &[Code] = &[
     UNUSED_MODEL,
     PUBLIC_URL,
     CODE_LEFT_OUT,
+    NOT_AS_ON_AWS,
+    LITERAL_SECRET,
 ];
 
 macro_rules! codes {
@@ -228,6 +230,10 @@ codes! {
         "`url = \"public\"` lets everybody call the function who has its address, without credentials: Lambda, and the endpoint behind it, are billed to you for each call. `reserved_concurrency` bounds how many run at once; `url = \"iam\"` takes callers with credentials alone (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html).";
     CODE_LEFT_OUT "C133" "Code where a job reads or writes"
         "What `inputs` and `outputs` of a training on EC2 name is not packed with the code: data and results of a run on this machine lie there, and are no code. Python files there are left out too, so an import of them fails on the instance, which is paid for by then. Give the data, or what the script leaves, a folder of its own.";
+    NOT_AS_ON_AWS "C134" "The sandbox plays a container in another way"
+        "With `--sandbox`, the user's code runs as a process of this machine. Of AWS's own images the sandbox knows what their containers do: script mode for training, and the defaults of PyTorch, scikit-learn, XGBoost and Hugging Face for serving. What other images hold and run it does not know, so a success here says that the code works, and not that the image does. What it cannot play at all, `deploy` refuses (E266).";
+    LITERAL_SECRET "C135" "A secret in an environment"
+        "AWS keeps the variables of a training, a model and a function as text, and shows it to everybody who may describe the resource; the file is in the repository besides. opsctl shows the value nowhere, but it cannot hide it there. Keep it in Secrets Manager or as a SecureString of SSM, and let the code read it: `boto3.client(\"secretsmanager\").get_secret_value(SecretId=…)`, with `permissions = [{ actions = [\"secretsmanager:GetSecretValue\"], resources = [\"arn:…\"] }]` beside it. A container that takes it from a variable alone, such as one that fetches a model with HF_TOKEN, has no other way: give it a token that may only read, and allow C135 in [lint].";
 
     CREDENTIALS "E201" "No usable AWS credentials"
         "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";
@@ -317,6 +323,8 @@ codes! {
         "The bucket has files of it, and there is none to upload: most often the folder is not mounted, or `include`, `exclude` or .opsctlignore leave out all of it. `delete = true` would remove them from the bucket; without it a training would read them and be known as one of no files. Nothing was sent or deleted. To delete a data set take its section out of the config and run `opsctl deploy --prune`; to train on what is in the bucket name it with `uri`.";
     STRANDED "E265" "Objects under a key that would be given up"
         "What is in a bucket stays under the KMS key that it was written with: another `kms_key`, or none, is for what is written from then on. Jobs, endpoints and notebooks could not read data, code and models any more, so nothing was changed. `[encryption] former_kms_keys` names the keys of before: generated roles and `opsctl policy` may decrypt with them, through S3 alone. A role of your own (`role = \"arn:…\"`) needs the same. Keep each there for as long as the bucket holds objects of its time. The bucket's default encryption says under which key opsctl finds them; somebody else may have set it.";
+    NOT_PLAYED "E266" "The sandbox cannot play a container"
+        "The sandbox pulls no images: what a program in the image does, a built-in algorithm, TensorFlow Serving, a container that fetches its own model, nobody does here. So `deploy` refuses before anything is made, where AWS would deploy it. A part of the project that does without can be deployed: `opsctl --sandbox train NAME`, `opsctl --sandbox upload`; `opsctl plan` without `--sandbox` shows the whole.";
     BUG "E299" "A bug in opsctl"
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 

@@ -69,7 +69,7 @@ const AUDIT: [&str; 31] = [
 ];
 
 /// The same inside the command line.
-const CLI: [&str; 27] = [
+const CLI: [&str; 28] = [
     "files",
     "exit",
     "args",
@@ -84,6 +84,7 @@ const CLI: [&str; 27] = [
     "hidden",
     "browser",
     "background",
+    "played",
     "sandbox",
     "session",
     "named",
@@ -370,7 +371,9 @@ fn sessions_are_opened_where_they_are_closed() {
 /// What does something that only one kind has, and names it. A new kind is no line here: kinds answer for
 /// themselves where their log, their artifact and their page are, what `scale`, `stop` and `invoke` do with
 /// them, what a person does next.
-const NAMES_KINDS: [&str; 34] = [
+const NAMES_KINDS: [&str; 35] = [
+    // What has a container.
+    "src/cli/played.rs",
     // The commands of one kind, and Tab for them.
     "src/cli/commands/bucket.rs",
     "src/cli/commands/data.rs",

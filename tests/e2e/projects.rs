@@ -156,6 +156,87 @@ fn they_train_serve_and_answer_as_they_are() {
     assert_eq!(held(&tap.sent())["violations"], json!([]));
 }
 
+/// On AWS a new fleet loads the model again, with the rights that its role has then.
+#[test]
+fn an_update_of_an_endpoint_loads_the_model_with_the_role_of_now() {
+    let served = Served::start(&["--speed", "60"]);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    let world =
+        project("pretrained", World::empty().credentials().env("AWS_ENDPOINT_URL", served.endpoint()));
+    world.run(["deploy", "--yes"]).success();
+    let reason = runtime.block_on(async {
+        let aws = clients(served.endpoint()).await;
+        let all = aws.sagemaker.list_endpoints().send().await.expect("a list");
+        let name = all.endpoints()[0].endpoint_name().expect("a name").to_owned();
+        let of = async || {
+            aws.sagemaker.describe_endpoint().endpoint_name(&name).send().await.expect("it is there")
+        };
+        let now = of().await.endpoint_config_name().expect("a name").to_owned();
+        let config = aws.sagemaker.describe_endpoint_config().endpoint_config_name(now).send().await;
+        let config = config.expect("it is there");
+        let variants = config.production_variants().to_vec();
+        let model = variants[0].model_name().expect("a name").to_owned();
+        let model = aws.sagemaker.describe_model().model_name(model).send().await.expect("it is there");
+        let role =
+            model.execution_role_arn().and_then(|arn| arn.rsplit('/').next()).expect("a role").to_owned();
+        let deny = json!({ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Deny", "Action": "s3:GetObject", "Resource": "*" },
+        ] });
+        let put = aws.iam.put_role_policy().role_name(role).policy_name("denies");
+        put.policy_document(deny.to_string()).send().await.expect("put");
+        let create = aws.sagemaker.create_endpoint_config().endpoint_config_name("again");
+        create.set_production_variants(Some(variants)).send().await.expect("made");
+        let update = aws.sagemaker.update_endpoint().endpoint_name(&name).endpoint_config_name("again");
+        update.send().await.expect("it begins");
+        loop {
+            let seen = of().await;
+            if seen.endpoint_status().is_some_and(|status| status.as_str() != "Updating") {
+                return seen.failure_reason().unwrap_or_default().to_owned();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    });
+    assert!(reason.contains("cannot be downloaded") && reason.contains("explicit deny"), "{reason}");
+}
+
+/// A container that nobody plays here is no failure in the middle of a deploy.
+#[test]
+fn what_the_sandbox_cannot_play_is_said_before_anything_is_made() {
+    let world = project("builtin", World::empty());
+    world.run(["check"]).success().does_not_say("C134");
+    world
+        .run(["--sandbox", "check"])
+        .success()
+        .says("warning[C134]")
+        .says("a built-in algorithm is a program");
+    world.run(["--sandbox", "plan"]).success().says("warning[C134]");
+    let refused = world.run(["--sandbox", "deploy", "--yes"]).ended(1);
+    refused.says("error[E266]").says("training/").says("nothing was made");
+    world.run(["--sandbox", "status"]).success().does_not_say("bucket/main ready");
+
+    let world = World::empty();
+    world.write("code/inference.py", "def model_fn(model_dir):\n    return 1\n");
+    world.write("model/saved_model.pb", "");
+    let config = |image: &str, lint: &str| {
+        format!(
+            "[project]\nname = \"served\"\nregion = \"us-east-1\"\n{lint}[model.m]\nartifact = \"model\"\n\
+             image = \"{image}\"\n[endpoint.e]\nmodel = \"m\"\ncode = \"code\"\n"
+        )
+    };
+    world.write("opsctl.toml", &config("tensorflow-2.19", ""));
+    let refused = world.run(["--sandbox", "deploy", "--yes"]).ended(1);
+    refused.says("error[E266]").says("model/e: tensorflow-inference: its server is TensorFlow Serving");
+    let own = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/server:1";
+    world.write("opsctl.toml", &config(own, ""));
+    world.run(["--sandbox", "check"]).success().says("does not run the image team/server").says("predict_fn");
+    let quiet = config(own, "[lint]\nallow = [\"C134\"]\n");
+    world.write("opsctl.toml", &quiet);
+    world.run(["--sandbox", "check"]).success().does_not_say("C134");
+    world.run(["check"]).success().does_not_say("C117");
+    world.write("opsctl.toml", &config("pytorch-2.6", ""));
+    world.run(["--sandbox", "check"]).success().does_not_say("C134");
+}
+
 /// The answer of an address, head and body.
 async fn post(address: &str, content_type: &str, body: &str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -9,11 +9,12 @@ use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::sandbox;
 use crate::cli::session;
 use crate::cli::ui::Ui;
 use crate::config::project::DEFAULT_ENVIRONMENT;
 use crate::config::{Config, Document, Lint};
-use crate::desired::{self, AnyKind};
+use crate::desired::{self, AnyKind, Desired};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope, Severity, codes, many};
 use crate::inputs::Inputs;
 use crate::limits;
@@ -33,7 +34,7 @@ pub fn run(global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let judged = region.and_then(|region| limits::region(region, &KeyPath::default()));
     let wrong_region = judged.filter(|problem| problem.severity == Severity::Error);
     let region = region.filter(|_| wrong_region.is_none());
-    let Checked { problems, resources, silent } = check_all(&document, &global.env, region);
+    let Checked { problems, resources, silent } = check_all(&document, &global.env, region, global.sandbox);
     if problems.has_errors() {
         return Err(Failure::config(document, problems));
     }
@@ -65,14 +66,18 @@ struct Checked {
     silent: usize,
 }
 
-/// Checks every environment. What all have wrong is reported once, as a problem of the chosen one.
-fn check_all(document: &Document, chosen: &str, region: Option<&str>) -> Checked {
+/// Checks every environment. What all have wrong is reported once, as a problem of the chosen one; what the
+/// sandbox does in another way is of that alone.
+fn check_all(document: &Document, chosen: &str, region: Option<&str>, in_sandbox: bool) -> Checked {
     let kinds = kinds();
     let mut all = Checked::default();
     let (mut allowed, mut used) = (BTreeMap::new(), BTreeSet::new());
     for environment in environments(document, chosen) {
-        let (count, lint, mut found) = check(document, environment, region, &kinds);
+        let (desired, lint, mut found) = check(document, environment, region, &kinds);
         if environment == chosen {
+            if in_sandbox {
+                found.extend(sandbox::unlike_aws(&desired).0);
+            }
             // A region from the command line or the environment has no place in the file.
             found.extend(region.and_then(|region| limits::region(region, &KeyPath::default())));
         }
@@ -81,7 +86,7 @@ fn check_all(document: &Document, chosen: &str, region: Option<&str>) -> Checked
         used.extend(lint.silence(&mut found).iter().map(written));
         allowed.extend(lint.allowed().map(|(at, code)| (written(&at), code.to_owned())));
         if environment == chosen {
-            (all.resources, all.silent) = (count, before - found.0.len());
+            (all.resources, all.silent) = (desired.nodes.len(), before - found.0.len());
         }
         for problem in found.0 {
             let problem = Diagnostic { at: written(&problem.at), ..problem };
@@ -95,7 +100,8 @@ fn check_all(document: &Document, chosen: &str, region: Option<&str>) -> Checked
     }
     // With errors, it is not known what else would have been warned of.
     if !all.problems.has_errors() {
-        let unused = allowed.into_iter().filter(|(at, _)| !used.contains(at));
+        let of_sandbox = |code: &str| code == codes::NOT_AS_ON_AWS.as_str();
+        let unused = allowed.into_iter().filter(|(at, code)| !used.contains(at) && !of_sandbox(code));
         all.problems.extend(unused.map(|(at, code)| Lint::unused(at, &code)));
     }
     all
@@ -111,13 +117,13 @@ fn environments<'a>(document: &'a Document, chosen: &'a str) -> Vec<&'a str> {
     environments
 }
 
-/// The number of resources in one environment, what it allows, and its problems.
+/// What should be in one environment, what it allows, and its problems.
 fn check(
     document: &Document,
     environment: &str,
     region: Option<&str>,
     kinds: &[Box<dyn AnyKind>],
-) -> (usize, Lint, Diagnostics) {
+) -> (Desired, Lint, Diagnostics) {
     let (config, mut problems) = Config::read(document, environment, &sections(kinds));
     let inputs = Inputs::walk(document.folder(), desired::sources(&config, kinds));
     let region = region.or(config.project.region.as_deref());
@@ -130,5 +136,5 @@ fn check(
         Scope::new(&config.project.name, environment, Scope::NO_ACCOUNT, region.unwrap_or(SOME_REGION));
     let (desired, more) = desired::build(&config, &scope, &inputs, kinds);
     problems.extend(more.0);
-    (desired.nodes.len(), config.lint, problems)
+    (desired, config.lint, problems)
 }

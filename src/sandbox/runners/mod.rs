@@ -27,6 +27,7 @@
 pub mod archive;
 pub mod container;
 pub mod ec2;
+pub mod families;
 pub mod lambda;
 mod loopback;
 pub mod metrics;

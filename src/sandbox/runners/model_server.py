@@ -8,14 +8,18 @@ The model is loaded before the port is opened, so nothing answers /ping before t
 is computed at a time, like one worker of AWS's server; others wait. The port goes to stdout as one line.
 """
 
+import csv
 import importlib.util
+import io
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from sagemaker_inference import content_types, errors
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
 from sagemaker_inference.transformer import Transformer
 
@@ -48,6 +52,133 @@ class TorchHandler(DefaultInferenceHandler):
         if hasattr(prediction, "detach"):
             prediction = prediction.detach().cpu().numpy().tolist()
         return super().default_output_fn(prediction, accept)
+
+
+class SklearnHandler(DefaultInferenceHandler):
+    """The defaults of AWS's scikit-learn container: the model's own predict."""
+
+    def default_input_fn(self, input_data, content_type, context=None):
+        array = super().default_input_fn(input_data, content_type)
+        return array.astype("float32") if content_type in content_types.UTF8_TYPES else array
+
+    def default_predict_fn(self, data, model, context=None):
+        return model.predict(data)
+
+
+class XgboostHandler(DefaultInferenceHandler):
+    """The defaults of AWS's XGBoost container: a DMatrix of CSV or libsvm, and the booster's own predict."""
+
+    def default_input_fn(self, input_data, content_type, context=None):
+        kind = content_type.split(";")[0].strip()
+        if kind == content_types.CSV:
+            return self.of_csv(input_data if isinstance(input_data, str) else input_data.decode())
+        if kind in ("text/libsvm", "text/x-libsvm"):
+            return self.of_libsvm(input_data)
+        raise errors.UnsupportedFormatError(content_type)
+
+    @staticmethod
+    def of_csv(text):
+        import numpy
+        import xgboost
+
+        found = csv.Sniffer().sniff(text.splitlines()[0][:512]).delimiter
+        separator = "," if found.isalnum() else found
+        rows = [[cell or "nan" for cell in line.split(separator)] for line in text.split("\n")]
+        return xgboost.DMatrix(numpy.array(rows).astype(float))
+
+    @staticmethod
+    def of_libsvm(data):
+        import xgboost
+
+        with tempfile.NamedTemporaryFile(suffix=".libsvm") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            # Newer ones want to be told the format, older ones take it for granted.
+            return xgboost.DMatrix(f"{file.name}?format=libsvm")
+
+    def default_predict_fn(self, data, model, context=None):
+        return model.predict(data, validate_features=False)
+
+
+class HuggingFaceHandler(DefaultInferenceHandler):
+    """The defaults of AWS's Hugging Face containers: a pipeline of the task takes `inputs`."""
+
+    # What the end of an architecture's name says of the task.
+    TASKS = {
+        "ForSequenceClassification": "text-classification",
+        "ForTokenClassification": "token-classification",
+        "TapasForQuestionAnswering": "table-question-answering",
+        "ForQuestionAnswering": "question-answering",
+        "ForMultipleChoice": "multiple-choice",
+        "ForMaskedLM": "fill-mask",
+        "ForCausalLM": "text-generation",
+        "GPT2LMHeadModel": "text-generation",
+        "ForConditionalGeneration": "text2text-generation",
+        "T5WithLMHeadModel": "text2text-generation",
+        "MTModel": "text2text-generation",
+        "EncoderDecoderModel": "text2text-generation",
+    }
+    # What a pipeline takes in the place of a tokenizer.
+    FEATURES = (
+        "automatic-speech-recognition",
+        "image-segmentation",
+        "image-classification",
+        "audio-classification",
+        "object-detection",
+        "zero-shot-image-classification",
+    )
+
+    def default_model_fn(self, model_dir, context=None):
+        from transformers import pipeline
+
+        task = os.environ.get("HF_TASK") or self.task(os.path.join(model_dir, "config.json"))
+        reader = "feature_extractor" if task in self.FEATURES else "tokenizer"
+        return pipeline(task=task, model=model_dir, device=-1, **{reader: model_dir})
+
+    def task(self, config):
+        if not os.path.exists(config):
+            raise ValueError("the model has no config.json: define its task as env 'HF_TASK'")
+        with open(config) as file:
+            architecture = (json.load(file).get("architectures") or [""])[0]
+        for ending, task in self.TASKS.items():
+            if architecture.endswith(ending):
+                return task
+        raise ValueError(f"no task is known of {architecture}: define it as env 'HF_TASK'")
+
+    def default_input_fn(self, input_data, content_type, context=None):
+        if content_type == content_types.JSON:
+            return json.loads(input_data)
+        if content_type == content_types.CSV:
+            return self.of_csv(input_data if isinstance(input_data, str) else input_data.decode())
+        kind = content_type.split("/")[0]
+        if kind == "image":
+            from PIL import Image
+
+            return {"inputs": Image.open(io.BytesIO(input_data)).convert("RGB")}
+        if kind == "audio":
+            return {"inputs": bytes(input_data)}
+        return super().default_input_fn(input_data, content_type)
+
+    @staticmethod
+    def of_csv(text):
+        head = text.splitlines()[0].lower()
+        if not any(column in head for column in ("question", "context", "inputs")):
+            raise ValueError("CSV needs a line with the names of its columns: inputs, or question and context")
+        rows = list(csv.DictReader(io.StringIO(text)))
+        return {"inputs": [row["inputs"] for row in rows] if "inputs" in rows[0] else rows}
+
+    def default_predict_fn(self, data, model, context=None):
+        inputs = data.pop("inputs", data)
+        return model(inputs, **(data.pop("parameters", None) or {}))
+
+    def default_output_fn(self, prediction, accept, context=None):
+        if accept != content_types.CSV:
+            return super().default_output_fn(prediction, accept)
+        rows, text = list(prediction), io.StringIO()
+        writer = csv.DictWriter(text, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
 
 
 class Context:
@@ -116,9 +247,16 @@ def handler(transformer, model_dir):
     return Handler
 
 
-def main(model_dir, code_dir):
+def defaults_of(family):
+    known = {"sklearn": SklearnHandler, "xgboost": XgboostHandler, "huggingface": HuggingFaceHandler}
+    if family in known:
+        return known[family]()
+    return TorchHandler() if importlib.util.find_spec("torch") else DefaultInferenceHandler()
+
+
+def main(model_dir, code_dir, family):
     sys.path[0] = code_dir
-    defaults = TorchHandler() if importlib.util.find_spec("torch") else DefaultInferenceHandler()
+    defaults = defaults_of(family)
     transformer = Transformer(defaults)
     transformer.validate_and_initialize(model_dir=model_dir, context=Context(model_dir, {}))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(transformer, model_dir))

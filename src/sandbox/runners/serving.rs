@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::ApiAccess;
 use super::archive::unpack_tar_gz;
 use super::container::{ContainerFolders, text};
+use super::families::Handlers;
 use super::loopback::{self, Reply};
 use super::process::{Line, LineSink, Process, Program, SYSTEM_PATH, keep_tail};
 use super::python::{Environments, PythonError, Wanted};
@@ -40,6 +41,8 @@ pub struct ModelServerSpec {
     /// The code's own archive, when `SAGEMAKER_SUBMIT_DIRECTORY` names one in S3; else the code is `code/` of
     /// the model.
     pub code: Option<PathBuf>,
+    /// Whose defaults do what the code does not.
+    pub handlers: Handlers,
     /// The model's environment, with `SAGEMAKER_PROGRAM` (default `inference.py`).
     pub environment: BTreeMap<String, String>,
     /// What the container image brings ([`super::python::CONTAINER_PACKAGES`]); `requirements.txt` comes on
@@ -133,6 +136,7 @@ impl ModelServer {
         std::fs::write(&script, SERVER)?;
         let program = Program::new(venv.python(), &spec.root)
             .args([script.as_os_str(), layout.model().as_os_str(), code.as_os_str()])
+            .args([spec.handlers.as_str()])
             .envs([("PATH", format!("{}:{SYSTEM_PATH}", venv.bin().display()))])
             .envs([("SAGEMAKER_PROGRAM", "inference.py"), ("SAGEMAKER_REGION", &spec.reach.region)])
             .envs(layout.environment(&spec.reach, &spec.environment))

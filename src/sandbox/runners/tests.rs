@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use super::ApiAccess;
 use super::ec2::{Ec2Outcome, Ec2Run};
+use super::families::Handlers;
 use super::lambda::{FunctionSpec, Initialization, Invocation, InvocationResult, LogSink, Pool};
 use super::metrics::{LastValues, Metric};
 use super::process::{Line, LineSink, Process, Program};
@@ -266,10 +267,20 @@ async fn serve(
     files: &[(&str, &str)],
     lines: &Lines,
 ) -> Result<ModelServer, super::serving::StartFailure> {
+    serve_as(Handlers::Torch, root, files, lines).await
+}
+
+async fn serve_as(
+    handlers: Handlers,
+    root: &Path,
+    files: &[(&str, &str)],
+    lines: &Lines,
+) -> Result<ModelServer, super::serving::StartFailure> {
     let spec = ModelServerSpec {
         root: root.join("instance"),
         model: archive(root.join("model.tar.gz"), files),
         code: None,
+        handlers,
         environment: BTreeMap::from([(
             "SAGEMAKER_SUBMIT_DIRECTORY".to_owned(),
             "/opt/ml/model/code".to_owned(),
@@ -315,6 +326,36 @@ async fn a_model_server_answers_as_the_toolkit_does() {
     let reply = server.invoke(Bytes::from_static(b"x"), Some("image/png"), None).await.unwrap();
     assert_eq!(reply.status, 500);
     assert!(String::from_utf8_lossy(&reply.body).contains("Content type image/png is not supported"));
+}
+
+/// Scripts that leave to the container what they may. What stands in for the frameworks is as large as what
+/// is called of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_family_does_what_the_code_does_not() {
+    const SKLEARN: &str = "class Model:\n    def predict(self, rows):\n        return rows.sum(axis=1)\n\
+                           def model_fn(model_dir):\n    return Model()\n";
+    const XGBOOST: &str = "class Booster:\n    def predict(self, data, validate_features):\n        \
+                           assert not validate_features\n        return data.rows.sum(axis=1)\n\
+                           def model_fn(model_dir):\n    return Booster()\n";
+    const DMATRIX: &str = "class DMatrix:\n    def __init__(self, rows):\n        self.rows = rows\n";
+    const PIPELINE: &str = "def pipeline(task, model, device, tokenizer):\n    return lambda inputs, **how: \
+                            [{'label': f'{task} {inputs}', **how}]\n";
+    const TASK: &str = r#"{"architectures": ["BertForSequenceClassification"]}"#;
+    let csv = ("text/csv", "1,2\n3,4");
+    let booster = vec![("code/inference.py", XGBOOST), ("code/xgboost.py", DMATRIX)];
+    let sentiment = vec![("config.json", TASK), ("code/transformers.py", PIPELINE)];
+    let json = ("application/json", r#"{"inputs": "good", "parameters": {"top_k": 1}}"#);
+    let labelled = r#"[{"label": "text-classification good", "top_k": 1}]"#;
+    for (handlers, files, (content_type, payload), answer) in [
+        (Handlers::Sklearn, vec![("code/inference.py", SKLEARN)], csv, "[3.0, 7.0]"),
+        (Handlers::Xgboost, booster, csv, "[3.0, 7.0]"),
+        (Handlers::HuggingFace, sentiment, json, labelled),
+    ] {
+        let (root, lines) = (TempDir::new().unwrap(), Lines::default());
+        let server = serve_as(handlers, root.path(), &files, &lines).await.unwrap();
+        let reply = server.invoke(Bytes::from(payload), Some(content_type), None).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&reply.body), answer, "{handlers:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

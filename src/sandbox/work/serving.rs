@@ -15,6 +15,7 @@ use super::objects::RoleObjects;
 use super::training::texts;
 use crate::authority::Session;
 use crate::fault::Fault;
+use crate::runners::families::Handlers;
 use crate::runners::serving::{InvokeError, ModelServer, ModelServerSpec, STARTUP_LIMIT, StartCause};
 use crate::runners::training::last_error;
 use crate::services::sagemaker::backend::{Invocation, Prediction, defect, model_error, no_ping};
@@ -239,6 +240,7 @@ impl Instance {
             root: self.root.clone(),
             model: fetch(data, "model.tar.gz").await?,
             code,
+            handlers: Handlers::of(container["Image"].as_str().unwrap_or_default()),
             environment,
             packages: super::container_packages(),
             startup_limit: limit.map_or(STARTUP_LIMIT, Duration::from_secs),

@@ -8,9 +8,10 @@ mod training;
 
 use super::Suggest;
 use super::blocks::{Block, Graph, Node, Page, Section, Table, Text, Tile, Tone};
+use crate::domain::fingerprint::stem;
 use crate::domain::{HumanDuration, KindName, Money, Phase, ResourceId, figure, many};
 use crate::evidence::{Evidence, Instead, InvocationOutcome, Leftover, Past, Resource};
-use crate::report::leftovers::{Common, Left, grouped_by, stem};
+use crate::report::leftovers::{Common, Left, grouped_by};
 
 /// Rows that a table shows of what may be many.
 const MOST: usize = 40;

@@ -1,0 +1,81 @@
+//! What of a project the sandbox plays in another way than AWS, or not at all: said before anything is made.
+
+use super::error::Failure;
+use super::exit::Exit;
+use crate::desired::{Desired, Node};
+use crate::domain::{Diagnostic, Diagnostics, codes};
+use crate::limits::images;
+use crate::plan::Plan;
+use crate::resources::image::Reference;
+use crate::resources::model::Model;
+use crate::resources::training::Training;
+use opsctl_sandbox::runners::families::{self, Played};
+
+const ALGORITHM: &str = "a built-in algorithm is a program in the image, which the sandbox does not pull";
+const HUB: &str = "it has no archive: its container fetches the model itself, and the sandbox pulls no image";
+
+/// The image of a node that has a container, and what becomes of that.
+fn of(node: &Node) -> Option<(&str, Played)> {
+    if let Some(job) = node.spec_as::<Training>() {
+        let played = if job.code.is_none() { Played::Not(ALGORITHM) } else { families::training(&job.image) };
+        return Some((&job.image, played));
+    }
+    let model = node.spec_as::<Model>()?;
+    let played = if model.data_url(&node.physical).is_none() {
+        Played::Not(HUB)
+    } else if is_algorithm(&model.image) && model.code.is_none() {
+        Played::Not(ALGORITHM)
+    } else {
+        families::serving(&model.image, model.code.is_some())
+    };
+    Some((&model.image, played))
+}
+
+fn is_algorithm(image: &str) -> bool {
+    let path = image.split_once('/').map_or(image, |(_, path)| path);
+    images::of_path(path).is_some_and(images::Image::is_algorithm)
+}
+
+/// The name by which a person knows it.
+fn named(image: &str) -> String {
+    Reference::parse(image).map_or_else(|| image.to_owned(), |parts| parts.repository)
+}
+
+/// Warnings of both, where the config names it.
+pub fn warnings(desired: &Desired) -> Diagnostics {
+    let warning = |node: &Node| {
+        let (image, played) = of(node)?;
+        let named = named(image);
+        let (text, help) = match played {
+            Played::AsAws => return None,
+            Played::Otherwise(how) => (
+                format!("the sandbox does not run the image {named}: {how}"),
+                "on AWS the image itself runs; what it holds besides, name in requirements.txt",
+            ),
+            Played::Not(why) => (
+                format!("the sandbox cannot play {named}, so it deploys on AWS only: {why}"),
+                "`opsctl explain E266` says what can be tried here",
+            ),
+        };
+        let at = desired.origin.get(&node.id).cloned().unwrap_or_default();
+        Some(Diagnostic::warning(codes::NOT_AS_ON_AWS, at, text, help))
+    };
+    Diagnostics(desired.nodes.iter().filter_map(warning).collect())
+}
+
+/// Refuses a plan that makes what cannot be played.
+pub fn refuse(desired: &Desired, plan: &Plan) -> Result<(), Failure> {
+    let makes =
+        |node: &Node| plan.steps.iter().any(|step| step.target == node.id && !step.op.verb().removes());
+    let wrong = desired.nodes.iter().filter(|node| makes(node)).filter_map(|node| match of(node)? {
+        (image, Played::Not(why)) => Some(format!("{}: {}: {why}", node.id, named(image))),
+        _ => None,
+    });
+    let wrong: Vec<String> = wrong.collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the sandbox cannot play all of it, and nothing was made: {}", wrong.join("; "));
+    let help = "deploy it to an account, or a part that does without: `opsctl --sandbox train NAME`";
+    Err(Failure::new(codes::NOT_PLAYED, Exit::Failed, message, help))
+}
