@@ -108,6 +108,12 @@ impl RoleObjects {
         api::put_file(&self.shared, bucket, key, file).await.map_err(|fault| fault.message)
     }
 
+    /// Whether the role may read an object.
+    pub fn may_read(&self, uri: &str) -> Result<(), String> {
+        let (bucket, key) = located(uri)?;
+        self.authorize("GetObject", &json!({"Bucket": bucket, "Key": key}))
+    }
+
     /// Makes a file of an object.
     pub async fn download(&self, uri: &str, file: &Path) -> Result<(), String> {
         let (bucket, key) = located(uri)?;

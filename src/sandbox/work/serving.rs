@@ -124,9 +124,28 @@ async fn bring(endpoint: &Endpoint) -> Result<(), String> {
     }
     let servers = Servers::of(endpoint);
     for variant in endpoint.wanted() {
+        may_fetch(endpoint, &variant)?;
         servers.instance(endpoint, &variant, 0).server().await?;
     }
     Ok(())
+}
+
+/// On AWS the instances of every deployment are new ones: each fetches the archive with the role's rights of
+/// now. Here one that serves the same model is kept, so whether it might is asked at least.
+fn may_fetch(endpoint: &Endpoint, variant: &Variant) -> Result<(), String> {
+    let container = &variant.model["PrimaryContainer"];
+    let session = variant.model["ExecutionRoleArn"].as_str().map(|role| Session::new(role, "SageMaker"));
+    let objects = RoleObjects::new(&endpoint.shared, session);
+    match container["ModelDataUrl"].as_str().map(|uri| (uri, objects.may_read(uri))) {
+        Some((uri, Err(why))) => {
+            Err(not_started(&variant.name, &format!("{uri} cannot be downloaded: {why}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn not_started(variant: &str, cause: &str) -> String {
+    format!("The container of production variant {variant} cannot be started: {cause}")
 }
 
 /// Ends all servers of an endpoint.
@@ -211,8 +230,7 @@ impl Instance {
     async fn start(&self) -> Result<ModelServer, String> {
         let shared = &self.endpoint.shared;
         let name = &self.variant.name;
-        let not_started =
-            |cause: String| format!("The container of production variant {name} cannot be started: {cause}");
+        let not_started = |cause: String| not_started(name, &cause);
         super::empty(&self.root).map_err(|error| not_started(error.to_string()))?;
         let container = &self.variant.model["PrimaryContainer"];
         let environment = texts(&container["Environment"]);
