@@ -14,6 +14,7 @@ pub mod endpoint_config;
 pub mod function;
 pub mod image;
 pub mod instance;
+mod literal_secret;
 pub mod log_group;
 #[cfg(feature = "sdk")]
 pub mod log_stream;

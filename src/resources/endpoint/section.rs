@@ -16,6 +16,7 @@ use crate::resources::autoscaling;
 use crate::resources::bucket::Bucket;
 use crate::resources::endpoint_config::{EndpointConfig, Spec as ConfigSpec};
 use crate::resources::image::{self, PROGRAM, Purpose, SUBMIT_DIRECTORY};
+use crate::resources::literal_secret;
 use crate::resources::log_group::LogGroup;
 use crate::resources::model::{Given, Model, Serving, Spec as ModelSpec};
 use crate::resources::references::refuse_references;
@@ -219,6 +220,7 @@ impl Asked<'_> {
     /// The variables of the container: the model's, the endpoint's, and those of the toolkit.
     fn environment(&self, made: &Made, draft: &mut Draft<'_>) -> BTreeMap<String, String> {
         refuse_references(&self.item.environment, &self.at.join("environment"), draft);
+        literal_secret::warn(&self.item.environment, &self.at, draft);
         let mut environment = made.environment();
         environment.extend(self.item.environment.clone());
         if self.item.code.is_some() || self.item.entry.is_some() {

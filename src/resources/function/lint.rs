@@ -9,6 +9,7 @@ use crate::desired::Draft;
 use crate::domain::{HumanDuration, KeyPath, codes, many};
 use crate::limits::LAMBDA_RESERVED;
 use crate::resources::concurrency::Concurrency;
+use crate::resources::literal_secret;
 
 /// Runtimes that Lambda still lets one create (docs/aws/lambda.md#runtimes).
 const RUNTIMES: [&str; 4] = ["python3.14", "python3.13", "python3.12", "python3.11"];
@@ -44,6 +45,7 @@ fn lint_more(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
 
 pub(super) fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     lint_more(item, at, draft);
+    literal_secret::warn(&item.environment, at, draft);
     if item.provisioned_concurrency != 0 {
         Concurrency::lint(item.provisioned_concurrency, at, draft);
     }

@@ -13,6 +13,7 @@ use crate::domain::{KeyPath, KindName, codes};
 use crate::inputs::{Remote, RemoteLook, Source, UseAs, bucket_and_key};
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
+use crate::resources::literal_secret;
 use crate::resources::references::refuse_references;
 
 /// `[model]`: every model by its name.
@@ -123,6 +124,7 @@ pub(super) fn keep(section: &Section, draft: &mut Draft<'_>) {
             draft.error(codes::TWO_MODELS, at.clone(), text, "rename one of them");
         }
         refuse_references(&item.environment, &at.join("environment"), draft);
+        literal_secret::warn(&item.environment, &at, draft);
         let Some((given, uri)) = given(name, item, &at, draft) else { continue };
         let (image, environment) = (item.image.clone(), item.environment.clone());
         draft.keep(Model::id(name), Artifact { given, uri, image, environment, at });

@@ -14,6 +14,7 @@ use crate::domain::{HumanDuration, KeyPath, KindName, ResourceId, Scope, codes};
 use crate::inputs::{Tree, UseAs};
 use crate::resources::bucket::Bucket;
 use crate::resources::data::{Data, Distribution, InputMode, Outside, Reading, Spec as DataSpec};
+use crate::resources::literal_secret;
 use crate::resources::references::refuse_references;
 use crate::resources::role::{Permission, Rights};
 
@@ -302,7 +303,9 @@ fn warn_of_code(item: &Item, tree: &Tree, at: &KeyPath, draft: &mut Draft<'_>) {
     }
 }
 
-fn refuse_references_of(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+/// What goes to AWS as it is written.
+fn judge_values(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    literal_secret::warn(&item.environment, at, draft);
     refuse_references(&item.environment, &at.join("environment"), draft);
     let hyperparameters = item.hyperparameters.iter().map(|(name, value)| (name, value.plain()));
     refuse_references(hyperparameters, &at.join("hyperparameters"), draft);
@@ -317,7 +320,7 @@ fn refuse_nothing(at: &KeyPath, draft: &mut Draft<'_>) {
 
 /// Looks up the source folder and the data sets of a job. `None` after a problem was reported.
 pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common> {
-    refuse_references_of(item, at, draft);
+    judge_values(item, at, draft);
     let bucket = Bucket::name(draft);
     let use_as = item.use_as();
     let source = item.source.as_ref();
