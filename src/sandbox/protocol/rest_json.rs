@@ -43,6 +43,12 @@ pub struct Api {
     pub routes: &'static [Route],
 }
 
+/// In a route: every method.
+pub const ANY: &str = "*";
+/// The last segment of a path: whatever follows, also nothing. It is the label `Path`; method and query are
+/// labels then, too.
+const REST: &str = "{+}";
+
 /// Where an operation is found.
 #[derive(Debug)]
 pub struct Route {
@@ -119,12 +125,21 @@ impl Route {
     /// The labels of the path, when method and path fit.
     fn labels(&self, method: &str, path: &str, query: &str) -> Option<Vec<(&'static str, String)>> {
         let (own, literal) = self.path.split_once('?').unwrap_or((self.path, ""));
-        if method != self.method || !(literal.is_empty() || query.split('&').any(|pair| pair == literal)) {
+        if ![method, ANY].contains(&self.method)
+            || !(literal.is_empty() || query.split('&').any(|pair| pair == literal))
+        {
             return None;
         }
         let mut labels = Vec::new();
         let mut given = path.trim_end_matches('/').split('/');
-        for segment in own.trim_end_matches('/').split('/') {
+        for (i, segment) in own.trim_end_matches('/').split('/').enumerate() {
+            if segment == REST {
+                // As it came: what is in it is for others to read.
+                let rest = path.splitn(i + 1, '/').nth(i).unwrap_or_default();
+                let request = [("Method", method), ("Path", rest), ("Query", query)];
+                labels.extend(request.map(|(label, text)| (label, text.to_owned())));
+                return Some(labels);
+            }
             let value = given.next()?;
             match segment.strip_prefix('{').and_then(|label| label.strip_suffix('}')) {
                 Some(label) => {
@@ -243,7 +258,7 @@ pub fn values<'a>(call: &'a Call, name: &str) -> Vec<&'a str> {
 }
 
 /// In a query, unlike in a path, a plus is a space.
-fn decode(text: &str) -> String {
+pub fn decode(text: &str) -> String {
     percent_decode_str(&text.replace('+', "%20")).decode_utf8_lossy().into_owned()
 }
 

@@ -32,7 +32,7 @@ use region::LambdaRegion;
 use crate::constraint::Constraint;
 use crate::faults::FaultCodes;
 use crate::operation::{op, op_async};
-use crate::protocol::rest_json::{Api, raw_route, route};
+use crate::protocol::rest_json::{ANY, Api, raw_route, route};
 use crate::state::SandboxState;
 
 /// Whether a function has an alias or a version of this name.
@@ -224,11 +224,7 @@ pub const API: Api = Api {
             op_async("Invoke", &[QUALIFIED, QUALIFIER], |call| Box::pin(invoke::invoke(call))),
         ),
         // The other end of a function's URL.
-        raw_route(
-            "POST",
-            urls::PLACE,
-            op_async("InvokeFunctionUrl", &[], |call| Box::pin(urls::invoke(call))),
-        ),
+        raw_route(ANY, urls::PLACE, op_async("InvokeFunctionUrl", &[], |call| Box::pin(urls::invoke(call)))),
         // What `Code.Location` of GetFunction points to; on AWS a presigned URL of S3.
         raw_route("GET", code::DOWNLOAD, op("GetCode", &[], code::get_code)),
     ],

@@ -1,19 +1,22 @@
 //! Function URLs (docs/aws/lambda.md#function-urls). The address is one of this machine, under the sandbox's
-//! own, and takes POST alone: what comes by GET changes nothing here (`crate::guard`).
+//! own; every method and path below it reaches the handler, but for CORS's preflights (`crate::guard`).
+
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use super::invoke;
 use super::region::{LATEST, LambdaRegion, Target, conflict, invalid, key, not_found};
 use crate::call::Call;
+use crate::clock::{Millis, iso8601};
 use crate::fault::Fault;
-use crate::protocol::rest_json::Reply;
+use crate::protocol::rest_json::{Reply, decode};
 
 /// Where a URL leads: a region, and what is known of it alone.
-pub(super) const PLACE: &str = "/function-url/{Region}/{UrlId}";
+pub(super) const PLACE: &str = "/function-url/{Region}/{UrlId}/{+}";
 
 fn qualifier(target: &Target) -> &str {
     target.qualifier.as_deref().unwrap_or(LATEST)
@@ -154,30 +157,71 @@ fn is_allowed(call: &Call, lambda: &LambdaRegion, target: &Target, url: &Value) 
     Ok(may_call && may_invoke)
 }
 
+/// The event of a request
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>).
 fn event(call: &Call) -> Value {
-    let header = |(name, value): (&HeaderName, &HeaderValue)| {
-        Some((name.as_str().to_owned(), Value::from(value.to_str().ok()?)))
-    };
-    let headers: Map<String, Value> = call.headers.iter().filter_map(header).collect();
-    let is_text = is_text(&call.headers);
-    let body = match std::str::from_utf8(&call.body).ok().filter(|_| is_text) {
-        Some(text) => json!({ "body": text, "isBase64Encoded": false }),
-        None => json!({ "body": STANDARD.encode(&call.body), "isBase64Encoded": true }),
-    };
+    let id = call.text("UrlId");
+    let (path, query) = (format!("/{}", call.text("Path")), call.text("Query"));
     let agent = call.headers.get("user-agent").and_then(|value| value.to_str().ok());
-    json!({
-        "version": "2.0", "routeKey": "$default", "rawPath": "/", "rawQueryString": "", "headers": headers,
+    let now = call.now();
+    let mut event = json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query,
+        "headers": headers(&call.headers),
         "requestContext": {
-            "accountId": "anonymous", "apiId": call.text("UrlId"), "domainName": "127.0.0.1",
-            "domainPrefix": call.text("UrlId"), "requestId": call.request_id, "routeKey": "$default",
-            "stage": "$default", "timeEpoch": call.now(),
+            "accountId": "anonymous", "apiId": id, "domainName": "127.0.0.1", "domainPrefix": id,
+            "requestId": call.request_id, "routeKey": "$default", "stage": "$default",
+            "time": log_time(now), "timeEpoch": now,
             "http": {
-                "method": "POST", "path": "/", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1",
-                "userAgent": agent,
+                "method": call.text("Method"), "path": path, "protocol": "HTTP/1.1",
+                "sourceIp": "127.0.0.1", "userAgent": agent,
             },
         },
-        "body": body["body"], "isBase64Encoded": body["isBase64Encoded"],
-    })
+        "isBase64Encoded": false,
+    });
+    let cookies = call.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let cookies: Vec<&str> = cookies.flat_map(|line| line.split(';')).map(str::trim).collect();
+    if !cookies.is_empty() {
+        event["cookies"] = json!(cookies);
+    }
+    if !query.is_empty() {
+        event["queryStringParameters"] = parameters(query);
+    }
+    if call.body.is_empty() {
+        return event;
+    }
+    let text = std::str::from_utf8(&call.body).ok().filter(|_| is_text(&call.headers));
+    event["isBase64Encoded"] = text.is_none().into();
+    event["body"] = text.map_or_else(|| STANDARD.encode(&call.body), str::to_owned).into();
+    event
+}
+
+/// `30/Nov/2026:01:05:00 +0000`, as logs of web servers have it.
+fn log_time(now: Millis) -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let text = iso8601(now);
+    let month = text[5..7].parse::<usize>().ok().and_then(|month| MONTHS.get(month - 1)).unwrap_or(&"Jan");
+    format!("{}/{month}/{}:{} +0000", &text[8..10], &text[..4], &text[11..19])
+}
+
+/// Those that come more than once are joined; cookies are in a list of their own.
+fn headers(all: &HeaderMap) -> Map<String, Value> {
+    let mut headers = Map::new();
+    for name in all.keys().filter(|name| *name != COOKIE) {
+        let values: Vec<&str> = all.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+        headers.insert(name.as_str().to_owned(), values.join(",").into());
+    }
+    headers
+}
+
+fn parameters(query: &str) -> Value {
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value = decode(value);
+        all.entry(decode(name)).and_modify(|known| *known = format!("{known},{value}")).or_insert(value);
+    }
+    json!(all)
 }
 
 /// What comes as it is; all other bytes come in base64.

@@ -32,6 +32,24 @@ async fn a_public_url_takes_both_permissions() {
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\\\"a\\\": 1"), "{answer}");
     let answer = call(b"\xff\xd8", "image/jpeg").await;
     assert!(answer.contains("\"body\":\"/9g=\"") && answer.contains("\"isBase64Encoded\":true"), "{answer}");
+    // Every method and path.
+    let answer = send(&address, "PUT", "items/7%20a/?q=1&q=2&x", "Cookie: a=1; b=2\r\n", b"").await;
+    for part in [
+        r#""rawPath":"/items/7%20a/""#,
+        r#""rawQueryString":"q=1&q=2&x""#,
+        r#""queryStringParameters":{"q":"1,2","x":""}"#,
+        r#""cookies":["a=1","b=2"]"#,
+        r#""method":"PUT""#,
+        r#""isBase64Encoded":false"#,
+    ] {
+        assert!(answer.contains(part), "{part}: {answer}");
+    }
+    assert!(!answer.contains("\"body\"") && !answer.contains("\"cookie\""), "{answer}");
+    for method in ["GET", "DELETE", "PATCH"] {
+        let answer = send(&address, method, "", "", b"").await;
+        assert!(answer.contains(&format!("\"method\":\"{method}\"")), "{answer}");
+        assert!(answer.contains("\"rawPath\":\"/\""), "{answer}");
+    }
     // With credentials it is open to whoever signs, and to nobody else.
     let update = client.update_function_url_config().function_name("f");
     update.auth_type(FunctionUrlAuthType::AwsIam).send().await.unwrap();
@@ -53,11 +71,15 @@ async fn a_public_url_takes_both_permissions() {
 
 /// The answer of a URL, head and body.
 async fn post(address: &str, content_type: &str, body: &[u8]) -> String {
+    send(address, "POST", "", &format!("Content-Type: {content_type}\r\n"), body).await
+}
+
+async fn send(address: &str, method: &str, below: &str, headers: &str, body: &[u8]) -> String {
     let rest = address.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap();
     let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
     let head = format!(
-        "POST /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
+        "{method} /{path}{below} HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Length: {}\r\n\
          Connection: close\r\n\r\n",
         body.len()
     );
