@@ -248,7 +248,7 @@ codes! {
     QUOTA "E206" "A quota of the account is too small"
         "New accounts have a quota of 0 for most ml.* instance types. Ask for an increase: https://console.aws.amazon.com/servicequotas. The message names the quota.";
     THROTTLED "E207" "AWS throttled the calls"
-        "Another program is using up the account's request rate. Run the command again in a moment: it resumes where it stopped.";
+        "Another program is using up the account's request rate: run the command again in a moment, it resumes where it stopped. A function with `reserved_concurrency` runs so many calls at once and no more; with 0, none.";
     NETWORK "E208" "AWS could not be reached"
         "Connection, DNS or TLS failed. Check the network, the proxy, --endpoint-url and the region's spelling.";
     CONFLICT "E209" "Something else is changing the same resource"

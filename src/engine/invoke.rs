@@ -40,6 +40,8 @@ pub enum Start {
 pub enum NoAnswer {
     /// What AWS said. [`crate::aws::OpErrorKind::ModelFailed`]: the words are those of a model's container.
     Op(OpError),
+    /// As many calls run as the resource lets run at once by its own setting, which may be none.
+    Reserved,
     /// The user's code failed.
     Raised {
         /// With what, and where.

@@ -80,6 +80,12 @@ pub async fn send(session: &Session, to: &Job, request: Request) -> Result<Respo
     let sent = session.registry.of(id.kind).invoke(&cx, physical, request).await;
     sent.map_err(|none| match none {
         NoAnswer::Op(error) => unanswered(error, id),
+        NoAnswer::Reserved => {
+            let message =
+                format!("{id} runs as many calls as its `reserved_concurrency` allows; 0 allows none");
+            let help = "raise it, or leave the key out, and deploy; else ask again in a moment";
+            InvokeError::failed(codes::THROTTLED, message, help)
+        }
         NoAnswer::Raised { what, is_behind } => {
             let behind = behind(session, id).filter(|_| is_behind);
             let logs: Vec<String> = behind.map(|node| format!("`opsctl logs {}`", node.id)).collect();

@@ -153,6 +153,12 @@ fn they_train_serve_and_answer_as_they_are() {
     );
     let role = ["reads-s3-dev-function-table-us-east-1", "s3:GetObject", "arn:aws:s3:::others-data/rows.csv"];
     table.run([["audit-iam", "explain"].as_slice(), &role].concat()).success().says("no statement allows it");
+    let stopped = config.replacen("[function.table]\n", "[function.table]\nreserved_concurrency = 0\n", 1);
+    assert_ne!(stopped, config);
+    table.write("opsctl.toml", &stopped);
+    table.run(["deploy", "--yes"]).success();
+    let refused = table.run(["invoke", "--payload", "{}"]).ended(1);
+    refused.says("error[E207]").says("`reserved_concurrency` allows; 0 allows none");
     assert_eq!(held(&tap.sent())["violations"], json!([]));
 }
 

@@ -1,7 +1,9 @@
 //! A payload through the function.
 
+use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::operation::invoke::InvokeError;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::LogType;
+use aws_sdk_lambda::types::{LogType, ThrottleReason};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
@@ -23,7 +25,11 @@ pub async fn send(cx: &OpCx<'_>, function: &str, request: Request) -> Result<Res
     // The alias, because provisioned concurrency is there and never on $LATEST.
     let call = cx.aws.lambda.invoke().function_name(function).qualifier(Function::ALIAS);
     let call = call.log_type(LogType::Tail).payload(Blob::new(payload));
-    let answer = call.send().await.op(action::lambda::InvokeFunction)?;
+    let sent = call.send().await;
+    if sent.as_ref().err().and_then(SdkError::as_service_error).is_some_and(is_reserved) {
+        return Err(NoAnswer::Reserved);
+    }
+    let answer = sent.op(action::lambda::InvokeFunction)?;
     let latency_ms = start.elapsed().as_secs_f64() * 1000.0;
     let body = Media::json(answer.payload().map(|p| p.as_ref().to_vec()).unwrap_or_default());
     let response = body.value().unwrap_or_default();
@@ -34,6 +40,12 @@ pub async fn send(cx: &OpCx<'_>, function: &str, request: Request) -> Result<Res
     let start = start_of(answer.log_result());
     let answer = http_event::answer(&response).unwrap_or(body);
     Ok(Response { status, body: response, answer, latency_ms, start })
+}
+
+/// Whether it is the function's own limit that is reached, and not the account's.
+fn is_reserved(error: &InvokeError) -> bool {
+    let InvokeError::TooManyRequestsException(error) = error else { return false };
+    error.reason() == Some(&ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded)
 }
 
 /// What the code raised, as Lambda's Python tells it
