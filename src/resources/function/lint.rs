@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::code;
+use super::layers;
 use super::section::Item;
 use super::url::Url;
 use crate::desired::Draft;
@@ -21,11 +22,7 @@ pub(super) const ENDPOINT_NAME: &str = "ENDPOINT_NAME";
 
 /// Layers and concurrency, as Lambda takes them.
 fn lint_more(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
-    // https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
-    if item.layers.len() > 5 {
-        let text = format!("there are {} layers, Lambda takes 5", item.layers.len());
-        draft.error(codes::LIMIT, at.join("layers"), text, "put their files into fewer layers");
-    }
+    layers::lint(&item.layers, &at.join("layers"), draft);
     if item.url == Some(Url::Public) {
         let text = "everybody who has its address may call the function, and you are billed for it";
         let help = "write \"iam\" for callers with credentials, or allow C132 in [lint]";

@@ -16,6 +16,7 @@ mod http_event;
 mod install;
 #[cfg(feature = "sdk")]
 mod invoke;
+mod layers;
 mod lint;
 mod machine;
 #[cfg(feature = "sdk")]

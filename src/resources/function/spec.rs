@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::packages::{self, Packages};
 use super::section::{self, Item};
 use super::url::{self, Url};
-use super::{code, lint, machine, references};
+use super::{code, layers, lint, machine, references};
 use crate::config::{Name, Network};
 use crate::desired::{Draft, KeyUse, Kind, Log, Node, Seen};
 use crate::domain::usage::{Memory, counted};
@@ -206,7 +206,8 @@ impl Kind for Function {
                 Bound::value("url", "lambda:CreateFunctionUrlConfig.AuthType")
                     .written(|url| Some(if url == "public" { "NONE" } else { "AWS_IAM" }.to_owned())),
                 Bound::value("ephemeral_storage_mb", "lambda:CreateFunction.EphemeralStorage.Size"),
-                Bound::value("layers.*", "lambda:CreateFunction.Layers.*"),
+                Bound::value("layers.*", "lambda:CreateFunction.Layers.*")
+                    .written(|arn| arn.as_str().and_then(layers::whole)),
                 Bound::value(
                     "reserved_concurrency",
                     "lambda:PutFunctionConcurrency.ReservedConcurrentExecutions",
