@@ -83,6 +83,33 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
+/// Whether a file begins as a gzipped tar does: no more of it is read than its first entry's header.
+///
+/// # Errors
+/// It cannot be read.
+pub fn is_tar_gz(file: impl Read) -> io::Result<bool> {
+    let mut block = [0; 512];
+    match GzDecoder::new(file).read_exact(&mut block) {
+        Ok(()) => {}
+        Err(error) if [io::ErrorKind::UnexpectedEof, io::ErrorKind::InvalidInput].contains(&error.kind()) => {
+            return Ok(false);
+        }
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    // An empty one begins with its end.
+    if block.iter().all(|byte| *byte == 0) {
+        return Ok(true);
+    }
+    // The sum of all bytes, those of the sum itself taken for spaces.
+    let sum: u32 = block
+        .iter()
+        .enumerate()
+        .map(|(i, b)| u32::from(if (148..156).contains(&i) { b' ' } else { *b }))
+        .sum();
+    Ok(tar::Header::from_byte_slice(&block).cksum().is_ok_and(|written| written == sum))
+}
+
 /// A model's archive with serving code in it: copies the trained files, leaves out any `code/` that the
 /// training wrote, and adds this.
 pub fn with_code<'a>(

@@ -10,6 +10,7 @@ mod walk;
 mod written;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use part::{PartFolder, remove_left};
 pub use remote::{Listing, Remote, RemoteLook, bucket_and_key};
 pub use written::{Record, home, source_of};
 
+use crate::archive;
 use crate::domain::{Crc64, Diagnostic, KeyPath, codes};
 
 /// A folder of the project, as a section names it.
@@ -116,6 +118,12 @@ impl Tree {
         let is_python = |file: &Path| file.extension().is_some_and(|ending| ending == "py");
         let inside = std::fs::read_dir(&place).into_iter().flatten().flatten();
         (is_python(&place) && place.is_file()) || inside.into_iter().any(|entry| is_python(&entry.path()))
+    }
+
+    /// Whether this file of it begins as a gzipped tar does. What cannot be read is reported where it is read
+    /// whole.
+    pub fn may_be_archive(&self, path: &str) -> bool {
+        File::open(self.root.join(path)).and_then(archive::is_tar_gz).unwrap_or(true)
     }
 
     fn position(&self, path: &str) -> Option<usize> {

@@ -94,3 +94,23 @@ fn a_tar_gz_holds_what_was_put_in() {
     assert_eq!(held["lib/net.py"], b"x = 1\n");
     assert!(held.keys().any(|path| path.ends_with("deep/net.py") && path.len() > 250), "{held:?}");
 }
+
+/// By the first header alone: a model of 10 GB is not unpacked for a look.
+#[test]
+fn an_archive_is_known_by_its_beginning() {
+    let gzip = |bytes: &[u8]| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut gzip, bytes).unwrap();
+        gzip.finish().unwrap()
+    };
+    for (is, bytes) in [
+        (true, archive::tar_gz(&[("model.json", b"{}")])),
+        (true, archive::tar_gz(&[])),
+        (false, b"x\n".to_vec()),
+        (false, Vec::new()),
+        (false, gzip(b"weights")),
+        (false, gzip(&[b'w'; 2048])),
+    ] {
+        assert_eq!(archive::is_tar_gz(bytes.as_slice()).unwrap(), is, "{} bytes", bytes.len());
+    }
+}

@@ -35,7 +35,14 @@ pub async fn repack(cx: &OpCx<'_>, model: &str, spec: &Spec) -> OpResult<Option<
     let trained = trained(cx, spec, folder.path()).await?;
     let (input, output) = (trained.as_ref().map(Archive::path), packed.clone());
     let packing = tokio::task::spawn_blocking(move || pack(input.as_deref(), &tree, &output));
-    packing.await.expect("packing does not panic").map_err(io)?;
+    packing.await.expect("packing does not panic").map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            let from = spec.given.as_ref().and_then(Given::path).map(|path| path.display().to_string());
+            let from = from.unwrap_or_else(|| spec.trained.clone());
+            OpError::local("packing the model", format!("{from} is no whole .tar.gz archive: {error}"))
+        }
+        _ => io(error),
+    })?;
     if let Some(trained) = trained.filter(|trained| !trained.is_unchanged().unwrap_or_default()) {
         let text = format!("{} changed while it was packed; run the command again", trained.path().display());
         return Err(OpError::local("packing the model", text));

@@ -77,6 +77,14 @@ impl Given {
         UseAs::Data { include: Vec::new(), exclude: Vec::new() }
     }
 
+    /// Where it is on this machine.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Local { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
     /// Whether a file is an archive already.
     pub fn is_packed(path: &Path) -> bool {
         path.to_string_lossy().ends_with(".tar.gz")
@@ -138,6 +146,15 @@ fn given(name: &Name, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Optio
         if tree.entries.is_empty() {
             let text = format!("{} is empty", tree.root.display());
             draft.error(codes::NO_SUCH_PATH, key, text, "name a folder that has the files of the model");
+            return None;
+        }
+        if let ([file], true) = (tree.entries.as_slice(), Given::is_packed(path))
+            && !tree.may_be_archive(&file.path)
+        {
+            let text =
+                format!("{} is no gzipped tar archive, so no container could unpack it", path.display());
+            let help = "pack it: tar -czf model.tar.gz -C FOLDER . (or name the folder, which opsctl packs)";
+            draft.error(codes::BAD_VALUE, key, text, help);
             return None;
         }
         // Where it is not read yet, it is not sent either.

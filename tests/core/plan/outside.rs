@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use opsctl::archive;
 use opsctl::config::{Config, Document};
 use opsctl::desired::{self, Desired};
 use opsctl::domain::{Diagnostic, Diagnostics, KeyPath, KindName, Scope, codes};
@@ -63,7 +64,7 @@ fn files() -> tempfile::TempDir {
         std::fs::create_dir_all(folder.path().join(file).parent().unwrap()).unwrap();
         std::fs::write(folder.path().join(file), text).unwrap();
     }
-    std::fs::write(folder.path().join("resnet.tar.gz"), "an archive").unwrap();
+    std::fs::write(folder.path().join("resnet.tar.gz"), archive::tar_gz(&[])).unwrap();
     folder
 }
 
@@ -116,7 +117,7 @@ fn an_archive_or_a_folder_of_this_machine_is_known_by_its_content() {
         let policy = policy_of(&want, "endpoint-dogs");
         assert!(policy.contains("us-east-1/artifacts/shop-dev-*"), "{policy}");
         let mut account = Account::with(&want);
-        std::fs::write(folder.path().join(file), "other weights").unwrap();
+        std::fs::write(folder.path().join(file), archive::tar_gz(&[("model.pth", b"other")])).unwrap();
         let plan = account.deploy(&wanted(folder.path(), &text, Listing::default()), DEPLOY);
         assert!(shown(&plan).contains("+ model/dogs"), "{}", shown(&plan));
         assert!(shown(&plan).contains("artifact: "), "{}", shown(&plan));
