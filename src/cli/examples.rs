@@ -82,6 +82,7 @@ examples! {
     POLICY:
         "opsctl policy deployer --account 123456789012",
         "opsctl policy planner --any-name",
+        "opsctl policy role training/breeds --account 123456789012",
         "opsctl policy github-trust --repository me/digits --environment prod";
     SANDBOX:
         "opsctl sandbox serve --speed 60",

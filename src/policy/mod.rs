@@ -122,6 +122,38 @@ pub fn documents(desired: &Desired, kinds: &[Box<dyn AnyKind>], whom: Whom, name
     writer.grants.documents()
 }
 
+/// What a role of others has to allow.
+#[derive(Debug)]
+pub struct GivenPolicy {
+    pub arn: String,
+    /// The services that have to be in its trust policy.
+    pub services: BTreeSet<&'static str>,
+    /// The sections that name it.
+    pub sections: Vec<String>,
+    /// Each of a size that a managed policy may have.
+    pub documents: Vec<Value>,
+}
+
+/// What the roles have to allow that these sections name by `role`: all that runs with one in one place.
+pub fn given(desired: &Desired, is_meant: impl Fn(&str) -> bool) -> Vec<GivenPolicy> {
+    let named = |given: &GivenRole| given.at.to_string().replacen('.', "/", 1);
+    let meant = desired.given.iter().filter(|given| is_meant(&named(given)));
+    let arns: BTreeSet<&str> = meant.map(|given| given.arn.as_str()).collect();
+    let of_role = |arn: &str| {
+        let users: Vec<&GivenRole> =
+            desired.given.iter().filter(|given| given.arn == arn && is_meant(&named(given))).collect();
+        let mut grants = Grants::default();
+        users.iter().flat_map(|given| &given.statements).for_each(|statement| grants.statement(statement));
+        GivenPolicy {
+            arn: arn.to_owned(),
+            services: users.iter().map(|given| given.service).collect(),
+            sections: users.iter().map(|given| named(given)).collect(),
+            documents: grants.documents(),
+        }
+    };
+    arns.into_iter().map(of_role).collect()
+}
+
 struct Writer<'a> {
     scope: &'a Scope,
     /// The permissions boundary of every role that is made.

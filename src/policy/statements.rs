@@ -19,6 +19,19 @@ impl Grants {
         self.0.entry((action.to_owned(), condition.to_string())).or_default().insert(resource);
     }
 
+    /// What a statement allows.
+    pub(super) fn statement(&mut self, statement: &Value) {
+        let texts = |key: &str| -> Vec<String> {
+            let all = statement[key].as_array().cloned().unwrap_or_else(|| vec![statement[key].clone()]);
+            all.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+        };
+        for action in texts("Action") {
+            for resource in texts("Resource") {
+                self.add(&action, resource, statement["Condition"].clone());
+            }
+        }
+    }
+
     /// What has the same resources and the same condition is one statement. They fill one document after the
     /// other.
     pub(super) fn documents(&self) -> Vec<Value> {

@@ -17,8 +17,6 @@ use crate::resources::bucket::{self, Bucket};
 use crate::run::Session;
 
 pub(super) const CHECK: &str = "role";
-/// So many denied ones are named.
-const NAMED: usize = 8;
 
 /// One answer for each role that something which is meant runs with.
 pub(super) async fn roles(session: &Session, is_meant: impl Fn(&Node) -> bool) -> Vec<Check> {
@@ -62,13 +60,17 @@ async fn look(session: &Session, given: &GivenRole) -> Check {
         Ok(Lacks { denied, unclear }) if denied.is_empty() => {
             let message = format!(
                 "whether {arn} (of {at}) may {} depends on what IAM's simulator is not told",
-                few(&unclear, NAMED)
+                unclear.join(", ")
             );
             Check::unknown(CHECK, message, "a policy of the resource may allow it: try it")
         }
         Ok(Lacks { denied, .. }) => {
-            let message = format!("{arn} (of {at}) may not {}", few(&denied, NAMED));
-            Check::fails(CHECK, message, "have it allowed, name another `role`, or leave the key out")
+            // All of them: whoever runs the account is asked once.
+            let message = format!("{arn} (of {at}) may not {}", denied.join(", "));
+            // The same for all, so that it is said once.
+            let fix =
+                "have allowed what `opsctl policy role` prints, name another `role`, or leave the key out";
+            Check::fails(CHECK, message, fix)
         }
     }
 }

@@ -1,4 +1,6 @@
-//! `opsctl policy`: the least-privilege IAM documents of whoever runs opsctl.
+//! `opsctl policy`: the least-privilege IAM documents of whoever runs opsctl, and of roles that others make.
+
+mod role;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -30,6 +32,8 @@ pub enum PolicyCommand {
     Deployer(DocumentArgs),
     /// What whoever plans, looks and audits must be allowed
     Planner(DocumentArgs),
+    /// What a role of yours has to allow that the config names by `role`
+    Role(role::RoleArgs),
     /// The trust policy of a role for one repository on GitHub
     GithubTrust(TrustArgs),
 }
@@ -81,6 +85,7 @@ pub async fn run(args: &PolicyArgs, global: &Global, ui: &Ui, env: &Environment)
     match &args.command {
         PolicyCommand::Deployer(args) => print(Whom::Deployer, args, global, ui, env).await,
         PolicyCommand::Planner(args) => print(Whom::Planner, args, global, ui, env).await,
+        PolicyCommand::Role(args) => role::run(args, global, ui, env).await,
         PolicyCommand::GithubTrust(args) => github(args, global, ui, env).await,
     }
 }
@@ -92,7 +97,7 @@ async fn print(
     ui: &Ui,
     env: &Environment,
 ) -> CommandResult {
-    let desired = desired(args, global, env).await?;
+    let desired = desired(&args.account, global, env).await?;
     let names = if args.any_name { Names::OfProject } else { Names::Exact };
     let documents = policy::documents(&desired, &kinds(), whom, names);
     let count = documents.len();
@@ -123,12 +128,12 @@ async fn print(
 }
 
 /// What the config wants, in the account that the options name, else in that of the credentials.
-async fn desired(args: &DocumentArgs, global: &Global, env: &Environment) -> Result<Desired, Failure> {
+async fn desired(args: &AccountArgs, global: &Global, env: &Environment) -> Result<Desired, Failure> {
     if !global.sandbox {
         let document = document(global)?;
         let project = Project::read(&document, &global.env, Folders::Listed)?;
         let config = &project.config.project;
-        let account = args.account.account.as_ref().or(config.account.as_ref());
+        let account = args.account.as_ref().or(config.account.as_ref());
         let region = global.region.as_ref().or(env.region.as_ref()).or(config.region.as_ref());
         if let (Some(account), Some(region)) = (account, region) {
             return Ok(project.desired_in(account, region));
