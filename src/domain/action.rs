@@ -160,6 +160,7 @@ actions! {
         GenerateServiceLastAccessedDetails;
         GetAccountAuthorizationDetails;
         GetInstanceProfile;
+        GetPolicy;
         GetRole;
         GetRolePolicy;
         GetServiceLastAccessedDetails;

@@ -298,7 +298,7 @@ codes! {
     NO_CAPACITY "E246" "AWS has no such machine to spare"
         "EC2 has too few instances of that type in this region at the moment; it is no quota, and nothing is wrong with the config. Run the same command again later, or take another instance type or region.";
     NOT_POSSIBLE "E250" "The account cannot do what the plan needs"
-        "Before the first write opsctl looks at what the account allows: quotas below what a resource of the plan needs, images that are not in their registry, Lambda's limit of concurrent executions for `provisioned_concurrency`, the default VPC for EC2 jobs. The message says what is missing, and nothing was changed. What cannot be looked at stops nothing. `opsctl doctor` shows all of it, with what is in use.";
+        "Before the first write opsctl looks at what the account allows: quotas below what a resource of the plan needs, images that are not in their registry, Lambda's limit of concurrent executions for `provisioned_concurrency`, the default VPC for EC2 jobs, the policy that `permissions_boundary` names. The message says what is missing, and nothing was changed. What cannot be looked at stops nothing. `opsctl doctor` shows all of it, with what is in use.";
     REGION_OFF "E251" "The region is not enabled for the account"
         "Regions that AWS opened after March 2019 are off until somebody enables them for the account; until then they do not know its keys. Enable it in the console (Account, AWS Regions), which takes some minutes, or name another region. https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html";
     NOT_ALLOWED "E252" "The credentials may not make what the plan needs"

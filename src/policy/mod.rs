@@ -19,6 +19,7 @@ use crate::resources::autoscaling::Autoscaling;
 use crate::resources::bucket::Bucket;
 use crate::resources::data::Data;
 use crate::resources::image::Reference;
+use crate::resources::instance::Instance;
 use crate::resources::manifest::Manifest;
 use crate::resources::model::{Model, Spec};
 use crate::resources::role::Role;
@@ -114,6 +115,7 @@ pub fn documents(desired: &Desired, kinds: &[Box<dyn AnyKind>], whom: Whom, name
     for given in &desired.given {
         writer.pass_given(given);
     }
+    writer.looked_at(desired);
     writer.left(desired, kinds);
     writer.images(desired);
     writer.remotes(desired);
@@ -255,6 +257,26 @@ impl Writer<'_> {
         if self.whom == Whom::Deployer {
             let condition = json!({ "StringEquals": { "iam:PassedToService": given.service } });
             self.grants.add(action::iam::PassRole.name, given.arn.clone(), condition);
+        }
+    }
+
+    /// What others have made and is looked at before the first write: the boundary, and the instance profiles
+    /// of roles.
+    fn looked_at(&mut self, desired: &Desired) {
+        if let Some(boundary) = self.boundary {
+            self.grants.add(action::iam::GetPolicy.name, boundary.to_owned(), Value::Null);
+        }
+        for node in &desired.nodes {
+            let is_given = desired.given.iter().any(|given| desired.origin.get(&node.id) == Some(&given.at));
+            let Some(instance) = node.spec_as::<Instance>().filter(|_| is_given) else { continue };
+            let named = match instance.profile_arn.as_str() {
+                arn if arn.starts_with("arn:") => arn.to_owned(),
+                name => format!(
+                    "arn:{}:iam::{}:instance-profile/{name}",
+                    self.scope.partition, self.scope.account
+                ),
+            };
+            self.grants.add(action::iam::GetInstanceProfile.name, named, Value::Null);
         }
     }
 

@@ -93,6 +93,17 @@ async fn every_role_is_within_the_boundary() {
     let sandbox = sandbox(folder.path()).await;
     let bounded = Project::edited(&sandbox, with_boundary).await;
     let iam = &bounded.world.aws.iam;
+    let url = sandbox.endpoint_url().to_owned();
+    let deploy = move || {
+        let world = World::shipped().credentials();
+        world.write("config/opsctl.toml", &with_boundary(world.read("config/opsctl.toml")));
+        world.run(["--endpoint-url", &url, "-c", "config/opsctl.toml", "deploy", "--yes"])
+    };
+    let refused = tokio::task::spawn_blocking(deploy).await.expect("it ends");
+    refused
+        .says("error[E250]")
+        .says(&format!("there is no policy {BOUNDARY}, which `permissions_boundary` names"));
+    assert_eq!(sandbox.state().calls.of("s3:CreateBucket"), 0, "nothing was made");
     for name in ["developers", "others"] {
         iam.create_policy().policy_name(name).policy_document(ALL).send().await.expect("it is new");
     }
@@ -156,6 +167,36 @@ async fn administrator(project: &Project, policy: &str) {
     add.send().await.expect("it is there");
 }
 
+/// What `opsctl policy role` prints: roles, of how many sections, and their documents.
+async fn printed() -> Vec<(String, usize, Vec<Value>)> {
+    let run = || {
+        let world = World::shipped().credentials();
+        let text = with_roles(&world.read("config/opsctl.toml"));
+        world.write("config/opsctl.toml", &text);
+        let asked = ["-c", "config/opsctl.toml", "-o", "json", "policy", "role", "--account", "123456789012"];
+        world
+            .run([
+                "-c",
+                "config/opsctl.toml",
+                "policy",
+                "role",
+                "training/nobody",
+                "--account",
+                "123456789012",
+            ])
+            .ended(64)
+            .says("training/nobody names no `role`; these do: ");
+        world.run(asked).success().json()
+    };
+    let printed = tokio::task::spawn_blocking(run).await.expect("it ends");
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let role = |role: &Value| {
+        let name = role["role"].as_str().expect("an ARN").to_owned();
+        (name, list(&role["sections"]).len(), list(&role["documents"]))
+    };
+    list(&printed["roles"]).iter().map(role).collect()
+}
+
 async fn deploy(url: &str) -> Ran {
     let url = url.to_owned();
     let run = move || {
@@ -182,14 +223,38 @@ async fn roles_of_others_are_used_looked_at_and_left() {
     let little = ALL.replace("\"*\",\"Resource\"", "\"logs:*\",\"Resource\"");
     administrator(&project, &little).await;
     let lacking = deploy(&url).await;
-    lacking.says("error[E253]").says("role/jobs (of training.numbers) may not").says("s3:GetObject on");
+    lacking
+        .says("error[E253]")
+        .says("role/jobs (of training.numbers) may not")
+        .says("s3:GetObject on")
+        .says("s3:PutObject on")
+        .says(" policy role` prints, name another `role`")
+        .does_not_say(" more");
     assert_eq!(sandbox.state().calls.of("s3:CreateBucket"), 0, "nothing was made");
 
+    // What `policy role` prints is enough, for the engine that the sandbox enforces it by too.
     let iam = &project.world.aws.iam;
-    for name in ["jobs", "machines", "functions"] {
-        let put = iam.put_role_policy().role_name(name).policy_name("given").policy_document(ALL);
-        put.send().await.expect("it is there");
+    for (role, sections, documents) in printed().await {
+        let name = role.rsplit('/').next().expect("a name").to_owned();
+        assert!(sections > 0 && !documents.is_empty(), "{role}");
+        for (i, document) in documents.iter().enumerate() {
+            let put = iam.put_role_policy().role_name(&name).policy_name(format!("given{i}"));
+            put.policy_document(document.to_string()).send().await.expect("it is there");
+        }
+        iam.delete_role_policy().role_name(&name).policy_name("given").send().await.expect("it was there");
     }
+    // EC2 takes no role, but a profile that holds one.
+    let take =
+        iam.remove_role_from_instance_profile().instance_profile_name("machines").role_name("machines");
+    take.send().await.expect("it holds it");
+    deploy(&url).await.says("error[E253]").says("instance-profile/machines (of ").says("does not hold");
+    iam.delete_instance_profile().instance_profile_name("machines").send().await.expect("it is empty");
+    deploy(&url).await.says("error[E253]").says("there is no instance profile").says("`instance_profile`");
+    assert_eq!(sandbox.state().calls.of("s3:CreateBucket"), 0, "nothing was made");
+    iam.create_instance_profile().instance_profile_name("machines").send().await.expect("it is new");
+    let add = iam.add_role_to_instance_profile().instance_profile_name("machines").role_name("machines");
+    add.send().await.expect("it is there");
+    deploy(&url).await.success();
     project.succeed(DEPLOY).await;
     assert_eq!(project.steps(DEPLOY).await, [""; 0]);
     let writes = ["CreateRole", "PutRolePolicy", "DeleteRole", "UpdateAssumeRolePolicy", "TagRole"];

@@ -88,6 +88,8 @@ pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
         account::registries(session, |_| true),
         quotas::instances(session),
         roles::roles(session, |_| true),
+        roles::profiles(session, |_| true),
+        roles::boundary(session, |_| true),
     );
     checks.push(looks.0);
     checks.extend(looks.1);
@@ -96,6 +98,8 @@ pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
     checks.extend(looks.4);
     checks.extend(looks.5);
     checks.extend(looks.6);
+    checks.extend(looks.7);
+    checks.extend(looks.8);
     checks
 }
 
@@ -104,8 +108,9 @@ pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What certainly keeps a plan from succeeding: a quota below what one of its resources needs, an image that
-/// is not there, Lambda's limit, no network, a right that is denied, a role of others that lacks one. All are
-/// looked at at the same time, and only for what the plan makes or changes.
+/// is not there, Lambda's limit, no network, no boundary, a right that is denied, a role of others that lacks
+/// one or its instance profile. All are looked at at the same time, and only for what the plan makes or
+/// changes.
 pub async fn before(session: &Session, plan: &Plan) -> Vec<Check> {
     let made: BTreeSet<&ResourceId> =
         plan.steps.iter().filter(|step| step.op.verb() == Verb::Create).map(|step| &step.target).collect();
@@ -126,9 +131,11 @@ pub async fn before(session: &Session, plan: &Plan) -> Vec<Check> {
         timeout(PATIENCE, account::registries(session, is_made)),
         timeout(PATIENCE, quotas::too_small(session, |node| is_used(&node.id))),
         timeout(PATIENCE, roles::roles(session, |node| is_used(&node.id))),
+        timeout(PATIENCE, roles::profiles(session, |node| is_used(&node.id))),
+        timeout(PATIENCE, roles::boundary(session, |node| is_used(&node.id))),
     );
-    let single = [looks.0, looks.1, looks.2].into_iter().flatten().flatten();
-    let lists = [looks.3, looks.4, looks.5].into_iter().flatten().flatten();
+    let single = [looks.0, looks.1, looks.2, looks.7].into_iter().flatten().flatten();
+    let lists = [looks.3, looks.4, looks.5, looks.6].into_iter().flatten().flatten();
     single.chain(lists).filter(|check| check.result == Answer::Fails).collect()
 }
 

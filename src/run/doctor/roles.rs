@@ -14,6 +14,8 @@ use crate::engine::OpCx;
 use crate::limits::Arn;
 use crate::policy::Question;
 use crate::resources::bucket::{self, Bucket};
+use crate::resources::instance::Instance;
+use crate::resources::role::Role;
 use crate::run::Session;
 
 pub(super) const CHECK: &str = "role";
@@ -22,6 +24,84 @@ pub(super) const CHECK: &str = "role";
 pub(super) async fn roles(session: &Session, is_meant: impl Fn(&Node) -> bool) -> Vec<Check> {
     let given: Vec<&GivenRole> = session.desired.given_to(is_meant).collect();
     join_all(given.into_iter().map(|given| look(session, given))).await
+}
+
+/// Whether the instance profiles are there that hold roles of others, and hold them: EC2 takes no role
+/// without one.
+pub(super) async fn profiles(session: &Session, is_meant: impl Fn(&Node) -> bool) -> Vec<Check> {
+    let desired = &session.desired;
+    let of = desired.nodes.iter().filter(|node| is_meant(node)).filter_map(|node| {
+        let at = desired.origin.get(&node.id)?;
+        let given = desired.given.iter().find(|given| given.at == *at)?;
+        Some((node.spec_as::<Instance>()?, given))
+    });
+    join_all(of.map(|(spec, given)| profile(session, &spec.profile_arn, given))).await
+}
+
+async fn profile(session: &Session, named: &str, given: &GivenRole) -> Check {
+    let at = given.at.to_string();
+    let name = named.rsplit('/').next().unwrap_or_default();
+    let role = given.arn.rsplit('/').next().unwrap_or_default();
+    let call = session.context.aws.iam.get_instance_profile().instance_profile_name(name);
+    let is_meant = |arn: &str| !named.starts_with("arn:") || arn == named;
+    let found = match call.send().await.op(action::iam::GetInstanceProfile) {
+        Ok(found) => found.instance_profile.filter(|profile| is_meant(profile.arn())),
+        Err(error) if error.kind == OpErrorKind::NotFound => None,
+        Err(error) => {
+            let fix = "allow iam:GetInstanceProfile on it, or ask whoever made it";
+            return Check::unknown(CHECK, format!("the instance profile {named} (of {at}): {error}"), fix);
+        }
+    };
+    match found {
+        Some(profile) if profile.roles().iter().any(|held| held.arn() == given.arn) => {
+            Check::ok(CHECK, format!("the instance profile {named} holds {}", given.arn))
+        }
+        Some(_) => {
+            let message = format!("the instance profile {named} (of {at}) does not hold {}", given.arn);
+            let fix = format!("have it put in ({}), or name another `instance_profile`", holding(name, role));
+            Check::fails(CHECK, message, fix)
+        }
+        None => {
+            let message =
+                format!("there is no instance profile {named}, in which EC2 takes the `role` of {at}");
+            let make = format!("aws iam create-instance-profile --instance-profile-name {name}");
+            let hold = holding(name, role);
+            let fix =
+                format!("name the one that holds it by `instance_profile`, or have it made ({make}; {hold})");
+            Check::fails(CHECK, message, fix)
+        }
+    }
+}
+
+/// The command that puts a role into an instance profile.
+fn holding(profile: &str, role: &str) -> String {
+    let to = "aws iam add-role-to-instance-profile";
+    format!("{to} --instance-profile-name {profile} --role-name {role}")
+}
+
+/// Whether the boundary is there that the roles are made within.
+pub(super) async fn boundary(session: &Session, is_meant: impl Fn(&Node) -> bool) -> Option<Check> {
+    const CHECK: &str = "permissions boundary";
+    let roles = session.desired.nodes.iter().filter(|node| is_meant(node));
+    let arn = roles.filter_map(|node| node.spec_as::<Role>()?.boundary.as_deref()).next()?;
+    let found = session.context.aws.iam.get_policy().policy_arn(arn).send().await;
+    Some(match found.op(action::iam::GetPolicy) {
+        Ok(_) => Check::ok(CHECK, arn),
+        Err(error) if error.kind == OpErrorKind::NotFound => {
+            let elsewhere = Arn::parse(arn).is_none_or(|arn| arn.account != session.context.scope.account);
+            let message = format!("there is no policy {arn}, which `permissions_boundary` names");
+            match elsewhere {
+                // A sandbox has an account of its own.
+                true => Check::unknown(CHECK, message, "it is of another account"),
+                false => Check::fails(
+                    CHECK,
+                    message,
+                    "name the policy that your administrator made, or have it made",
+                ),
+            }
+        }
+        Err(error) => Check::unread(CHECK, &error),
+    })
 }
 
 async fn look(session: &Session, given: &GivenRole) -> Check {
