@@ -247,7 +247,11 @@ impl<'a> Draft<'a> {
         if tree.entry(entry).is_none() && is_inside && tree.root.join(entry).is_file() {
             let message = format!("`{entry}` is left out of what is packed of {}", path.display());
             let help = "name it by `include`, or take it out of `exclude`, .opsctlignore or .gitignore";
-            self.error(codes::NOT_IN_SOURCE, at.clone(), message, help);
+            // At the key that leaves it out, where the entry is not written.
+            let beside = |key: &str| at.parent().map(|section| section.join(key));
+            let keys = [Some(at.clone()), beside("include"), beside("exclude")];
+            let written = keys.into_iter().flatten().find(|key| self.is_written(key));
+            self.error(codes::NOT_IN_SOURCE, written.unwrap_or_else(|| at.clone()), message, help);
             return None;
         }
         if tree.entry(entry).is_none() {
