@@ -34,13 +34,14 @@ impl LastValues {
         Self(metrics.into_iter().map(|metric| (metric, Mutex::default())).collect())
     }
 
-    /// A line of the log, in its order.
-    pub fn see(&self, line: &str) {
-        for (metric, last) in &self.0 {
-            if let Some(value) = metric.value(line) {
-                *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
-            }
-        }
+    /// A line of the log, in its order: the values that are in it.
+    pub fn see(&self, line: &str) -> Vec<(&str, f64)> {
+        let seen = |(metric, last): &'_ (Metric, Mutex<Option<f64>>)| {
+            let value = metric.value(line)?;
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            Some(value)
+        };
+        self.0.iter().filter_map(|one| Some((one.0.name.as_str(), seen(one)?))).collect()
     }
 
     /// Those that were seen, by name.
@@ -64,6 +65,7 @@ mod tests {
         for line in ["loss: 1.5 accuracy=0.5", "loss: -2e-3", "accuracy=0.75 done"] {
             last.see(line);
         }
+        assert_eq!(last.see("nothing"), []);
         assert_eq!(last.all(), [("accuracy".to_owned(), 0.75), ("loss".to_owned(), -0.002)]);
     }
 }

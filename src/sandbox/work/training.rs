@@ -27,6 +27,7 @@ use crate::runners::container::ContainerFolders;
 use crate::runners::metrics::{LastValues, Metric};
 use crate::runners::process::{Line, LineSink};
 use crate::runners::training::{STOP_GRACE, StartError, Training, TrainingEnd, TrainingRun};
+use crate::services::cloudwatch::{self, MetricId};
 use crate::services::sagemaker::backend::missing_data;
 use crate::services::sagemaker::{End, Ended, Job};
 use crate::state::SandboxState;
@@ -347,12 +348,23 @@ impl<'a> Container<'a> {
     }
 
     fn sink(&self) -> LineSink {
-        let (log, metrics) = (self.log.sink(), Arc::clone(&self.metrics));
+        let (log, metrics, job) = (self.log.sink(), Arc::clone(&self.metrics), self.job.clone());
         Arc::new(move |line: Line| {
-            metrics.see(&line.text);
+            for (metric, value) in metrics.see(&line.text) {
+                measured(&job, metric, value);
+            }
             log(line);
         })
     }
+}
+
+/// SageMaker sends each value to CloudWatch when it reads it
+/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/training-metrics.html>).
+fn measured(job: &Job, metric: &str, value: f64) {
+    let dimensions = [("TrainingJobName", job.name.clone())];
+    let namespace = "/aws/sagemaker/TrainingJobs";
+    let metric = MetricId { namespace, metric, dimensions: &dimensions, unit: "None" };
+    cloudwatch::record(&job.shared, &job.region, &metric, value);
 }
 
 /// What a job's log is read for. An expression that cannot be read here is named in the log; the others

@@ -89,8 +89,13 @@ fn answer(call: &Call, held: Held) -> Answer {
         let has = |wanted: Verdict| answers.iter().any(|(verdict, _)| *verdict == wanted);
         let denied = [Verdict::ExplicitDeny, Verdict::ImplicitDeny].into_iter().find(|verdict| has(*verdict));
         let missing: BTreeSet<&String> = answers.iter().flat_map(|(_, missing)| missing).collect();
+        let of_all = match resources.as_slice() {
+            [one] => one.as_str(),
+            _ => "*",
+        };
         let shown = json!({
-            "EvalActionName": action, "EvalDecision": denied.unwrap_or(Verdict::Allowed).as_str(),
+            "EvalActionName": action, "EvalResourceName": of_all,
+            "EvalDecision": denied.unwrap_or(Verdict::Allowed).as_str(),
             "MatchedStatements": [], "MissingContextValues": missing,
             "ResourceSpecificResults": each.collect::<Vec<_>>(),
         });
