@@ -110,9 +110,16 @@ fn they_train_serve_and_answer_as_they_are() {
     assert_eq!(photo["answer"][0].as_array().map(Vec::len), Some(2), "{photo:#}");
     let asked = json(&flat, &["--payload", "{\"url\": \"data:image/jpeg;base64,YWFh\"}"]);
     assert_eq!(asked["answer"][0][0].as_f64(), Some(0.0), "{asked:#}");
-    // Neither a note nor the serving script trains again.
+    // Neither a note, a log nor what the EC2 script leaves at home changes anything; nor does an edit of the
+    // serving script train again.
     flat.write("README.md", "# Another text\n");
+    flat.write("nohup.out", "epoch 1\n");
+    flat.write("TrainedModels/model.pth", "weights");
     flat.run(["plan", "--detailed-exitcode"]).ended(0);
+    let serving = flat.read("infernce2.py");
+    flat.write("infernce2.py", &format!("{serving}# fix\n"));
+    flat.run(["plan", "--detailed-exitcode"]).ended(2).says("+ model/dogs").does_not_say("+ training/");
+    flat.write("infernce2.py", &serving);
 
     // CSV in and out, by the endpoint, the function and its URL.
     let prices = deployed("pretrained");
