@@ -185,7 +185,8 @@ async fn printed() -> Vec<(String, usize, Vec<Value>)> {
                 "123456789012",
             ])
             .ended(64)
-            .says("training/nobody names no `role`; these do: ");
+            .says("training/nobody names no `role`")
+            .says("these do: function/classify, ");
         world.run(asked).success().json()
     };
     let printed = tokio::task::spawn_blocking(run).await.expect("it ends");

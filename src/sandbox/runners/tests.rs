@@ -132,7 +132,9 @@ open(os.environ["SM_MODEL_DIR"] + "/model.txt", "w").write(text)
     assert_eq!(run.outcome().await, TrainingEnd::Completed, "{:#?}", lines.all());
     assert_eq!(lines.all().last().unwrap(), "to stderr");
     let last = LastValues::of([Metric::new("accuracy", "accuracy=([0-9.]+)").unwrap()]);
-    lines.all().iter().for_each(|line| last.see(line));
+    for line in lines.all() {
+        last.see(&line);
+    }
     assert_eq!(last.all(), [("accuracy".to_owned(), 0.7)]);
     let artifacts = run.pack(root.path()).await.unwrap();
     assert_eq!(artifacts.output, None);
