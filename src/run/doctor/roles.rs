@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Check, permissions};
 use crate::aws::{OpErrorKind, OpResult, SdkResultExt};
 use crate::desired::{GivenRole, Kind, Node};
-use crate::domain::{Owner, action, few};
+use crate::domain::{Owner, action};
 use crate::engine::OpCx;
 use crate::limits::Arn;
 use crate::policy::Question;
