@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Bill, Estimate, Item, Prices, Rate};
-use crate::desired::{AnyKind, Desired, Node};
+use crate::desired::{AnyKind, AnySeen, Desired, Node};
 use crate::domain::{HumanDuration, KindName, Money, ResourceId, Usage};
-use crate::plan::{Observation, Observed, Op, Plan, Step};
+use crate::plan::{Kept, Observation, Observed, Op, Plan, Step};
 
 /// What a plan changes in what is billed.
 #[derive(Clone, Debug)]
@@ -44,12 +44,7 @@ impl Cost {
                 (job.now, job.most) = (Rate::ZERO, Rate::ZERO);
             }
         }
-        for foreign in &plan.foreign {
-            let kept = after.0.iter_mut().find(|estimate| estimate.id == foreign.target);
-            if let (Some(kept), Some(user)) = (kept, &foreign.used_by) {
-                kept.ended_by = format!("`opsctl destroy` when {user} has its tags again, or is gone");
-            }
-        }
+        name_ends(&mut after, want, have, kinds);
         after.0.extend(unread(want, have, kinds, |id| steps(plan, id).next().is_none()));
         let runs: Vec<ResourceId> = want.nodes.iter().filter(runs).map(|node| node.id.clone()).collect();
         let is_job = |id: &ResourceId| after.of(id).is_some_and(|estimate| estimate.run.is_some());
@@ -93,10 +88,11 @@ pub fn live(want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>], prices:
     let present = want.nodes.iter().filter_map(|node| {
         let Some(Observation::Present(seen)) = have.observations.get(&node.id) else { return None };
         Some(Used { id: node.id.clone(), physical: node.physical.clone(), usage: seen.used() })
-            .filter(|_| seen.owner().is_managed())
+            .filter(|_| may_be_ours(seen))
     });
-    let used: Vec<Used> = present.chain(leftovers(have, |_| true)).collect();
+    let used: Vec<Used> = present.chain(leftovers(have, |_| true)).chain(lost(have)).collect();
     let mut bill = bill(&used, have, kinds, prices);
+    name_ends(&mut bill, want, have, kinds);
     bill.0.extend(unread(want, have, kinds, |_| true));
     bill
 }
@@ -135,6 +131,7 @@ fn after(plan: &Plan, want: &Desired, have: &Observed) -> Vec<Used> {
         let mut steps = steps(plan, &node.id).peekable();
         match (steps.peek(), have.observations.get(&node.id)) {
             (None, None) => Some(node.spec.usage()),
+            (None, Some(Observation::Present(seen))) if seen.is_lost() => Some(seen.used()),
             (None, Some(Observation::Present(seen))) => seen.owner().is_managed().then(|| node.spec.usage()),
             (None, Some(_)) => None,
             // The spec of the step: `scale` has its own numbers.
@@ -147,7 +144,39 @@ fn after(plan: &Plan, want: &Desired, have: &Observed) -> Vec<Used> {
     let nodes = want.nodes.iter().filter_map(|node| {
         Some(Used { id: node.id.clone(), physical: node.physical.clone(), usage: usage(node)? })
     });
-    nodes.chain(leftovers(have, |id| steps(plan, id).next().is_none())).collect()
+    nodes.chain(leftovers(have, |id| steps(plan, id).next().is_none())).chain(lost(have)).collect()
+}
+
+/// What has lost its tags, and is at work, is billed to whoever made it.
+fn may_be_ours(seen: &AnySeen) -> bool {
+    seen.owner().is_managed() || seen.is_lost()
+}
+
+/// The same of what has left the config.
+fn lost(have: &Observed) -> impl Iterator<Item = Used> {
+    have.seen_lost.iter().map(|(id, seen)| {
+        Used { id: id.clone(), physical: id.name.clone(), usage: seen.used() } // as of a leftover
+    })
+}
+
+/// Neither what has lost its tags nor what may be used by it is ended by a destroy as it is.
+fn name_ends(bill: &mut Bill, want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>]) {
+    let kept = Kept::of(want, have, kinds);
+    for estimate in &mut bill.0 {
+        let is_lost = match have.observations.get(&estimate.id) {
+            Some(Observation::Present(seen)) => seen.is_lost(),
+            _ => have.seen_lost.contains_key(&estimate.id),
+        };
+        let leftover = have.leftovers.iter().find(|leftover| leftover.id == estimate.id);
+        let user = kept.user(&estimate.id).or_else(|| kept.user_of(leftover?));
+        match user {
+            _ if is_lost => estimate.ended_by = "`opsctl destroy` when it has its tags again".to_owned(),
+            Some(user) => {
+                estimate.ended_by = format!("`opsctl destroy` when {user} has its tags again, or is gone");
+            }
+            None => {}
+        }
+    }
 }
 
 fn leftovers(have: &Observed, stays: impl Fn(&ResourceId) -> bool) -> impl Iterator<Item = Used> {

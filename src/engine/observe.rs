@@ -77,10 +77,7 @@ async fn observe_listed(
         async |(kind, found): &(KindName, &Found)| unwanted(*kind, found, registry, context).await,
     );
     let found = leftovers.await;
-    let dated = owned.iter().flat_map(|(kind, found)| found.iter().map(move |found| (*kind, found)));
-    let dated = dated.filter(|(_, found)| found.created > 0);
-    let created = dated.map(|(kind, found)| ((kind, found.physical.clone()), found.created)).collect();
-    let mut have = Observed { observations, created, ..Observed::default() };
+    let mut have = Observed { observations, created: dated(&owned), ..Observed::default() };
     let mut lost = Vec::new();
     for found in found {
         keep(found?, &mut have, &mut lost, registry, context).await?;
@@ -102,8 +99,17 @@ async fn observe_listed(
         }
     }
     have.lost = lost::users(&lost, want, &have, registry);
+    lost.retain(|(id, _)| have.lost.iter().any(|lost| lost.id == *id));
+    have.seen_lost.extend(lost);
     have.previous_generations = before(&have, &owned, want);
     Ok((have, unlisted))
+}
+
+/// When what is listed was made, where the list says it.
+fn dated(owned: &Owned) -> BTreeMap<(KindName, String), i64> {
+    let all = owned.iter().flat_map(|(kind, found)| found.iter().map(move |found| (*kind, found)));
+    let dated = all.filter(|(_, found)| found.created > 0);
+    dated.map(|(kind, found)| ((kind, found.physical.clone()), found.created)).collect()
 }
 
 /// The generations before those that are not there.

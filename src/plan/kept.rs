@@ -9,7 +9,7 @@ use crate::domain::{Owner, ResourceId};
 
 /// What is needed by what has the name of a wanted resource, or one like it, and is not this project's by its
 /// tags. That may be this project's all the same, and at work: tags get lost.
-pub(super) struct Kept<'a> {
+pub struct Kept<'a> {
     want: &'a Desired,
     have: &'a Observed,
     /// By whom.

@@ -25,6 +25,7 @@ use crate::domain::{
 
 pub use crate::domain::Verb;
 pub use build::build;
+pub use kept::Kept;
 pub use mode::Mode;
 
 /// What a step does, and to what end. A replacement is a delete and a create with an edge between them.
@@ -255,6 +256,8 @@ pub struct Observed {
     pub seen_leftovers: BTreeMap<ResourceId, AnySeen>,
     /// What has a name like this project's, no section, not its tags, and uses what is this project's.
     pub lost: Vec<Lost>,
+    /// What was seen of that.
+    pub seen_lost: BTreeMap<ResourceId, AnySeen>,
     /// When what is ours was made, in seconds since 1970, where AWS says it with the list.
     pub created: BTreeMap<(KindName, String), i64>,
     /// What may be a leftover and could not be looked at, why, and the code of that.

@@ -279,3 +279,31 @@ fn what_has_no_price_is_no_sum_and_no_gate_passes() {
     assert_eq!(cost.highest_month().unwrap_err(), ["price of ml.c5.large for hosting"]);
     assert!(page(&cost, None).contains("unknown  price of ml.c5.large for hosting; in no sum"));
 }
+
+/// Tags get lost, and what has lost them bills on: a destroy does not end it, nor what stays for it.
+#[test]
+fn what_lost_its_tags_has_a_price() {
+    let want = Files::new().desired();
+    let mut account = deployed(&want, 2);
+    let have = account.observe(&want);
+    let before = live(&want, &have, &kinds(), &prices());
+    account.seen(&want, "endpoint/numbers")["owner"] = json!("nobody");
+    let have = account.observe(&want);
+    let bill = live(&want, &have, &kinds(), &prices());
+    assert_eq!(bill.now(), before.now());
+    let ended_by = |id: &str| &bill.0.iter().find(|it| it.id.to_string() == id).unwrap().ended_by;
+    assert_eq!(ended_by("endpoint/numbers"), "`opsctl destroy` when it has its tags again");
+    let destroyed = cost(&account, &want, DESTROY);
+    assert!(destroyed.after.now().runs());
+    // A function that has lost them keeps its endpoint.
+    let mut account = deployed(&want, 2);
+    account.seen(&want, "function/classify")["owner"] = json!("nobody");
+    let bill = live(&want, &account.observe(&want), &kinds(), &prices());
+    let endpoint = bill.0.iter().find(|it| it.id.to_string() == "endpoint/numbers").unwrap();
+    assert_eq!(endpoint.ended_by, "`opsctl destroy` when function/classify has its tags again, or is gone");
+    // What another project has is its own.
+    let mut account = deployed(&want, 2);
+    account.seen(&want, "endpoint/numbers")["owner"] = json!({ "other": "shop / prod" });
+    let bill = live(&want, &account.observe(&want), &kinds(), &prices());
+    assert!(bill.0.iter().all(|it| it.id.to_string() != "endpoint/numbers"));
+}

@@ -165,6 +165,10 @@ impl Account {
             elders.sort_by_key(|(_, (made, _))| std::cmp::Reverse(*made));
             elders.into_iter().map(|((_, name), _)| name.clone()).collect::<Vec<_>>()
         };
+        let seen_lost = |lost: &plan::Lost| {
+            let (_, seen) = self.things.get(&(lost.id.kind, lost.id.name.clone()))?;
+            Some((lost.id.clone(), typed(lost.id.kind, seen)))
+        };
         let wanted: Vec<_> = want.nodes.iter().map(key).collect();
         let absent = want.nodes.iter().filter(|n| matches!(look(n), Observation::Absent));
         let unwanted = self.things.iter().filter(|(key, (_, seen))| {
@@ -187,6 +191,7 @@ impl Account {
                 })
                 .collect(),
             unread: Vec::new(),
+            seen_lost: self.lost.iter().filter_map(seen_lost).collect(),
             lost: self.lost.clone(),
             contents: self.contents.clone(),
             created: BTreeMap::new(),
