@@ -2,7 +2,8 @@
 
 use super::error::Failure;
 use super::exit::Exit;
-use crate::domain::{KindName, ResourceId, codes};
+use super::ui::Ui;
+use crate::domain::{KindName, ResourceId, codes, shown};
 use crate::run::Session;
 use crate::run::jobs::Job;
 use crate::run::named::{Unnamed, resource};
@@ -43,6 +44,14 @@ pub async fn named(session: &Session, given: &str, among: &Among<'_>) -> Result<
         }
     };
     Err(Failure::new(codes::UNKNOWN_NAME, Exit::Usage, message, help))
+}
+
+/// Says that a job is the latest there is, where files that it would be named after are missing.
+pub fn say_latest(session: &Session, job: &Job, ui: &Ui) {
+    if let Some(why) = session.is_only_latest(&job.id) {
+        let why = shown::line(why);
+        ui.say(&format!("{}: {why}; this is the latest there is, {}.", job.id, job.physical));
+    }
 }
 
 /// The resource that is meant where none is named: the only one of the config.

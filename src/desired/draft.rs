@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::config::section;
 use crate::config::{Access, Config, Name, Network};
-use crate::desired::{Desired, GivenRole, Node};
+use crate::desired::{Desired, GivenRole, Node, unread};
 use crate::domain::{
     Code, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, ResourceId, Scope, bytes, codes,
 };
@@ -31,6 +31,10 @@ pub struct Draft<'a> {
     pub(super) names: BTreeMap<(KindName, String), (ResourceId, bool)>,
     /// What sections say that is no resource.
     kept: BTreeMap<ResourceId, Box<dyn Any>>,
+    /// What is read of it: the section of the one, and that of the other.
+    reads: Vec<(KeyPath, KeyPath)>,
+    /// The sections that name a file which cannot be read, and why: of several that name one, each.
+    pub(super) unread: Vec<(KeyPath, String)>,
 }
 
 impl<'a> Draft<'a> {
@@ -47,6 +51,8 @@ impl<'a> Draft<'a> {
             given: Vec::new(),
             names: BTreeMap::new(),
             kept: BTreeMap::new(),
+            reads: Vec::new(),
+            unread: Vec::new(),
         }
     }
 
@@ -55,6 +61,7 @@ impl<'a> Draft<'a> {
             self.problems.push(problem.clone());
         }
         let (kms_key, former_kms_keys) = (self.kms_key(), self.former_kms_keys());
+        let unread = unread::of(&self.nodes, &self.origin, &self.unread_sections());
         let desired = Desired::new(self.scope.clone(), self.nodes, self.origin);
         (
             Desired {
@@ -63,10 +70,27 @@ impl<'a> Draft<'a> {
                 given: self.given,
                 kms_key,
                 former_kms_keys,
+                unread,
                 ..desired
             },
             self.problems,
         )
+    }
+
+    /// The sections of which a file could not be read that something stands in for, and why.
+    fn unread_sections(&self) -> BTreeMap<KeyPath, String> {
+        if self.inputs.stand_in().is_none() {
+            return BTreeMap::new();
+        }
+        let of_files = self.problems.0.iter().filter(|problem| problem.code.is_of_files());
+        let problems = of_files.map(|problem| (problem.at.section(), problem.message.clone()));
+        let mut sections: BTreeMap<_, _> = self.unread.iter().cloned().chain(problems).collect();
+        for (by, what) in &self.reads {
+            if let Some(why) = sections.get(what).cloned() {
+                sections.entry(by.clone()).or_insert(why);
+            }
+        }
+        sections
     }
 
     pub(super) fn push(&mut self, node: Node, at: KeyPath) {
@@ -167,6 +191,12 @@ impl<'a> Draft<'a> {
         self.kept.insert(id, Box::new(value));
     }
 
+    /// Notes that what the section at `by` makes is made of what that at `what` says, where no edge between
+    /// nodes says it.
+    pub fn reads(&mut self, by: &KeyPath, what: &KeyPath) {
+        self.reads.push((by.section(), what.section()));
+    }
+
     /// What [`Draft::keep`] has kept.
     pub fn kept<T: Any>(&self, id: &ResourceId) -> Option<&T> {
         self.kept.get(id)?.downcast_ref()
@@ -240,8 +270,19 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// A code folder that must hold `entry`.
+    /// The same, or what stands in for it ([`Inputs::spare`]).
+    pub fn tree_or_stand_in(&mut self, path: &Path, use_as: &UseAs) -> Option<&'a Tree> {
+        let inputs = self.inputs;
+        self.tree(path, use_as).or(inputs.stand_in())
+    }
+
+    /// A code folder that must hold `entry`, or what stands in for it ([`Inputs::spare`]).
     pub fn code(&mut self, path: &Path, use_as: &UseAs, entry: &str, at: &KeyPath) -> Option<&'a Tree> {
+        let inputs = self.inputs;
+        self.code_with(path, use_as, entry, at).or(inputs.stand_in())
+    }
+
+    fn code_with(&mut self, path: &Path, use_as: &UseAs, entry: &str, at: &KeyPath) -> Option<&'a Tree> {
         let tree = self.tree(path, use_as)?;
         let is_inside = Path::new(entry).components().all(|part| matches!(part, Component::Normal(_)));
         if tree.entry(entry).is_none() && is_inside && tree.root.join(entry).is_file() {

@@ -7,6 +7,7 @@ mod erased;
 mod kind;
 mod scale;
 mod seen;
+mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,6 +86,9 @@ pub struct Desired {
     pub kms_key: Option<String>,
     /// Those that it was before, in an order of their own.
     pub former_kms_keys: Vec<String>,
+    /// What is made of files that could not be read and that something stands in for ([`Inputs::spare`]):
+    /// why. It is named, but is not to be compared or made.
+    pub unread: BTreeMap<ResourceId, String>,
     /// Where each node stands among `nodes`.
     places: BTreeMap<ResourceId, usize>,
 }
@@ -103,6 +107,7 @@ impl Desired {
             remotes: Vec::new(),
             kms_key: None,
             former_kms_keys: Vec::new(),
+            unread: BTreeMap::new(),
         }
     }
 
@@ -116,6 +121,7 @@ impl Desired {
             remotes: self.remotes.clone(),
             kms_key: self.kms_key.clone(),
             former_kms_keys: self.former_kms_keys.clone(),
+            unread: self.unread.clone(),
             ..desired
         }
     }
@@ -207,6 +213,19 @@ pub fn remotes(config: &Config, kinds: &[Box<dyn AnyKind>]) -> Vec<Remote> {
     kinds.iter().flat_map(|kind| kind.remotes(config)).collect()
 }
 
+/// The sections that name what could not be read, and why.
+fn unread_sections(config: &Config, inputs: &Inputs, kinds: &[Box<dyn AnyKind>]) -> Vec<(KeyPath, String)> {
+    let local = sources(config, kinds).into_iter().filter_map(|source| {
+        let problem = inputs.tree(&source.path, &source.use_as)?.as_ref().err()?;
+        Some((source.at.section(), problem.message.clone()))
+    });
+    let elsewhere = remotes(config, kinds).into_iter().filter_map(|remote| {
+        let problem = inputs.listing(&remote)?.as_ref().err()?;
+        Some((remote.at.section(), problem.message.clone()))
+    });
+    local.chain(elsewhere).collect()
+}
+
 /// Builds the graph, and finds every problem of every section on the way.
 pub fn build(
     config: &Config,
@@ -215,6 +234,7 @@ pub fn build(
     kinds: &[Box<dyn AnyKind>],
 ) -> (Desired, Diagnostics) {
     let mut draft = Draft::new(config, scope, inputs);
+    draft.unread = unread_sections(config, inputs, kinds);
     let misread: Vec<Diagnostic> = kinds.iter().flat_map(|kind| kind.misread(config).0).collect();
     for kind in kinds {
         draft.hold(kind.as_ref(), kind.items(&config.document), &misread);

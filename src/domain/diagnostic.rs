@@ -37,6 +37,11 @@ impl KeyPath {
         (!self.0.is_empty()).then(|| Self(self.0[..self.0.len() - 1].to_vec()))
     }
 
+    /// The section that the key is in: `training.breeds`.
+    pub fn section(&self) -> Self {
+        Self(self.0.iter().take(2).cloned().collect())
+    }
+
     /// The key itself; empty for the whole file.
     pub fn last(&self) -> &str {
         self.0.last().map_or("", String::as_str)

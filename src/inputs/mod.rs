@@ -170,7 +170,7 @@ type Listings = BTreeMap<Remote, Result<Listing, Diagnostic>>;
 
 /// All folders that the config names and all that it names of other buckets, or why one could not be read.
 #[derive(Clone, Debug, Default)]
-pub struct Inputs(Folders, Listings, Option<Result<String, Diagnostic>>);
+pub struct Inputs(Folders, Listings, Option<Result<String, Diagnostic>>, Option<Tree>);
 
 impl Inputs {
     /// Reads every source once. Problems are kept beside their source and reported with the config's.
@@ -205,6 +205,16 @@ impl Inputs {
                 .or_insert_with(|| (source.at.clone(), walk::walk(folder, &source, &data)));
         }
         inputs
+    }
+
+    /// Lets an empty folder stand in for each that cannot be read: whoever only looks goes on.
+    pub fn spare(&mut self) {
+        self.3 = Some(Tree { root: PathBuf::new(), entries: Vec::new(), seen_at: 0 });
+    }
+
+    /// What stands in for a folder that cannot be read. `None`: nothing does.
+    pub fn stand_in(&self) -> Option<&Tree> {
+        self.3.as_ref()
     }
 
     /// Takes the checksums that a cache folder has of unchanged files.

@@ -10,7 +10,7 @@ use super::plan::still_bills;
 use super::style::Styles;
 use crate::cost::Bill;
 use crate::domain::fingerprint::stem;
-use crate::domain::{Facts, Owner, Phase, Scope, few, figure, shown};
+use crate::domain::{Facts, Owner, Phase, ResourceId, Scope, few, figure, shown};
 use crate::evidence::Instead;
 use crate::plan::Leftover;
 use crate::run::overview::{Overview, Row};
@@ -23,8 +23,13 @@ pub fn title(project: &str, environment: &str, place: &str, styles: &Styles) -> 
 /// A line each, and below it what else is known. In fewer than `width` columns a line is broken between
 /// columns, never inside one. `None`: there is no terminal, and lines may be long.
 pub fn human(overview: &Overview, width: Option<usize>, styles: &Styles) -> String {
-    let lines: Vec<Line> =
-        overview.rows.iter().map(|row| Line::of(row, &overview.bill)).chain(leftovers(overview)).collect();
+    let lines: Vec<Line> = overview
+        .rows
+        .iter()
+        .map(|row| Line::of(row, &overview.bill))
+        .chain(leftovers(overview))
+        .chain(lost(overview))
+        .collect();
     let head = ["RESOURCE", "STATE", "AGE", "NAME IN AWS"];
     let widest = |column: usize| {
         let cells = lines.iter().map(|line| line.cells[column].chars().count());
@@ -86,11 +91,11 @@ impl Line {
         ];
         let reason = row.status.cause();
         let known = known(&row.metrics, &row.facts, row.took.map(|took| took.0));
-        let details =
-            [reason, differs(row), instead(row), Some(known), row.page.clone()].into_iter().flatten();
+        let details = [reason, differs(row), not_compared(row), instead(row), Some(known), row.page.clone()]
+            .into_iter()
+            .flatten();
         let details = details.filter(|d| !d.is_empty()).collect();
-        let cost = bill.of(&row.id).filter(|of| of.now.runs());
-        let cost = cost.map(|of| format!("{} USD/h", of.now.per_hour().fine()));
+        let cost = hourly(&row.id, bill);
         Self { cells, phase: row.status.phase, details, cost }
     }
 }
@@ -102,6 +107,11 @@ fn differs(row: &Row) -> Option<String> {
     let text = few(&row.differs, SHOWN);
     let text = format!("not as the config has it: {}; `opsctl deploy` changes that", shown::line(&text));
     Some(text).filter(|_| !row.differs.is_empty())
+}
+
+fn not_compared(row: &Row) -> Option<String> {
+    let why = row.not_compared.as_ref()?;
+    Some(format!("could not be compared with the config: {}", shown::line(why)))
 }
 
 fn instead(row: &Row) -> Option<String> {
@@ -127,6 +137,22 @@ fn leftovers(overview: &Overview) -> impl Iterator<Item = Line> + '_ {
     })
 }
 
+/// What may have been this project's, and bills on: it has neither its tags nor a section.
+fn lost(overview: &Overview) -> impl Iterator<Item = Line> + '_ {
+    overview.lost.iter().map(|(lost, status)| {
+        let (word, owner) = (shown::line(&status.word), lost.owner.to_string());
+        let state = format!("{word}, not in the config, not this project's: {}", shown::line(&owner));
+        let name = shown::line(&lost.id.name).into_owned();
+        let cells = [lost.id.kind.to_string(), state, String::new(), name];
+        Line { cells, phase: status.phase, details: Vec::new(), cost: hourly(&lost.id, &overview.bill) }
+    })
+}
+
+fn hourly(id: &ResourceId, bill: &Bill) -> Option<String> {
+    let cost = bill.of(id).filter(|of| of.now.runs())?;
+    Some(format!("{} USD/h", cost.now.per_hour().fine()))
+}
+
 fn left_over(leftover: &Leftover, overview: &Overview) -> Line {
     let name = shown::line(&leftover.physical).into_owned();
     let kind = leftover.id.kind.to_string();
@@ -146,8 +172,7 @@ fn left_over(leftover: &Leftover, overview: &Overview) -> Line {
         state += &format!(", {}", shown::line(mark));
     }
     let cells = [resource, state, String::new(), name];
-    let cost = overview.bill.of(&leftover.id).filter(|of| of.now.runs());
-    let cost = cost.map(|of| format!("{} USD/h", of.now.per_hour().fine()));
+    let cost = hourly(&leftover.id, &overview.bill);
     Line { cells, phase, details: details.into_iter().collect(), cost }
 }
 
@@ -215,15 +240,22 @@ pub fn json(overview: &Overview, scope: &Scope, place: &str) -> Value {
             (&mut resource, serde_json::to_value(&row.facts))
         {
             resource.extend(facts);
+            resource.extend(row.not_compared.iter().map(|why| ("not_compared".to_owned(), json!(why))));
         }
         resource
     });
     let unread = overview.unread.iter().map(|(id, why)| json!({ "target": id, "reason": why }));
+    let lost = overview.lost.iter().map(|(lost, status)| {
+        json!({
+            "kind": lost.id.kind.as_str(), "physical": lost.id.name, "state": status.word,
+            "owner": lost.owner.to_string(),
+        })
+    });
     json!({
         "format": 1, "project": scope.project, "environment": scope.environment, "account": scope.account,
         "region": scope.region, "target": place,
         "resources": resources.collect::<Vec<_>>(), "leftovers": overview.leftovers,
-        "unread": unread.collect::<Vec<_>>(),
+        "lost": lost.collect::<Vec<_>>(), "unread": unread.collect::<Vec<_>>(),
         "cost": cost::json_now(&overview.bill, &overview.prices),
     })
 }

@@ -14,6 +14,7 @@ fn row(id: &str, physical: &str, status: Status) -> Row {
         status,
         owner: Some(Owner::Ours),
         differs: Vec::new(),
+        not_compared: None,
         instead: None,
         is_readable: true,
         age: Some(Duration::from_secs(7_300)),
@@ -66,6 +67,7 @@ fn overview() -> Overview {
     Overview {
         rows: vec![training, endpoint, autoscaling, other],
         leftovers: vec![leftover, replaced],
+        lost: Vec::new(),
         marked: Default::default(),
         unread: Vec::new(),
         bill,
@@ -357,4 +359,18 @@ fn generations_that_only_lie_there_are_counted() {
     assert_eq!(of("9 earlier versions").len(), 1, "{text}");
     assert!(of("9 earlier versions")[0].ends_with("digits-dev-numbers-*"), "{text}");
     assert_eq!(of("earlier version, Failed").len(), 1, "{text}");
+}
+
+#[test]
+fn what_could_not_be_compared_is_no_leftover() {
+    let mut endpoint = row("endpoint/numbers", "digits-dev-numbers", Status::ready("InService"));
+    endpoint.not_compared = Some("there is no folder ./serving".to_owned());
+    let overview = Overview { rows: vec![endpoint], leftovers: Vec::new(), ..overview() };
+    let shown = human(&overview, None, &Styles::plain());
+    assert!(
+        shown.contains("could not be compared with the config: there is no folder ./serving\n"),
+        "{shown}"
+    );
+    let document = json(&overview, &Scope::new("digits", "dev", "123456789012", "us-east-1"), "SANDBOX");
+    assert_eq!(document["resources"][0]["not_compared"], "there is no folder ./serving");
 }

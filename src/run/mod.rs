@@ -50,6 +50,7 @@ mod intent;
 pub mod invoke;
 pub mod jobs;
 mod key;
+mod latest;
 pub mod logs;
 pub mod named;
 pub mod overview;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::{Session, prices};
 use crate::cost::{self, Bill, Prices};
 use crate::desired::{AnySeen, Desired, Log, LogObject, Node};
-use crate::domain::{Facts, HumanDuration, KeyPath, KindName, Owner, Phase, ResourceId, Status};
+use crate::domain::{Facts, HumanDuration, KindName, Owner, Phase, ResourceId, Status};
 use crate::engine::OpCx;
 use crate::evidence::Instead;
-use crate::plan::{Leftover, Observation, Observed};
+use crate::plan::{Leftover, Lost, Observation, Observed};
 use crate::resources::instance::Instance;
 use crate::resources::parted_log::tail;
 use crate::resources::training::metrics::Metrics;
@@ -21,7 +21,9 @@ pub struct Overview {
     /// In the order of dependency.
     pub rows: Vec<Row>,
     pub leftovers: Vec<Leftover>,
-    /// Of these, the states that are not simply complete, and those that an endpoint serves.
+    /// What has lost its tags and its section, and how it is.
+    pub lost: Vec<(Lost, Status)>,
+    /// Of the leftovers, the states that are not simply complete, and those that an endpoint serves.
     pub marked: BTreeMap<ResourceId, String>,
     /// What may be of this project and could not be read, and why.
     pub unread: Vec<(ResourceId, String)>,
@@ -39,6 +41,9 @@ pub struct Row {
     pub owner: Option<Owner>,
     /// How it differs from the config: the next deploy changes that.
     pub differs: Vec<String>,
+    /// Why it could not be compared with the config: files that it is made of are missing here. `None` too of
+    /// its parts.
+    pub not_compared: Option<String>,
     /// What an endpoint that needs it answers with instead of it.
     pub instead: Option<Instead>,
     /// Whether AWS could be asked.
@@ -72,7 +77,11 @@ impl Overview {
         let bill = cost::live(desired, have, &session.kinds, &prices);
         let unread = have.unread.iter().map(|(id, why, _)| (id.clone(), why.clone())).collect();
         let leftovers = have.leftovers.clone();
-        Self { rows, leftovers, marked: marked(desired, have), unread, bill, prices }
+        let lost = have
+            .lost
+            .iter()
+            .filter_map(|lost| Some((lost.clone(), have.seen_lost.get(&lost.id)?.status().clone())));
+        Self { rows, leftovers, lost: lost.collect(), marked: marked(desired, have), unread, bill, prices }
     }
 
     /// A resource with what its parts know: an endpoint with how it scales.
@@ -110,6 +119,7 @@ async fn row(session: &Session, node: &Node, have: &Observed) -> Row {
         physical: node.physical.clone(),
         status,
         differs: seen.map(|seen| differences(session, node, seen)).unwrap_or_default(),
+        not_compared: not_compared(session, node),
         instead: None,
         owner: seen.map(|seen| whole.unwrap_or(seen.owner()).clone()),
         is_readable,
@@ -121,12 +131,22 @@ async fn row(session: &Session, node: &Node, have: &Observed) -> Row {
     }
 }
 
+fn not_compared(session: &Session, node: &Node) -> Option<String> {
+    let why = session.desired.unread.get(&node.id)?;
+    let section = session.desired.origin.get(&node.id)?.0.first()?;
+    (session.kind(node.id.kind).section() == Some(section)).then(|| why.clone())
+}
+
 /// As a plan finds them, but for what a closer look alone tells. What is not ready says that itself.
 fn differences(session: &Session, node: &Node, seen: &AnySeen) -> Vec<String> {
     let kind = session.kind(node.id.kind);
     let is_settled = matches!(seen.status().phase, Phase::Ready | Phase::Stopped);
     // What ends by itself is set again by every deploy; what cannot be read here is warned of.
-    if !is_settled || !seen.owner().is_managed() || !kind.stays() || has_unread_files(session, node) {
+    if !is_settled
+        || !seen.owner().is_managed()
+        || !kind.stays()
+        || session.desired.unread.contains_key(&node.id)
+    {
         return Vec::new();
     }
     // What a fingerprinted resource of ours is made of is in its name.
@@ -134,13 +154,6 @@ fn differences(session: &Session, node: &Node, seen: &AnySeen) -> Vec<String> {
     let mut changes = if in_name { node.spec.lost(seen) } else { node.spec.diff(seen) };
     changes.extend(session.desired.tags_differ(&node.id, seen));
     changes.iter().map(ToString::to_string).collect()
-}
-
-/// Whether files that it is made of are gone from this machine.
-fn has_unread_files(session: &Session, node: &Node) -> bool {
-    let Some(section) = session.desired.origin.get(&node.id) else { return false };
-    let within = |at: &KeyPath| at.0.starts_with(&section.0);
-    session.warnings.0.iter().any(|problem| problem.code.is_of_files() && within(&problem.at))
 }
 
 /// What serves in the place of what the config has, from each endpoint back to the job.

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use aws_sdk_ec2::operation::describe_regions::DescribeRegionsOutput;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{Host, key, remote};
+use super::{Host, key, latest, remote};
 use crate::aws::{AnswerDate, Clients, OpError, OpErrorKind, SdkResultExt, Target};
 use crate::config::{Config, Document};
 use crate::cost::Prices;
@@ -63,10 +63,13 @@ impl Project {
         let cache = inputs::home(config.document.folder()).join(".opsctl/cache");
         inputs::clear_of_pipes(&cache);
         let sources = desired::sources(&config, &kinds);
-        let inputs = match folders {
+        let mut inputs = match folders {
             Folders::Listed | Folders::Unneeded => Inputs::walk(config.document.folder(), sources),
             Folders::Read | Folders::Spared => Inputs::read_cached(config.document.folder(), sources, &cache),
         };
+        if folders == Folders::Spared {
+            inputs.spare();
+        }
         // Everything that can be known without AWS is reported before the first call.
         let offline = Scope::new(&config.project.name, &config.environment, Scope::NO_ACCOUNT, "us-east-1");
         problems.extend(folders.judge(desired::build(&config, &offline, &inputs, &kinds).1).0);
@@ -187,11 +190,10 @@ impl Session {
         if connection.sandbox.is_none() {
             expect_account(&config, &account)?;
         }
-        let host = host_of(connection.sandbox, &target);
-        let place = place_of(connection.sandbox, &target, &account, &region);
+        let (host, place) = at(connection.sandbox, &target, &account, &region);
         let scope = Scope::new(&config.project.name, &config.environment, &account, &region);
         look(&aws, &region, &config, (&kinds, folders), &mut inputs).await?;
-        let (desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
+        let (mut desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
         let mut problems = folders.judge(problems);
         problems.extend(connection.warning);
         if connection.sandbox.is_some() {
@@ -201,14 +203,14 @@ impl Session {
         if problems.has_errors() {
             return Err(OpenError::invalid(config, problems));
         }
-        let (sender, receiver) = unbounded_channel();
-        let context = RunContext {
+        let ((sender, receiver), registry) = (unbounded_channel(), registry());
+        let mut context = RunContext {
             aws,
             scope,
             tags: desired.tags.clone(),
             inputs,
             cache,
-            wanted: desired.nodes.iter().map(|n| (n.id.kind, n.physical.clone())).collect(),
+            wanted: Vec::new(),
             events: Events::to(sender),
             cancel: connection.cancel,
             pace: target.pace,
@@ -217,10 +219,12 @@ impl Session {
             patience: connection.patience,
             began: OnceLock::new(),
         };
+        Box::pin(latest::take(&mut desired, &registry, &context)).await?;
+        context.wanted = desired.nodes.iter().map(|n| (n.id.kind, n.physical.clone())).collect();
         Ok(Self {
             config,
             kinds,
-            registry: registry(),
+            registry,
             desired,
             warnings: problems,
             context,
@@ -273,6 +277,12 @@ impl Session {
         node.map_or_else(|| self.context.scope.physical(&id.name), |node| node.physical.clone())
     }
 
+    /// Why this, which is named after files, is the latest there is instead of what the config has.
+    pub fn is_only_latest(&self, id: &ResourceId) -> Option<&str> {
+        let why = self.desired.unread.get(id)?;
+        self.kind(id.kind).fingerprinted().then_some(why)
+    }
+
     /// The project's bucket.
     pub fn bucket(&self) -> &str {
         self.context.wanted(KindName::Bucket).next().unwrap_or_default()
@@ -303,6 +313,11 @@ fn expect_account(config: &Config, account: &str) -> Result<(), OpenError> {
         Some(wanted) => Err(OpenError::WrongAccount { account: account.to_owned(), wanted: wanted.clone() }),
         None => Ok(()),
     }
+}
+
+/// What it is, and where that is for a person.
+fn at(sandbox: Option<bool>, target: &Target, account: &str, region: &str) -> (Host, String) {
+    (host_of(sandbox, target), place_of(sandbox, target, account, region))
 }
 
 fn host_of(sandbox: Option<bool>, target: &Target) -> Host {

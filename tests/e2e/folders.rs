@@ -52,6 +52,49 @@ fn what_takes_away_looks_or_fetches_needs_no_folder() {
     world.run(["destroy", "--yes"]).success().says("There was nothing");
 }
 
+const AT_WORK: &str = r#"
+[project]
+name = "old"
+region = "eu-west-1"
+[data.things]
+path = "things"
+[training.a]
+source = "src"
+entry = "train.py"
+image = "sklearn-1.2"
+data = ["things"]
+[notebook.n]
+[function.f]
+source = "function"
+handler = "app.handler"
+"#;
+
+/// What bills can be looked at and stopped from any machine, and is the project's all the same.
+#[test]
+fn what_runs_is_known_without_its_files() {
+    let world = World::with_config(AT_WORK).sandbox();
+    let script =
+        "import os\nopen(os.environ['SM_MODEL_DIR'] + '/m', 'w').write('1')\nprint('it was trained')\n";
+    world.write("things/a", "1");
+    world.write("src/train.py", script);
+    world.write("function/app.py", "def handler(event, context):\n    return {'is': 'here'}\n");
+    world.run(["deploy", "--yes"]).success();
+    for folder in ["things", "src", "function"] {
+        fs::remove_dir_all(world.path(folder)).unwrap();
+    }
+    let status = world.run(["status"]).success().says("could not be compared with the config: there is no");
+    let status = status.says("Completed").does_not_say("not in the config");
+    drop(status.does_not_say("--prune").does_not_say("absent"));
+    world.run(["logs", "training/a"]).success().says("it was trained").says("this is the latest there is");
+    world.run(["model", "pull", "--to", "model.tar.gz"]).success().says("this is the latest there is");
+    world.run(["invoke", "function/f", "--payload", "1"]).success().says("here");
+    world.run(["stop", "notebook/n"]).success().says("notebook/n is stopped");
+    world.run(["report", "--out", "report.md", "--format", "markdown"]).success();
+    assert!(!world.read("report.md").contains("no longer in the config"), "{}", world.read("report.md"));
+    world.run(["deploy", "--yes"]).ended(3).says("there is no folder ./src");
+    world.run(["destroy", "--yes"]).success().says("Nothing is left");
+}
+
 /// Without --to the folder is ./things, which is the data set's own.
 #[test]
 fn a_file_that_was_edited_is_not_replaced() {

@@ -69,7 +69,7 @@ impl InvokeArgs {
 
 /// Prints the model's answer. One with a status of 400 or more exits with 1.
 pub async fn run(args: &InvokeArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    with_session_in(Lifetime::Stays, global, env, Folders::Read, async |session| {
+    with_session_in(Lifetime::Stays, global, env, Folders::Spared, async |session| {
         args.replace.allows(&wrote::record(session), args.to.as_deref().map(|file| (file, "--to FILE")))?;
         let request = args.request(&session.config.document.file)?;
         let job = target(session, args).await?;

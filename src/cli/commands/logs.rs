@@ -12,7 +12,7 @@ use crate::cli::args::{self, Global};
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::named::{Among, named};
+use crate::cli::named::{Among, named, say_latest};
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::domain::{codes, shown};
@@ -38,12 +38,13 @@ const EVERY: Duration = Duration::from_secs(2);
 
 /// Prints the log of the newest job that has one; with `--follow`, until the job ends.
 pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    with_session(global, env, Folders::Read, async |session| {
+    with_session(global, env, Folders::Spared, async |session| {
         let among = Among { what: "has a log", kinds: &|kind| session.kind(kind).has_log() };
         let job = named(session, &args.target, &among).await?;
         if LogReader::new(session, &job, &job.physical).is_some_and(|log| log.is_in_bucket()) {
             run::bucket_is_ours(session).await?; // the log is there
         }
+        say_latest(session, &job, ui);
         logs::group_is_ours(session, &job).await?;
         show(session, &job, args.follow, ui).await
     })

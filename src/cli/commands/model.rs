@@ -11,7 +11,7 @@ use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::named::{Among, named, only_one};
+use crate::cli::named::{Among, named, only_one, say_latest};
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::cli::wrote;
@@ -35,11 +35,12 @@ pub enum ModelCommand {
 /// Fetches the archive that a training job or instance left: that of the job which the config asks for, else
 /// that of the newest one before it.
 pub async fn run(args: &PullArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    with_session(global, env, Folders::Read, async |session| pull(session, args, ui).await).await
+    with_session(global, env, Folders::Spared, async |session| pull(session, args, ui).await).await
 }
 
 async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
     let job = job(session, args).await?;
+    say_latest(session, &job, ui);
     let not_pulled = |why| not_pulled(why, |none| no_model(session, &job, none));
     let model = Model::find(session, &job).await.map_err(not_pulled)?;
     if model.is_earlier {

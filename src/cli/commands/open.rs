@@ -29,7 +29,7 @@ pub struct OpenArgs {
 
 /// Opens the page, or prints its address where there is no browser to open it.
 pub async fn run(args: &OpenArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    with_session(global, env, Folders::Read, async |session| {
+    with_session(global, env, Folders::Spared, async |session| {
         let among = Among { what: "has a page", kinds: &|_| true };
         let job = named(session, &args.resource.target, &among).await?;
         let Address { url, is_secret } = address(session, &job).await?;

@@ -37,7 +37,7 @@ pub struct ScaleArgs {
 pub async fn run(args: &ScaleArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let ScaleArgs { min, max, target, provisioned_concurrency, .. } = *args;
     let to = Scale { min, max, target, provisioned_concurrency };
-    with_session(global, env, Folders::Read, async |session| {
+    with_session(global, env, Folders::Spared, async |session| {
         let intent = Intent::scale(session, &args.names, to).map_err(on_command_line)?;
         if !to.is_of_config() {
             let file = session.config.document.file.display();

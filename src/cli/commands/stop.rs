@@ -10,7 +10,7 @@ use crate::cli::budget;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::named::{Among, named};
+use crate::cli::named::{Among, named, say_latest};
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::domain::{Money, codes};
@@ -47,7 +47,7 @@ pub struct StartArgs {
 
 /// Stops a job, an instance or a notebook.
 pub async fn stop(args: &StopArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    with_session(global, env, Folders::Read, async |session| {
+    with_session(global, env, Folders::Spared, async |session| {
         let among = Among { what: "can be stopped", kinds: &|kind| session.kind(kind).stops() };
         let job = named(session, &args.resource.target, &among).await?;
         change(session, &job, Change::Stop, args.force, ui).await
@@ -57,7 +57,7 @@ pub async fn stop(args: &StopArgs, global: &Global, ui: &Ui, env: &Environment) 
 
 /// Starts a notebook.
 pub async fn start(args: &StartArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
-    with_session(global, env, Folders::Read, async |session| {
+    with_session(global, env, Folders::Spared, async |session| {
         let among = Among { what: "can be started", kinds: &|kind| session.kind(kind).starts() };
         let job = named(session, &args.resource.target, &among).await?;
         change(session, &job, Change::Start { monthly: args.max_monthly }, false, ui).await
@@ -67,6 +67,7 @@ pub async fn start(args: &StartArgs, global: &Global, ui: &Ui, env: &Environment
 
 /// Changes it, and says how it is then: a document for a program, a sentence for a person.
 pub(super) async fn change(session: &Session, job: &Job, to: Change, force: bool, ui: &Ui) -> CommandResult {
+    say_latest(session, job, ui);
     let held = |who: &str| {
         ui.say(&format!("The lease is {who}: what waits there for {} ends as failed.", job.id));
     };

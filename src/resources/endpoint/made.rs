@@ -25,6 +25,7 @@ impl Made {
     pub(super) fn by(model: &Name, with_code: bool, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Self> {
         if let Some(artifact) = draft.kept::<Artifact>(&Model::id(model)) {
             let artifact = artifact.clone();
+            draft.reads(at, &artifact.at);
             let twice = |name: &&String| [PROGRAM, SUBMIT_DIRECTORY].contains(&name.as_str());
             for name in artifact.environment.keys().filter(twice).filter(|_| with_code) {
                 let text = format!("opsctl itself sets {name}, as the endpoint has code of its own");

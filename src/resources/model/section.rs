@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Model;
 use crate::config::Name;
 use crate::desired::{Draft, Kind as _};
-use crate::domain::{KeyPath, KindName, codes};
+use crate::domain::{Code, KeyPath, KindName, codes};
 use crate::inputs::{Remote, RemoteLook, Source, UseAs, bucket_and_key};
 use crate::limits::Bound;
 use crate::resources::bucket::Bucket;
@@ -142,8 +142,9 @@ pub(super) fn keep(section: &Section, draft: &mut Draft<'_>) {
 fn given(name: &Name, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<(Given, String)> {
     let key = at.join("artifact");
     if let Some(path) = item.local() {
-        let tree = draft.tree(path, &Given::use_as())?;
-        if tree.entries.is_empty() {
+        let found = draft.tree(path, &Given::use_as()).is_some();
+        let tree = draft.tree_or_stand_in(path, &Given::use_as())?;
+        if found && tree.entries.is_empty() {
             let text = format!("{} is empty", tree.root.display());
             draft.error(codes::NO_SUCH_PATH, key, text, "name a folder that has the files of the model");
             return None;
@@ -176,27 +177,37 @@ fn given(name: &Name, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Optio
         }
         return Some((Given::Nothing, String::new()));
     };
-    let place = bucket_and_key(&remote.uri);
-    if place.is_some_and(|(bucket, _)| bucket == Bucket::name(draft)) {
-        let text = "that is this project's own bucket, which is deleted with it";
-        draft.error(codes::BAD_VALUE, key, text, "name a training, a local file, or another bucket");
-        return None;
-    }
-    if place.is_none_or(|(_, key)| key.is_empty()) {
-        let text = format!("{} names no object", remote.uri);
-        draft.error(codes::BAD_URI, key, text, "write s3://BUCKET/KEY.tar.gz");
-        return None;
-    }
-    // "This path must point to a single gzip compressed tar archive (.tar.gz suffix)."
-    // (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html)
-    if !Given::is_packed(Path::new(&remote.uri)) {
-        let text = format!("{} is no .tar.gz, and SageMaker takes no other archive", remote.uri);
-        draft.error(codes::BAD_VALUE, key, text, "pack it: tar -czf model.tar.gz -C FOLDER .");
+    if let Err((code, text, help)) = archive_at(&remote.uri, &Bucket::name(draft)) {
+        draft.error(code, key, text, help);
         return None;
     }
     let found = draft.listing(&remote);
     let etag = found.and_then(|found| found.etag.clone()).unwrap_or_default();
     Some((Given::Remote { etag }, remote.uri))
+}
+
+/// Whether a URI can be that of an archive that somebody else has put there; else the code, the text and the
+/// help of the problem.
+fn archive_at(uri: &str, own_bucket: &str) -> Result<(), (Code, String, &'static str)> {
+    let Some((bucket, key)) = bucket_and_key(uri) else {
+        let name = "that of a bucket has 3 to 63 small letters, digits, hyphens and dots";
+        let text = format!("{uri} is no place in S3: {name}");
+        return Err((codes::BAD_URI, text, "write s3://BUCKET/KEY.tar.gz"));
+    };
+    if bucket == own_bucket {
+        let text = "that is this project's own bucket, which is deleted with it".to_owned();
+        return Err((codes::BAD_VALUE, text, "name a training, a local file, or another bucket"));
+    }
+    if key.is_empty() {
+        return Err((codes::BAD_URI, format!("{uri} names no object"), "write s3://BUCKET/KEY.tar.gz"));
+    }
+    // "This path must point to a single gzip compressed tar archive (.tar.gz suffix)."
+    // (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html)
+    if !Given::is_packed(Path::new(uri)) {
+        let text = format!("{uri} is no .tar.gz, and SageMaker takes no other archive");
+        return Err((codes::BAD_VALUE, text, "pack it: tar -czf model.tar.gz -C FOLDER ."));
+    }
+    Ok(())
 }
 
 /// Says so of a model that no endpoint named: called when all endpoints are there.

@@ -12,6 +12,7 @@ mod outside;
 mod properties;
 mod recipe;
 mod scale;
+mod spared;
 mod states;
 mod tags;
 pub mod world;
