@@ -154,7 +154,7 @@ codes! {
     SYMLINK "C017" "A symbolic link that leads out of its folder"
         "Links inside the folder are followed. A link that leaves the folder, or a loop, would upload what you did not name; copy the file or remove the link.";
     BAD_PATTERN "C018" "A pattern that cannot be read"
-        "Metric patterns are regular expressions with one group, as SageMaker's MetricDefinitions want (https://docs.aws.amazon.com/sagemaker/latest/dg/training-metrics.html); file patterns have gitignore syntax.";
+        "Metric patterns are regular expressions with a group, the first of which is the value, as SageMaker's MetricDefinitions want (https://docs.aws.amazon.com/sagemaker/latest/dg/training-metrics.html); file patterns have gitignore syntax.";
     LIMIT "C019" "A value that AWS refuses"
         "AWS's published service models say how many entries a list may have, how long a text may be, how large a number, and which words an enum has. opsctl checks the config against those that it was built with, because AWS itself would refuse only in the middle of a deploy. If AWS has raised a limit since, a newer opsctl knows it.";
     ENTRY_NAME "C020" "A name of an entry that AWS refuses"

@@ -141,6 +141,21 @@ pub fn framework(name: &str, purpose: Purpose, device: Device) -> Result<&'stati
     })
 }
 
+/// The name of what serves the models of an image that trains: of its very version, else of another patch of
+/// what the short version stands for (`tensorflow-1.13` trains in 1.13.1 and serves in 1.13.0).
+pub fn name_that_serves(image: &Image) -> String {
+    let serves = |version: &str| {
+        let of_version = |i: &&Image| i.family == image.family && i.version == version;
+        IMAGES.iter().filter(of_version).any(|i| i.serves(Purpose::Hosting))
+    };
+    let (family, own) = (image.family, image.version);
+    let shorts = records("v").filter(|fields| fields[1] == family);
+    let short = shorts.filter(|fields| own.starts_with(&format!("{}.", fields[2]))).map(|fields| fields[2]);
+    let served = |short: &&str| names(family, Purpose::Hosting).contains(&format!("{family}-{short}"));
+    let version = if serves(own) { own } else { short.into_iter().find(served).unwrap_or(own) };
+    format!("{family}-{version}")
+}
+
 /// The short names of a framework that have an image for the purpose, oldest first.
 pub fn names(family: &str, purpose: Purpose) -> Vec<String> {
     let shorts: Vec<Vec<&str>> = records("v").filter(|fields| fields[1] == family).collect();

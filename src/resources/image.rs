@@ -47,10 +47,8 @@ pub fn uri(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) ->
     if !images::is_publisher(parts.account, &scope.region) {
         return Ok(image.to_owned());
     }
-    if purpose == Purpose::Training && parts.rest.contains("-inference") {
-        let message = "an inference image serves models and runs no training script, so the job would fail";
-        let help = "name the training image of the same version";
-        return Err(Refused { code: codes::IMAGE_MISMATCH, message: message.into(), help: help.into() });
+    if let Some(refused) = of_purpose(&parts, purpose) {
+        return Err(refused);
     }
     let wrong = of_processor(&parts, instance_type).or_else(|| of_device(&parts, instance_type));
     wrong.map_or_else(|| Ok(image.to_owned()), Err)
@@ -71,6 +69,28 @@ fn elsewhere(parts: &Uri<'_>, scope: &Scope, example: &str) -> Refused {
         None => format!("copy it to {example}"),
     };
     Refused { code: codes::IMAGE_PLACE, message, help }
+}
+
+/// Why an image of AWS's is not for the purpose: the name of its repository says what it does.
+fn of_purpose(parts: &Uri<'_>, purpose: Purpose) -> Option<Refused> {
+    let (wrong, message, help) = match purpose {
+        Purpose::Training => (
+            "-inference",
+            "an inference image serves models and runs no training script, so the job would fail",
+            "name the training image of the same version",
+        ),
+        Purpose::Hosting => (
+            "-training",
+            "a training image does not answer /ping, so the endpoint would fail after half an hour",
+            "name the inference image of the same version",
+        ),
+    };
+    let repository = parts.rest.split([':', '@']).next().unwrap_or_default();
+    repository.contains(wrong).then(|| Refused {
+        code: codes::IMAGE_MISMATCH,
+        message: message.into(),
+        help: help.into(),
+    })
 }
 
 /// What keeps an image of AWS's from running on the processor of the instance.
@@ -167,6 +187,15 @@ impl<'i> Uri<'i> {
     }
 }
 
+/// Whether the training program is in the image: one of the user's own, or a built-in algorithm by its URI.
+/// AWS's images of frameworks wait for a script.
+pub fn brings_program(image: &str) -> bool {
+    Uri::parse(image).is_some_and(|parts| {
+        !images::is_publisher(parts.account, parts.region)
+            || images::of_path(parts.rest).is_some_and(Image::is_algorithm)
+    })
+}
+
 /// An image in a registry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reference {
@@ -209,6 +238,21 @@ impl fmt::Display for Reference {
     }
 }
 
+/// Hugging Face's images on TensorFlow, which the list leaves out.
+const OF_TENSORFLOW: &str = "huggingface-tensorflow";
+
+/// That a framework has no image of this version.
+fn unlisted(image: &str) -> String {
+    match image.starts_with(OF_TENSORFLOW) {
+        true => {
+            format!(
+                "opsctl's list has Hugging Face's images only on PyTorch, and \"{image}\" is none of them"
+            )
+        }
+        false => format!("AWS has no image \"{image}\" in opsctl's list of {}", *limits::DATE),
+    }
+}
+
 /// What a short name stands for, on an instance type and in a region.
 fn by_name(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) -> Result<String, Refused> {
     let refused = |code, message, help| Err(Refused { code, message, help });
@@ -248,7 +292,7 @@ fn by_name(image: &str, purpose: Purpose, instance_type: &str, scope: &Scope) ->
         ),
         Missing::Version { family } => refused(
             codes::UNKNOWN_IMAGE,
-            format!("AWS has no image \"{image}\" in opsctl's list of {}", *limits::DATE),
+            unlisted(image),
             format!("one that {does}: {}; or a full registry URI", newest(family, purpose)),
         ),
         Missing::Purpose { family } => refused(
@@ -297,16 +341,11 @@ pub fn that_serves(trained_in: &str, instance_type: &str, scope: &Scope) -> Resu
     if let Some(image) = images::of_path(parts.rest) {
         return match image.is_algorithm() {
             true => algorithm(image.family, instance_type, scope),
-            false => by_name(
-                &format!("{}-{}", image.family, image.version),
-                Purpose::Hosting,
-                instance_type,
-                scope,
-            )
-            .map_err(|refused| Refused {
-                message: format!("{}, and the model was trained in it", refused.message),
-                ..refused
-            }),
+            false => by_name(&images::name_that_serves(image), Purpose::Hosting, instance_type, scope)
+                .map_err(|refused| Refused {
+                    message: format!("{}, and the model was trained in it", refused.message),
+                    ..refused
+                }),
         };
     }
     match images::is_publisher(parts.account, parts.region) {
@@ -421,6 +460,32 @@ mod tests {
         assert_eq!(training(image, "ml.m5.xlarge", "us-east-1").unwrap_err().code, codes::IMAGE_MISMATCH);
         let own = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/causal-inference:1";
         assert_eq!(training(own, "ml.m5.xlarge", "us-east-1").unwrap(), own);
+    }
+
+    #[test]
+    fn what_trains_does_not_serve_unless_its_maker_says_so() {
+        let scope = Scope::new("shop", "dev", Scope::NO_ACCOUNT, "us-east-1");
+        let serves = |image: &str| uri(image, Purpose::Hosting, "ml.m5.xlarge", &scope);
+        let image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312";
+        assert_eq!(serves(image).unwrap_err().code, codes::IMAGE_MISMATCH);
+        let own = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-training-and-serving:1";
+        assert_eq!(serves(own).unwrap(), own);
+    }
+
+    #[test]
+    fn what_serves_has_the_patch_that_aws_made_for_it() {
+        let scope = Scope::new("shop", "dev", Scope::NO_ACCOUNT, "us-east-1");
+        let trained = training("tensorflow-1.13", "ml.m5.xlarge", "us-east-1").unwrap();
+        assert!(trained.contains(":1.13.1-"), "{trained}");
+        let serves = that_serves(&trained, "ml.m5.xlarge", &scope).unwrap();
+        assert!(serves.contains(":1.13.0-"), "{serves}");
+    }
+
+    #[test]
+    fn the_list_says_what_it_has_of_hugging_face() {
+        let refused = training("huggingface-tensorflow-4.17", "ml.m5.xlarge", "us-east-1").unwrap_err();
+        assert_eq!(refused.code, codes::UNKNOWN_IMAGE);
+        assert!(refused.message.contains("only on PyTorch"), "{}", refused.message);
     }
 
     #[test]

@@ -261,7 +261,6 @@ fn image_of(item: &Item, made: &Made, at: &KeyPath, draft: &mut Draft<'_>) -> Op
         (None, None) => (None, at.join("image")),
     };
     let named = named.cloned();
-    lint_image(named.as_deref(), &key, draft);
     let image = match (&named, made.trained_in()) {
         (Some(image), _) => image::uri(image, Purpose::Hosting, &item.instance_type, draft.scope),
         (None, Some(uri)) => image::that_serves(uri, &item.instance_type, draft.scope),
@@ -331,14 +330,6 @@ fn lint_isolation(item: &Item, made: &Made, at: &KeyPath, draft: &mut Draft<'_>)
     if requirements.is_some_and(|tree| tree.entry("requirements.txt").is_some()) {
         let text = "the container installs requirements.txt over the network, which `isolation` takes away";
         draft.error(codes::BAD_VALUE, key, text, "use an image that has the packages, or remove it");
-    }
-}
-
-fn lint_image(image: Option<&str>, at: &KeyPath, draft: &mut Draft<'_>) {
-    if image.is_some_and(|image| image.contains("-training")) {
-        let text = "a training image does not answer /ping, so the endpoint would fail after half an hour";
-        let help = "name the inference image of the same version";
-        draft.error(codes::IMAGE_MISMATCH, at.clone(), text, help);
     }
 }
 

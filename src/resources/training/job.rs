@@ -14,6 +14,7 @@ use crate::domain::{HumanDuration, KeyPath, KindName, ResourceId, Scope, codes};
 use crate::inputs::{Tree, UseAs};
 use crate::resources::bucket::Bucket;
 use crate::resources::data::{Data, Distribution, InputMode, Outside, Reading, Spec as DataSpec};
+use crate::resources::image;
 use crate::resources::literal_secret;
 use crate::resources::references::refuse_references;
 use crate::resources::role::{Permission, Rights};
@@ -36,7 +37,8 @@ pub struct Item {
     #[serde(default)]
     pub on: Platform,
     /// The folder with the script. It is packed, and unpacked where the script runs; its `requirements.txt`
-    /// is installed there. Needed unless there is an `algorithm`.
+    /// is installed there. Needed unless there is an `algorithm`, or an `image` of your own that has its
+    /// program in it.
     pub source: Option<PathBuf>,
     /// Pack only files of `source` that match one of these patterns (gitignore syntax). Empty: all but data
     /// sets and, at the top of the project, its documents and configuration.
@@ -72,7 +74,7 @@ pub struct Item {
     /// Passed to the script as `--name value` (SageMaker), and as `SM_HPS` (JSON) and `SM_HP_NAME` (both).
     #[serde(default)]
     pub hyperparameters: BTreeMap<String, Hyperparameter>,
-    /// Name of a metric = regular expression with exactly one group, matched against the log.
+    /// Name of a metric = regular expression whose first group is the value, matched against the log.
     #[serde(default)]
     pub metrics: BTreeMap<String, String>,
     /// Environment variables of the script. No secrets: AWS shows them to anyone who may describe the job.
@@ -141,6 +143,12 @@ impl Item {
             exclude.extend(paths.map(|path| format!("/{}", path.trim_end_matches('/'))));
         }
         UseAs::Code { include: self.include.clone(), exclude }
+    }
+
+    /// Whether its container needs no script: the program is in the image.
+    pub fn is_whole_container(&self) -> bool {
+        let image = self.image.as_deref().filter(|_| self.on == Platform::Sagemaker && self.source.is_none());
+        self.algorithm.is_none() && image.is_some_and(image::brings_program)
     }
 
     /// What it leaves in its folder where it runs on this machine.
@@ -276,7 +284,7 @@ impl Code {
 #[derive(Debug)]
 pub struct Common {
     pub bucket: String,
-    /// `None` of a built-in algorithm.
+    /// `None` where the program is in the image.
     pub code: Option<Code>,
     pub channels: Vec<Channel>,
     /// The path of `inputs` at which a channel appears, by the channel's name.
@@ -313,8 +321,8 @@ fn judge_values(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
 
 fn refuse_nothing(at: &KeyPath, draft: &mut Draft<'_>) {
     let text = "there is neither a script nor an algorithm";
-    let help =
-        "add `source = \"…\"`, the folder of the script, or `algorithm = \"xgboost-1.7\"`, for example";
+    let help = "add `source = \"…\"`, the folder of the script, or `algorithm = \"xgboost-1.7\"`, for \
+                example; a container of your own, by its URI as `image`, needs neither";
     draft.error(codes::MISSING_KEY, at.clone(), text, help);
 }
 
@@ -328,7 +336,7 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
     if let Some(tree) = tree.flatten().filter(|_| item.on == Platform::Ec2) {
         warn_of_code(item, tree, at, draft);
     }
-    if item.source.is_none() && item.algorithm.is_none() {
+    if item.source.is_none() && item.algorithm.is_none() && !item.is_whole_container() {
         refuse_nothing(at, draft);
         return None;
     }
@@ -388,8 +396,9 @@ enum Set {
 
 impl Set {
     fn of(name: &ChannelName, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Self> {
-        if let Some(outside) = draft.kept::<Outside>(&Data::id(name)) {
-            return Some(Self::Outside(outside.clone()));
+        if let Some(outside) = draft.kept::<Outside>(&Data::id(name)).cloned() {
+            draft.reads(at, &KeyPath::of(["data", name]));
+            return Some(Self::Outside(outside));
         }
         let node = draft.find(&[KindName::Data], name, "data", at.clone())?;
         let spec = node.spec_as::<Data>()?.clone();

@@ -46,12 +46,28 @@ pub fn of_algorithm(algorithm: &str, item: &Item, at: &KeyPath, draft: &mut Draf
     }
 }
 
-/// Refuses patterns of metrics that cannot be read, or do not say which part is the value.
+/// Nothing is packed for a container that has its program in it.
+pub fn of_container(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+    let given = [
+        ("entry", item.entry.is_some()),
+        ("include", !item.include.is_empty()),
+        ("exclude", !item.exclude.is_empty()),
+    ];
+    for (key, _) in given.iter().filter(|(_, given)| *given) {
+        let text =
+            format!("`{key}` is of the files of `source`, and there is none: the image brings its program");
+        draft.error(codes::BAD_VALUE, at.join(*key), text, "add `source`, or remove it");
+    }
+}
+
+/// Refuses patterns of metrics that cannot be read, or do not say which part is the value: of several groups
+/// it is the first.
 fn refuse_patterns(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     for (metric, pattern) in &item.metrics {
         let groups = regex_lite::Regex::new(pattern).map(|r| r.captures_len());
-        if !matches!(groups, Ok(2)) {
-            let why = groups.err().map_or_else(|| "it needs exactly one group".to_owned(), |e| e.to_string());
+        // The whole match counts as one.
+        if groups.as_ref().map_or(true, |groups| *groups < 2) {
+            let why = groups.err().map_or_else(|| "it has no group".to_owned(), |e| e.to_string());
             let text = format!("the pattern of the metric `{metric}` cannot be used: {why}");
             draft.error(
                 codes::BAD_PATTERN,

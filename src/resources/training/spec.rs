@@ -32,7 +32,7 @@ pub struct Spec {
     pub instance_type: String,
     pub instance_count: i32,
     pub volume_gb: i32,
-    /// `None` of a built-in algorithm.
+    /// `None` where the program is in the image: of a built-in algorithm, and of a container of the user's.
     pub code: Option<Code>,
     pub channels: Vec<Channel>,
     /// The user's own, as text.
@@ -486,11 +486,12 @@ fn image_of(item: &Item, instance_type: &str, at: &KeyPath, draft: &mut Draft<'_
     image.map_err(|refused| draft.error(refused.code, at.join(key), refused.message, refused.help)).ok()
 }
 
-/// A script's toolkit decodes JSON; an algorithm takes the text as it is.
+/// A script's toolkit decodes JSON; an algorithm takes the text as it is, and so does a container without the
+/// toolkit (as of the generic estimator of Amazon's SageMaker SDK).
 fn sent(item: &Item, value: &Hyperparameter) -> String {
-    match item.algorithm {
-        Some(_) => value.plain(),
-        None => value.to_string(),
+    match item.algorithm.is_some() || item.is_whole_container() {
+        true => value.plain(),
+        false => value.to_string(),
     }
 }
 
@@ -498,6 +499,9 @@ fn check(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     lint::common(item, at, draft);
     if let Some(algorithm) = &item.algorithm {
         lint::of_algorithm(algorithm, item, at, draft);
+    }
+    if item.is_whole_container() {
+        lint::of_container(item, at, draft);
     }
     if item.instance_profile.is_some() {
         let text = "an instance profile is for EC2, and SageMaker takes the role itself";
@@ -511,7 +515,7 @@ fn check(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             draft.error(codes::BAD_VALUE, at.join(key), text, "remove it, or train with `on = \"ec2\"`");
         }
     }
-    if item.isolation && item.algorithm.is_none() {
+    if item.isolation && item.algorithm.is_none() && !item.is_whole_container() {
         let text =
             "the container of a script fetches its code over the network, which `isolation` takes away";
         let help = "remove it, or use a `network` whose security groups let nothing else through";

@@ -3,6 +3,7 @@
 mod breakages;
 mod changes;
 mod channels;
+mod containers;
 mod cost;
 mod growth;
 pub mod keys;
