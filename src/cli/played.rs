@@ -3,7 +3,7 @@
 use super::error::Failure;
 use super::exit::Exit;
 use crate::desired::{Desired, Node};
-use crate::domain::{Diagnostic, Diagnostics, codes};
+use crate::domain::{Diagnostic, Diagnostics, codes, shown};
 use crate::limits::images;
 use crate::plan::Plan;
 use crate::resources::image::Reference;
@@ -12,12 +12,17 @@ use crate::resources::training::Training;
 use opsctl_sandbox::runners::families::{self, Played};
 
 const ALGORITHM: &str = "a built-in algorithm is a program in the image, which the sandbox does not pull";
+const WHOLE: &str = "its program is in the image, which the sandbox does not pull";
 const HUB: &str = "it has no archive: its container fetches the model itself, and the sandbox pulls no image";
 
 /// The image of a node that has a container, and what becomes of that.
 fn of(node: &Node) -> Option<(&str, Played)> {
     if let Some(job) = node.spec_as::<Training>() {
-        let played = if job.code.is_none() { Played::Not(ALGORITHM) } else { families::training(&job.image) };
+        let played = match job.code {
+            Some(_) => families::training(&job.image),
+            None if is_algorithm(&job.image) => Played::Not(ALGORITHM),
+            None => Played::Not(WHOLE),
+        };
         return Some((&job.image, played));
     }
     let model = node.spec_as::<Model>()?;
@@ -63,6 +68,17 @@ pub fn warnings(desired: &Desired) -> Diagnostics {
     Diagnostics(desired.nodes.iter().filter_map(warning).collect())
 }
 
+/// What to do about a module that the image holds and the sandbox has not, where a failure is about one.
+pub fn help_for(said: &str) -> Option<String> {
+    let (_, rest) = said.split_once("No module named '")?;
+    let module = rest.split(['\'', '.']).next().filter(|module| !module.is_empty())?;
+    Some(format!(
+        "if the image holds `{}`: the sandbox pulls no image, so name the package in the requirements.txt of \
+         the code, in the image's version; on AWS pip finds it installed",
+        shown::line(module)
+    ))
+}
+
 /// Refuses a plan that makes what cannot be played.
 pub fn refuse(desired: &Desired, plan: &Plan) -> Result<(), Failure> {
     let makes =
@@ -78,4 +94,16 @@ pub fn refuse(desired: &Desired, plan: &Plan) -> Result<(), Failure> {
     let message = format!("the sandbox cannot play all of it, and nothing was made: {}", wrong.join("; "));
     let help = "deploy it to an account, or a part that does without: `opsctl --sandbox train NAME`";
     Err(Failure::new(codes::NOT_PLAYED, Exit::Failed, message, help))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::help_for;
+
+    #[test]
+    fn a_module_of_the_image_is_named() {
+        let said = "AlgorithmError: ExecuteUserScriptError:\nModuleNotFoundError: No module named 'torch.nn'";
+        assert!(help_for(said).unwrap().contains("`torch`"));
+        assert_eq!(help_for("ValueError: No module"), None);
+    }
 }
