@@ -64,9 +64,6 @@ entry = "train.py"
 image = "sklearn-1.2"
 data = ["things"]
 [notebook.n]
-[function.f]
-source = "function"
-handler = "app.handler"
 "#;
 
 /// What bills can be looked at and stopped from any machine, and is the project's all the same.
@@ -77,9 +74,8 @@ fn what_runs_is_known_without_its_files() {
         "import os\nopen(os.environ['SM_MODEL_DIR'] + '/m', 'w').write('1')\nprint('it was trained')\n";
     world.write("things/a", "1");
     world.write("src/train.py", script);
-    world.write("function/app.py", "def handler(event, context):\n    return {'is': 'here'}\n");
     world.run(["deploy", "--yes"]).success();
-    for folder in ["things", "src", "function"] {
+    for folder in ["things", "src"] {
         fs::remove_dir_all(world.path(folder)).unwrap();
     }
     let status = world.run(["status"]).success().says("could not be compared with the config: there is no");
@@ -87,7 +83,6 @@ fn what_runs_is_known_without_its_files() {
     drop(status.does_not_say("--prune").does_not_say("absent"));
     world.run(["logs", "training/a"]).success().says("it was trained").says("this is the latest there is");
     world.run(["model", "pull", "--to", "model.tar.gz"]).success().says("this is the latest there is");
-    world.run(["invoke", "function/f", "--payload", "1"]).success().says("here");
     world.run(["stop", "notebook/n"]).success().says("notebook/n is stopped");
     world.run(["report", "--out", "report.md", "--format", "markdown"]).success();
     assert!(!world.read("report.md").contains("no longer in the config"), "{}", world.read("report.md"));
