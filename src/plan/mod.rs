@@ -134,10 +134,15 @@ pub struct Foreign {
 
 impl Foreign {
     /// Whether a destroy has not done what it is for while this is there: it is this project's, or has been
-    /// before it lost some of its tags.
-    pub fn may_be_ours(&self) -> bool {
-        let lost_some = matches!(self.owner, Owner::Partly { .. }) && !self.is_untagged;
-        self.used_by.is_some() || lost_some
+    /// before it lost tags. One that lost all of them has a name that opsctl makes; a name that the config
+    /// fixes may be of what was there before.
+    pub fn may_be_ours(&self, scope: &Scope) -> bool {
+        let lost = match &self.owner {
+            Owner::Partly { .. } => true,
+            Owner::Nobody => self.physical.starts_with(&scope.prefix()),
+            Owner::Ours | Owner::Adopted | Owner::Other(_) => false,
+        };
+        self.used_by.is_some() || (lost && !self.is_untagged)
     }
 
     /// Why it stays, as the end of a sentence, and how it goes if it is ours after all.

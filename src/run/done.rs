@@ -30,9 +30,9 @@ impl Done {
     /// That a destroy has left something of this project. Nothing failed, but whoever has it run by a
     /// pipeline would take it for gone.
     pub fn left(&self) -> Option<Left> {
-        let left = self.plan.foreign.iter().filter(|foreign| foreign.may_be_ours());
-        let left: Vec<String> = left.map(|foreign| foreign.target.to_string()).collect();
         let scope = &self.plan.scope;
+        let left = self.plan.foreign.iter().filter(|foreign| foreign.may_be_ours(scope));
+        let left: Vec<String> = left.map(|foreign| foreign.target.to_string()).collect();
         let (of, left_of_it) = (format!("{} / {}", scope.project, scope.environment), few_sentences(&left));
         let message = format!("not all of {of} is gone: {left_of_it}");
         (!left.is_empty() && self.plan.destroys()).then_some(Left {

@@ -574,3 +574,25 @@ fn destroy_leaves_nothing_for_a_job_that_has_ended() {
     let goes = |id: &str| steps.iter().any(|step| step.starts_with(&format!("delete {id}")));
     assert!(!goes("training/numbers") && goes("role/training-numbers") && goes("bucket/main"), "{steps:?}");
 }
+
+/// A name that opsctl makes is its own, also without any tag; one that the config fixes may be anybody's.
+#[test]
+fn what_lost_all_its_tags_is_left_of_this_project() {
+    let mut fixed = Files::new();
+    fixed.append("\n[bucket]\nname = \"theirs\"\n");
+    let plain = || Files::new().desired();
+    for (want, id, is_left) in [
+        (plain(), "bucket/main", true),
+        (plain(), "role/endpoint-numbers", true),
+        (fixed.desired(), "bucket/main", false),
+    ] {
+        let mut account = Account::with(&want);
+        account.seen(&want, id)["owner"] = json!("nobody");
+        let plan = account.plan(&want, DESTROY);
+        let foreign = plan.foreign.iter().find(|foreign| foreign.target.to_string() == id).unwrap();
+        assert_eq!(foreign.may_be_ours(&plan.scope), is_left, "{foreign:?}");
+        // What lies in it is said with it.
+        let lies = plan.foreign.iter().find(|foreign| foreign.target.to_string() == "data/numbers");
+        assert!(lies.is_none_or(|data| !data.may_be_ours(&plan.scope)), "{lies:?}");
+    }
+}
