@@ -287,3 +287,72 @@ fn the_message_is_the_error_of_the_script_itself() {
         assert_eq!(said, format!("run train.py: {message}"), "{log}");
     }
 }
+
+/// What the whole program leaves, as an instance runs it: the result, and what is in the archives.
+#[cfg(target_os = "linux")]
+fn ended(code: &str, max_runtime_s: i32, terminate_after: Option<u32>) -> (Outcome, Vec<String>) {
+    let root = tempfile::tempdir().unwrap();
+    let mut spec = spec("plain");
+    (spec.code.entry, spec.max_runtime_s) = ("train.py".into(), max_runtime_s);
+    spec.outputs = vec!["out/".into()];
+    let place = root.path();
+    let python = bash(&["-s"], "command -v python3");
+    std::fs::create_dir_all(place.join("venv/bin")).unwrap();
+    std::fs::create_dir_all(place.join("opt/ml/code")).unwrap();
+    std::os::unix::fs::symlink(python.trim(), place.join("venv/bin/python")).unwrap();
+    std::fs::write(place.join("opt/ml/code/train.py"), code).unwrap();
+    let script = user_data::script("job", &spec, "us-east-1");
+    let (whole, end) = script.split_once("\nif [[ ${1:-} == work ]]").unwrap();
+    let script = format!(
+        "{whole}\nfetch() {{ :; }}\ncopy() {{ :; }}\nshutdown() {{ :; }}\n\nif [[ ${{1:-}} == work ]]{end}"
+    );
+    std::fs::write(place.join("user-data"), script).unwrap();
+    let told = match terminate_after {
+        Some(seconds) => format!("sleep {seconds}\nkill $!\n"),
+        None => String::new(),
+    };
+    let (opt, at) = (place.join("opt/opsctl"), place.display());
+    let said = bash(
+        &["-s"],
+        &format!(
+            "cd '{at}'\nexport OPSCTL_ROOT='{at}' OPSCTL_VENV='{at}/venv'\n\
+             bash user-data >said 2>&1 &\n{told}wait || true\ncat opt/opsctl/result.json\n"
+        ),
+    );
+    let archives = ["model.tar.gz", "output.tar.gz"].into_iter().filter(|name| opt.join(name).exists());
+    let files = archives.flat_map(|name| {
+        let list = bash(&["-s"], &format!("tar -tzf '{}' | sort", opt.join(name).display()));
+        list.lines().map(str::to_owned).collect::<Vec<_>>()
+    });
+    (serde_json::from_str(&said).unwrap(), files.collect())
+}
+
+/// Hours of work are not thrown away at the deadline, or because somebody stops the job: as on SageMaker.
+#[cfg(target_os = "linux")] // macOS has no `timeout`
+#[test]
+fn a_stopped_job_keeps_what_it_has_made() {
+    let code = |then: &str| {
+        let writes = r#"
+import os, sys, time
+model, data = os.environ["SM_MODEL_DIR"], os.environ["SM_OUTPUT_DATA_DIR"]
+for path in [model + "/m.txt", "out/best", data + "/curve"]:
+    open(path, "w").write("1")
+"#;
+        format!("{writes}{then}\n")
+    };
+    let all = ["best", "m.txt", "curve"];
+    let (outcome, files) = ended(&code("time.sleep(60)"), 2, None);
+    assert!(outcome.stopped && outcome.message.ends_with("stopped at the deadline of 2 s"), "{outcome:?}");
+    assert_eq!(files, all);
+    let (outcome, files) = ended(&code("time.sleep(60)"), 600, Some(2));
+    assert!(outcome.stopped && outcome.message.ends_with("stopped by a signal"), "{outcome:?}");
+    assert_eq!(files, all);
+    // What fails by itself, with the exit code of a time limit too, has no model.
+    for code_of in [3, 124] {
+        let (outcome, files) = ended(&code(&format!("sys.exit({code_of})")), 600, None);
+        assert_eq!((outcome.exit_code, outcome.stopped), (code_of, false), "{outcome:?}");
+        assert_eq!(files, ["curve"]);
+    }
+    let (outcome, files) = ended(&code(""), 600, None);
+    assert_eq!((outcome.exit_code, outcome.stopped, files), (0, false, all.map(str::to_owned).to_vec()));
+}

@@ -46,8 +46,10 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
     if model.is_earlier {
         ui.err(&job.is_of_earlier("model", &model.physical));
     }
-    if let Some(why) = &model.lacks {
-        ui.err(&format!("{} has failed, and this is what it has left: {}", job.id, shown::line(why)));
+    if let Some((word, why)) = &model.ended {
+        let is = if word == "Failed" { "has failed".to_owned() } else { format!("is {word}") };
+        let why = why.as_ref().map(|why| format!(": {}", shown::line(why))).unwrap_or_default();
+        ui.err(&format!("{} {is}, and this is what it has left{why}", job.id));
     }
     let file = args.to.clone().unwrap_or_else(|| PathBuf::from("model.tar.gz"));
     model.fetch(session, &job, &file, args.replace.force).await.map_err(not_pulled)?;

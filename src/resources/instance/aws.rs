@@ -259,6 +259,10 @@ impl ObservedJob {
                 let entry = self.content().map_or("the script", |record| &record.entry);
                 failed(missing.said(entry))
             }
+            // As a job of SageMaker is called that was ended.
+            (Some(Ok(Outcome { stopped: true, message, .. })), _) => {
+                Status::new("Stopped", Phase::Failed).because(Some(message.clone()))
+            }
             (Some(Ok(Outcome { exit_code, message, .. })), _) if message.is_empty() => {
                 failed(format!("exit code {exit_code}"))
             }

@@ -34,6 +34,9 @@ pub struct Outcome {
     /// or of what came before it, and is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<Missing>,
+    /// At the deadline or by a signal. What there was by then is stored.
+    #[serde(default)]
+    pub stopped: bool,
 }
 
 /// What a script that ended well has not left.

@@ -19,7 +19,8 @@
 # Results, in this order: model.tar.gz, output.tar.gz (if the script wrote to SM_OUTPUT_DATA_DIR), train.log, and
 # last result.json: {"exit_code":0,"message":"","seconds":12}. Who sees result.json finds the others complete.
 # Of a script that ended well and left no model it says "missing":"model" too; of one that left not all of its
-# outputs, "missing":{"outputs":["PATH"]}: the rest is stored.
+# outputs, "missing":{"outputs":["PATH"]}: the rest is stored. Of work that was stopped, at the deadline or by a
+# signal, "stopped":true: what it had made by then is stored as its model, as SageMaker does.
 # While it works, what is new in the log goes to <output>/<job>/log/000000 and so on.
 #
 # opsctl's sandbox runs this file unchanged, with aws and shutdown replaced on the PATH, and with
@@ -228,7 +229,8 @@ pack() {
 
 work() {
   local code absent paths words
-  trap 'exit 143' TERM # not at once, but when the script has ended: it is given the time to save something
+  # Not at once, but when the script has ended: it is given the time to save something.
+  trap ': >"$WORK/terminated" && exit 143' TERM
   fetch
   lay_out
   prepare_python
@@ -244,6 +246,7 @@ work() {
   # Whatever is wrong with the outputs: what was trained is stored.
   pack "$ML/model" model.tar.gz
   pack "$ML/output/data" output.tar.gz
+  : >"$WORK/stored"
   [[ $code == 0 ]] || exit "$code"
   if [[ -s $WORK/absent ]]; then
     mapfile -t absent <"$WORK/absent"
@@ -282,6 +285,28 @@ own_error() {
   ' "$LOG"
 }
 
+# Whether it was no end of the work's own that had this exit code.
+is_stopped() {
+  [[ -n ${signal:-} ]] && return 0
+  case $1 in
+    124) [[ -e $WORK/terminated || $SECONDS -ge $DEADLINE ]] ;;
+    137) [[ $SECONDS -ge $DEADLINE ]] ;;
+    *) return 1 ;;
+  esac
+}
+
+# Of work that has not come to storing it. A failed job has no model, on SageMaker neither.
+store_rest() {
+  if [[ -n $1 ]]; then
+    (
+      set -e
+      collect
+    )
+    pack "$ML/model" model.tar.gz
+  fi
+  pack "$ML/output/data" output.tar.gz
+}
+
 # What a person needs first: what the script left in /opt/ml/output/failure, as on SageMaker, or else its own error.
 # ASCII only, so that the text can be cut anywhere and still be JSON.
 message() {
@@ -290,7 +315,7 @@ message() {
   case $1 in
     0) return ;;
     124 | 137)
-      [[ $SECONDS -lt $DEADLINE ]] || cause="stopped at the deadline of $DEADLINE s"
+      ! is_stopped "$1" || cause="stopped at the deadline of $DEADLINE s"
       [[ $1 == 124 ]] || cause=${cause:-killed, as the kernel does when memory runs out}
       ;;
     130 | 143) cause="stopped by a signal" ;;
@@ -306,14 +331,16 @@ message() {
 }
 
 finish() {
-  local code=$? missing
+  local code=$? missing stopped=
   trap - EXIT
   trap '' TERM INT # nothing may come between here and the result
   set +e
-  kill "${streamer:-}" 2>/dev/null
+  kill "${streamer:-}" "${killer:-}" 2>/dev/null
   missing=$(cat "$WORK/missing" 2>/dev/null)
-  printf '{"exit_code":%d,"message":"%s","seconds":%d%s}\n' "$code" "$(message "$code")" "$SECONDS" \
-    "${missing:+,\"missing\":$missing}" >"$WORK/result.json"
+  ! is_stopped "$code" || stopped=true
+  printf '{"exit_code":%d,"message":"%s","seconds":%d%s%s}\n' "$code" "$(message "$code")" "$SECONDS" \
+    "${missing:+,\"missing\":$missing}" "${stopped:+,\"stopped\":true}" >"$WORK/result.json"
+  [[ -e $WORK/stored ]] || store_rest "$stopped" >>"$LOG" 2>&1
   copy "$LOG" "$RESULTS/train.log"
   # The console output of the instance is the last place to look when nothing can be uploaded.
   copy "$WORK/result.json" "$RESULTS/result.json" || { cat "$WORK/result.json" && tail -n 50 "$LOG"; }
@@ -329,12 +356,13 @@ supervise() {
   export TMPDIR="$WORK/tmp" # /tmp is in memory on Amazon Linux 2023, too small for the packages of a framework
   mkdir -p "$TMPDIR" "$ML/code" "$ML/model" "$ML/input/data" "$ML/output/data"
 
-  timeout --kill-after=30 "$DEADLINE" bash "$0" work >"$LOG" 2>&1 &
+  timeout --kill-after=120 "$DEADLINE" bash "$0" work >"$LOG" 2>&1 &
   worker=$!
   stream >/dev/null 2>&1 &
   streamer=$!
   # timeout passes the signal on to the whole work. It also ends `wait`, before the work has ended.
-  trap 'kill "$worker" || true' TERM INT
+  # A system that goes down waits 90 s for its programs, and what the script leaves is stored after it.
+  trap 'signal=1; kill "$worker" || true; (sleep 45; kill -KILL -- "-$worker") & killer=$!' TERM INT
   wait "$worker" || code=$?
   while kill -0 "$worker" 2>/dev/null; do
     code=0

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{PullRefusal, is_there};
 use crate::desired::{AnySeen, Mixed};
-use crate::domain::Stored;
+use crate::domain::{Phase, Stored};
 use crate::engine::OpCx;
 use crate::inputs::{Output, Record};
 use crate::run::jobs::{Job, Newest};
@@ -18,8 +18,8 @@ pub struct Model {
     pub physical: String,
     /// That is not the job which the config asks for, but one before it.
     pub is_earlier: bool,
-    /// Why its job has failed though it has left this: something else is missing.
-    pub lacks: Option<String>,
+    /// How its job is, and why, where that is no good end though it has left this.
+    pub ended: Option<(String, Option<String>)>,
     pub object: Object,
     bucket: String,
     key: String,
@@ -50,13 +50,13 @@ impl Model {
             let seen = session.context.cancel.reading("looking", look).await?;
             return Err(PullRefusal::Nothing(NoModel::NotSaved(seen)));
         };
-        let lacks = seen.as_ref().filter(|seen| seen.saved_nothing());
-        let lacks = lacks.and_then(|seen| seen.status().cause());
+        let status = seen.as_ref().map(|seen| seen.status()).filter(|status| status.phase == Phase::Failed);
+        let ended = status.map(|status| (status.word.clone(), status.cause()));
         if let Some(mixed) = seen.and_then(|seen| seen.mixed()) {
             return Err(PullRefusal::Nothing(NoModel::Mixed { physical, mixed }));
         }
         let key = key(&physical);
-        Ok(Self { physical, is_earlier, lacks, object, bucket: bucket.to_owned(), key })
+        Ok(Self { physical, is_earlier, ended, object, bucket: bucket.to_owned(), key })
     }
 
     /// Fetches it into a file. What opsctl itself has written there, or what is the same, may be replaced;
