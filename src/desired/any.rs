@@ -42,6 +42,7 @@ pub trait OfSpec: Any + Debug + Send + Sync {
     fn lost(&self, seen: &AnySeen) -> Vec<FieldChange>;
     fn taken(&self, seen: &AnySeen) -> Vec<String>;
     fn mistaken(&self, seen: &AnySeen) -> Option<Mistake>;
+    fn lacks_of_key(&self, bucket: &str, key: &str) -> Vec<Action>;
     fn summary(&self) -> String;
     fn usage(&self) -> Usage;
     fn object_keys(&self, physical: &str) -> Vec<String>;
@@ -82,6 +83,8 @@ pub trait OfSeen: Any + Debug + Send + Sync {
     fn is_lost(&self) -> bool;
     fn uses(&self, physical: &str) -> Vec<(KindName, String)>;
     fn made_for(&self, physical: &str) -> Vec<String>;
+    fn keys(&self) -> Vec<String>;
+    fn encrypts_with(&self) -> Option<&str>;
     fn measured(&self) -> Vec<(String, f64)>;
 }
 
@@ -222,6 +225,10 @@ impl<K: Kind> OfSpec for SpecOf<K> {
         K::mistaken(&self.0, &seen.state)
     }
 
+    fn lacks_of_key(&self, bucket: &str, key: &str) -> Vec<Action> {
+        K::lacks_of_key(&self.0, bucket, key)
+    }
+
     fn summary(&self) -> String {
         K::summary(&self.0)
     }
@@ -327,6 +334,14 @@ impl<K: Kind> OfSeen for SeenOf<K> {
 
     fn made_for(&self, physical: &str) -> Vec<String> {
         K::made_for(physical, &self.0.state)
+    }
+
+    fn keys(&self) -> Vec<String> {
+        K::keys(&self.0)
+    }
+
+    fn encrypts_with(&self) -> Option<&str> {
+        K::encrypts_with(&self.0.state)
     }
 
     fn measured(&self) -> Vec<(String, f64)> {

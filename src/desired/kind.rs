@@ -214,6 +214,22 @@ pub trait Kind: Send + Sync + 'static {
         None
     }
 
+    /// The KMS keys that objects of the project may be under, as far as this one tells: a plan that names one
+    /// of them nowhere is refused.
+    fn keys(_seen: &Seen<Self::State>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The KMS key that what is put into it is under, whatever the config says, where somebody else made it.
+    fn encrypts_with(_seen: &Self::State) -> Option<&str> {
+        None
+    }
+
+    /// What it would have to be allowed with that key, and is not, to use the objects of this bucket.
+    fn lacks_of_key(_want: &Self::Spec, _bucket: &str, _key: &str) -> Vec<Action> {
+        Vec::new()
+    }
+
     /// What somebody has set on it that opsctl leaves as it is (docs/managed.md), and that may be why
     /// something else fails.
     fn left(_want: Option<&Self::Spec>, _seen: &Self::State) -> Vec<String> {

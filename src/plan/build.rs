@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::adopt::may_adopt;
 use super::dependents::{Dependents, kind, whole};
 use super::kept::Kept;
+use super::keys;
 use super::scale::Scaled;
 use super::unread::unreadable;
 use super::{Foreign, Leftover, Mode, Observation, Observed, Op, Plan, Step, StepId, Verb, order, renamed};
@@ -145,6 +146,7 @@ impl<'a> Planner<'a> {
             let decision = self.decide(node, adopt, &decisions);
             decisions.insert(&node.id, decision);
         }
+        self.problems.extend(keys::refused(want, self.have, adopt));
         self.make_lost_outputs(&mut decisions);
         self.detach_leftovers(&decisions);
         self.remove_leftovers_that_act();

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::keys;
 use super::predecessors::Predecessors;
 use super::{Leftover, Mode, Observation, Observed, Op, Plan, Step};
 use crate::desired::{AnyKind, AnySeen, Desired, Node};
@@ -107,6 +108,11 @@ impl Reasons<'_> {
         }
         if self.mode.deletes() && !have.unread.is_empty() {
             wrong.push("it deletes, and not all that may be this project's could be read".to_owned());
+        }
+        if let Mode::Deploy { adopt, .. } = self.mode
+            && !keys::refused(self.want, have, adopt).is_empty()
+        {
+            wrong.push("jobs could not use a key that objects are under".to_owned());
         }
         let untouched = |id: &ResourceId| !self.steps.contains_key(id);
         let kept = self.want.nodes.iter().map(|n| &n.id).filter(|id| !self.mode.destroys() && untouched(id));

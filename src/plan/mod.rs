@@ -6,6 +6,7 @@ pub mod check;
 mod dependents;
 mod grounds;
 mod kept;
+mod keys;
 mod mode;
 mod order;
 mod predecessors;
@@ -26,6 +27,7 @@ use crate::domain::{
 pub use crate::domain::Verb;
 pub use build::build;
 pub use kept::Kept;
+pub use keys::refused as refused_for_keys;
 pub use mode::Mode;
 
 /// What a step does, and to what end. A replacement is a delete and a create with an edge between them.

@@ -371,7 +371,7 @@ fn sessions_are_opened_where_they_are_closed() {
 /// What does something that only one kind has, and names it. A new kind is no line here: kinds answer for
 /// themselves where their log, their artifact and their page are, what `scale`, `stop` and `invoke` do with
 /// them, what a person does next.
-const NAMES_KINDS: [&str; 35] = [
+const NAMES_KINDS: [&str; 36] = [
     // What has a container.
     "src/cli/played.rs",
     // The commands of one kind, and Tab for them.
@@ -402,6 +402,7 @@ const NAMES_KINDS: [&str; 35] = [
     "src/policy/questions.rs",
     "src/run/audit/mod.rs",
     "src/run/doctor/account.rs",
+    "src/run/doctor/keys.rs",
     "src/run/doctor/roles.rs",
     "src/run/overview.rs",
     // What the report shows of one kind.

@@ -11,7 +11,7 @@ use opsctl::resources::role::Role;
 use opsctl::resources::training::Training;
 use serde_json::{Value, json};
 
-use crate::plan::world::{Account, DEPLOY, Files, shown};
+use crate::plan::world::{Account, DEPLOY, DESTROY, Files, shown};
 use crate::project;
 
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -89,6 +89,70 @@ fn a_key_is_not_given_up_while_objects_are_under_it() {
         let text = serde_json::to_string(&documents).unwrap();
         assert!(text.contains(KEY), "{whom:?}: {text}");
     }
+}
+
+/// The roles of a deploy say which keys objects may be under, also when the bucket has another by now.
+#[test]
+fn a_key_that_roles_may_use_is_not_given_up_at_a_later_step() {
+    let [two, three] = ["2222", "3333"].map(|id| KEY.replace("1234abcd", &format!("{id}abcd")));
+    let now = |key: &str| format!("kms_key = \"{key}\"");
+    let mut account = Account::with(&with(KEY).desired());
+    account.deploy(&formerly(&now(&two), &[KEY]), DEPLOY);
+    for want in [with(&two).desired(), formerly(&now(&three), &[&two])] {
+        let said = account.refused(&want, DEPLOY);
+        assert!(said.len() == 1 && said[0].starts_with("E265") && said[0].contains(KEY), "{said:?}");
+    }
+    account.deploy(&formerly(&now(&three), &[KEY, &two]), DEPLOY);
+    // Whoever takes a role's policy away says that nothing is under the key any more.
+    let without: &[&str] = &[KEY];
+    let want = formerly(&now(&three), without);
+    assert_eq!(account.refused(&want, DEPLOY).len(), 1);
+    for id in ["training-numbers", "instance-numbers-on-ec2", "endpoint-numbers", "notebook-lab"] {
+        account.seen(&want, &format!("role/{id}"))["policy"] = json!(null);
+    }
+    account.deploy(&want, DEPLOY);
+    // A role that has left the config tells, too; a destroy asks nobody.
+    let mut account = Account::with(&with(KEY).desired());
+    account.seen(&want, "bucket/main")["kms_key"] = json!(null);
+    let mut files = Files::new();
+    files.edit("[notebook.lab]\nvolume_gb = 10\n", "");
+    let bare = files.desired();
+    for id in ["training-numbers", "instance-numbers-on-ec2", "endpoint-numbers"] {
+        account.seen(&bare, &format!("role/{id}"))["policy"] = json!(null);
+    }
+    assert!(account.refused(&bare, DEPLOY)[0].contains(KEY));
+    account.deploy(&bare, DESTROY);
+}
+
+/// What is put into an adopted bucket is under its own key, which a job finds out when it is paid for.
+#[test]
+fn the_key_of_an_adopted_bucket_is_one_that_roles_may_use() {
+    let adopted = |account: &mut Account, want: &Desired| {
+        let bucket = account.seen(want, "bucket/main");
+        bucket["owner"] = json!("adopted");
+        bucket["kms_key"] = json!(KEY);
+    };
+    let plain = Files::new().desired();
+    let other = KEY.replace("1234abcd-12ab", "0000abcd-12ab");
+    for want in [plain, with(&other).desired(), formerly(&format!("kms_key = \"{other}\""), &[KEY])] {
+        let mut account = Account::with(&want);
+        adopted(&mut account, &want);
+        let said = account.refused(&want, DEPLOY);
+        assert!(said.len() == 1 && said[0].starts_with("E265") && said[0].contains(KEY), "{said:?}");
+        assert!(
+            said[0].contains("role/training-numbers") && said[0].contains("kms:GenerateDataKey"),
+            "{said:?}"
+        );
+    }
+    let want = with(KEY).desired();
+    let mut account = Account::with(&want);
+    adopted(&mut account, &want);
+    account.deploy(&want, DEPLOY);
+    let said = account.refused(&with(&other).desired(), DEPLOY);
+    assert!(said.iter().all(|it| it.contains(KEY)) && !said.is_empty(), "{said:?}");
+    // By its id alone, as S3 may say it.
+    account.seen(&want, "bucket/main")["kms_key"] = json!(KEY.rsplit_once('/').unwrap().1);
+    account.deploy(&want, DEPLOY);
 }
 
 #[test]

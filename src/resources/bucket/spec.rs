@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Keys;
 use crate::config::Name;
-use crate::desired::{Draft, KeyUse, Kind, Mistake, Seen};
+use crate::desired::{Draft, KeyUse, Kind, Seen};
 use crate::domain::{
     Action, Attributes, Days, FieldChange, HumanDuration, KeyPath, KindName, LEASE_KEY, Needs, Phase, Scope,
     Status, Usage, Verb, action, attributes, changes, codes, many,
@@ -53,9 +53,6 @@ pub struct Spec {
     /// Encrypts what is put into our own bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
-    /// Those that objects may be under, beside it.
-    #[serde(skip)]
-    pub former_kms_keys: Vec<String>,
 }
 
 /// What of it is compared.
@@ -187,7 +184,6 @@ impl Kind for Bucket {
             keep_old_versions_days: section.keep_old_versions.count() as i32,
             abort_uploads_days: section.abort_uploads_after.count() as i32,
             kms_key: draft.kms_key(),
-            former_kms_keys: draft.former_kms_keys(),
         };
         draft.add::<Self>(Self::MAIN, name, spec, [], KeyPath::of(["bucket"]));
     }
@@ -274,19 +270,14 @@ impl Kind for Bucket {
         statement.into_iter().chain(rules.map(|(id, _)| format!("the lifecycle rule `{id}`"))).collect()
     }
 
-    /// Objects stay under the key that they were written with, and nobody could read them any more.
-    fn mistaken(want: &Spec, seen: &State) -> Option<Mistake> {
+    fn keys(Seen { owner, state, .. }: &Seen<State>) -> Vec<String> {
+        // In one that somebody else made it says nothing of the objects that are opsctl's.
+        Self::encrypts_with(state).filter(|_| owner.is_made()).map(str::to_owned).into_iter().collect()
+    }
+
+    fn encrypts_with(seen: &State) -> Option<&str> {
         // Which key an alias stood for is not known here: what somebody has set by one is put back.
-        let key = seen.kms_key.as_deref().filter(|key| !key.contains("alias/"))?;
-        let is_key = |arn: &String| arn == key || arn.rsplit('/').next() == Some(key);
-        let known = want.kms_key.iter().chain(&want.former_kms_keys).any(is_key);
-        (!known).then(|| Mistake {
-            code: codes::STRANDED,
-            why: format!(
-                "the bucket holds objects under {key}, which no role could decrypt after this change"
-            ),
-            help: "add it to `former_kms_keys` in [encryption]: the roles may then decrypt with it",
-        })
+        seen.kms_key.as_deref().filter(|key| !key.contains("alias/"))
     }
 
     fn is_at_work(_: &Status) -> bool {

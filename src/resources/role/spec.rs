@@ -178,6 +178,21 @@ impl Role {
     }
 }
 
+fn statements(policy: &Value) -> impl Iterator<Item = &Value> {
+    policy["Statement"].as_array().into_iter().flatten()
+}
+
+/// What a member of a statement says: a text, or a list.
+fn texts(member: &Value) -> impl Iterator<Item = &str> {
+    let one = member.as_str();
+    member.as_array().into_iter().flatten().filter_map(Value::as_str).chain(one)
+}
+
+fn allows(statement: &Value, action: Action) -> bool {
+    let is_it = |pattern: &str| iam::pattern::matches_ignoring_case(pattern, action.name);
+    statement["Effect"] == "Allow" && texts(&statement["Action"]).any(is_it)
+}
+
 impl Kind for Role {
     const NAME: KindName = KindName::Role;
     const ADOPTABLE: bool = true;
@@ -280,13 +295,43 @@ impl Kind for Role {
         boundary.into_iter().chain(session).collect()
     }
 
+    /// With which it reads what lies in the bucket, by the statements that opsctl wrote for that. What
+    /// `permissions` allow has no condition.
+    fn keys(Seen { state, .. }: &Seen<State>) -> Vec<String> {
+        let via_s3 = |statement: &&Value| {
+            texts(&statement["Condition"]["StringEquals"]["kms:ViaService"]).any(|it| it.starts_with("s3."))
+        };
+        let decrypts = |statement: &&Value| allows(statement, action::kms::Decrypt);
+        let statements = state.policy.iter().flat_map(statements).filter(via_s3).filter(decrypts);
+        let keys = statements.flat_map(|statement| texts(&statement["Resource"]));
+        keys.filter(|key| !key.contains("alias/")).map(str::to_owned).collect()
+    }
+
+    /// A function, or a schedule, has only what `permissions` say of buckets, which know what is in them.
+    fn lacks_of_key(want: &Spec, bucket: &str, key: &str) -> Vec<Action> {
+        let assumers = [Assumer::SageMaker, Assumer::Ec2];
+        if !assumers.iter().any(|who| want.assumed_by() == Some(who.service())) {
+            return Vec::new();
+        }
+        let objects = format!(":s3:::{bucket}/");
+        let may = |does: Action, is_it: &dyn Fn(&str) -> bool| {
+            let allowed = statements(&want.policy).filter(|statement| allows(statement, does));
+            allowed.flat_map(|statement| texts(&statement["Resource"])).any(is_it)
+        };
+        let in_it = |resource: &str| resource.contains(&objects);
+        let with_key = |pattern: &str| iam::pattern::matches(pattern, key);
+        let needs = [
+            (action::s3::GetObject, action::kms::Decrypt),
+            (action::s3::PutObject, action::kms::GenerateDataKey),
+        ];
+        let lacks = needs.iter().filter(|(does, needed)| may(*does, &in_it) && !may(*needed, &with_key));
+        lacks.map(|(_, needed)| *needed).collect()
+    }
+
     fn made_for(physical: &str, seen: &State) -> Vec<String> {
-        let statements = seen.policy.iter().filter_map(|policy| policy["Statement"].as_array()).flatten();
-        let arns = statements.flat_map(|statement| match &statement["Resource"] {
-            Value::Array(all) => all.iter().collect(),
-            one => vec![one],
-        });
-        let arns = arns.filter_map(Value::as_str).map(|arn| arn.trim_end_matches(":*"));
+        let statements = seen.policy.iter().flat_map(statements);
+        let arns = statements.flat_map(|statement| texts(&statement["Resource"]));
+        let arns = arns.map(|arn| arn.trim_end_matches(":*"));
         arns.filter(|arn| !arn.contains(['*', '?'])).chain([physical]).map(str::to_owned).collect()
     }
 

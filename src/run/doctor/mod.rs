@@ -2,6 +2,7 @@
 //! what the account allows. Each answer is one of three: what could not be asked is unknown, never a yes.
 
 mod account;
+mod keys;
 mod permissions;
 mod quotas;
 mod roles;
@@ -90,6 +91,7 @@ pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
         roles::roles(session, |_| true),
         roles::profiles(session, |_| true),
         roles::boundary(session, |_| true),
+        keys::given_up(session),
     );
     checks.push(looks.0);
     checks.extend(looks.1);
@@ -100,6 +102,7 @@ pub async fn examine(session: &Session, found_by: &str) -> Vec<Check> {
     checks.extend(looks.6);
     checks.extend(looks.7);
     checks.extend(looks.8);
+    checks.extend(looks.9);
     checks
 }
 
