@@ -78,9 +78,9 @@ fn a_call_that_hangs_keeps_nobody_from_giving_the_lease_back() {
         world.write("set/a.csv", "2");
         // The lease is taken; after five seconds it has to be confirmed.
         let _beside = Beside::start(&world, &["delay=300s@s3:PutObject#2x0"]);
-        let ran = world.run([command, &["--timeout", "7s"]].concat());
-        let _ = ran.ended(8);
-        assert_eq!(world.run(["lease", "show", "-o", "json"]).success().json()["held"], false, "{command:?}");
+        let ran = world.run([command, &["--timeout", "7s"]].concat()).ended(8);
+        let lease = world.run(["lease", "show", "-o", "json"]).success().json();
+        assert_eq!(lease["held"], false, "{command:?}: {lease}: {ran}");
     }
 }
 

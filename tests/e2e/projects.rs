@@ -1,6 +1,7 @@
 //! `tests/projects`: projects as people write them, each with nothing of opsctl but its `opsctl.toml`.
 
 use std::path::Path;
+use std::time::Duration;
 
 use opsctl::aws::{self, Clients, TargetOptions};
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use crate::models::held;
 use crate::support::inside::sandbox;
 use crate::support::tap::Tap;
-use crate::support::{Served, World, copy};
+use crate::support::{Served, World, copy, pause};
 
 /// A copy of one of them.
 fn project(name: &str, world: World) -> World {
@@ -206,7 +207,7 @@ fn an_update_of_an_endpoint_loads_the_model_with_the_role_of_now() {
             if seen.endpoint_status().is_some_and(|status| status.as_str() != "Updating") {
                 return seen.failure_reason().unwrap_or_default().to_owned();
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            pause(Duration::from_millis(50));
         }
     });
     assert!(reason.contains("cannot be downloaded") && reason.contains("explicit deny"), "{reason}");

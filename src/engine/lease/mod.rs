@@ -181,7 +181,7 @@ impl Lease {
     pub async fn release(self) -> Result<(), LeaseLost> {
         drop(self.ended);
         let Held { place, claim, etag, fence, .. } = &*self.held;
-        let _renewed = etag.lock().await; // a renewal under way ends first
+        let _renewed = etag.lock().await; // a renewal under way ends first, or is dropped
         if let Some(lost) = fence.lost() {
             return Err(lost);
         }
@@ -240,7 +240,11 @@ async fn keep(held: Arc<Held>, ended: CancellationToken) {
         if asked && held.fence.is_fresh() {
             continue;
         }
-        let renewed = timeout(held.terms.heartbeat, held.renew()).await;
+        let renewed = tokio::select! {
+            renewed = timeout(held.terms.heartbeat, held.renew()) => renewed,
+            // A run that was stopped gives it back at once. It looks first, whether this one has arrived or not.
+            () = given_back_early(&held, &ended) => return,
+        };
         let why = match renewed.unwrap_or_else(|_| Err(Renewal::Failed("no answer in time".into()))) {
             Ok(()) => {
                 pause = held.terms.heartbeat;
@@ -262,6 +266,12 @@ async fn keep(held: Arc<Held>, ended: CancellationToken) {
         held.cancel.stop(Cause::LeaseLost);
         return;
     }
+}
+
+/// Waits until a run that was stopped gives the lease back.
+async fn given_back_early(held: &Held, ended: &CancellationToken) {
+    ended.cancelled().await;
+    held.cancel.drain.cancelled().await;
 }
 
 enum Renewal {
