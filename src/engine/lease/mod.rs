@@ -242,7 +242,7 @@ async fn keep(held: Arc<Held>, ended: CancellationToken) {
         }
         let renewed = tokio::select! {
             renewed = timeout(held.terms.heartbeat, held.renew()) => renewed,
-            // A run that was stopped gives it back at once. It looks first, whether this one has arrived or not.
+            // A run that was stopped gives it back at once; it looks first whether this one has arrived.
             () = given_back_early(&held, &ended) => return,
         };
         let why = match renewed.unwrap_or_else(|_| Err(Renewal::Failed("no answer in time".into()))) {
