@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::{Kind, Mistake, Mixed, Seen};
 use crate::domain::{
-    Action, Attributes, Facts, FieldChange, HumanDuration, KindName, Needs, Owner, Status, Tags, Tally,
-    Usage, console,
+    Action, Attributes, Facts, FieldChange, HumanDuration, KindName, Needs, Owner, Phase, Status, Tags,
+    Tally, Usage, console,
 };
 
 /// The spec of some kind. It is JSON only where it is written down: in the fingerprint of a plan.
@@ -81,6 +81,8 @@ pub trait OfSeen: Any + Debug + Send + Sync {
     /// Whether it may have been this project's before it lost its tags, and is at work. What has no tags of
     /// its own loses none.
     fn is_lost(&self) -> bool;
+    /// Whether it has ended, and is a record ([`Kind::ENDS`]).
+    fn is_record(&self) -> bool;
     fn uses(&self, physical: &str) -> Vec<(KindName, String)>;
     fn made_for(&self, physical: &str) -> Vec<String>;
     fn keys(&self) -> Vec<String>;
@@ -326,6 +328,10 @@ impl<K: Kind> OfSeen for SeenOf<K> {
     fn is_lost(&self) -> bool {
         let has_lost_tags = matches!(self.0.owner, Owner::Nobody | Owner::Partly { .. });
         K::OWNED_WITH.is_none() && has_lost_tags && K::is_at_work(&self.0.status)
+    }
+
+    fn is_record(&self) -> bool {
+        K::ENDS && self.0.status.phase != Phase::Busy
     }
 
     fn uses(&self, physical: &str) -> Vec<(KindName, String)> {

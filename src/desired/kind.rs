@@ -110,6 +110,9 @@ pub trait Kind: Send + Sync + 'static {
     const ARTIFACT: Option<fn(&str) -> String> = None;
     /// The kind whose word the config has for it too: a training that runs on EC2 is `training/NAME` there.
     const ALSO_CALLED: Option<KindName> = None;
+    /// Whether it ends by itself, as a job does: what is left then is a record, which costs nothing and which
+    /// AWS may keep.
+    const ENDS: bool = false;
     /// Whatever of the project is at work uses it, whether it names it or not: archives and data lie in it.
     const USED_BY_ALL: bool = false;
     /// Whether AWS itself says how long it takes: then [`Self::usual`] may be held against the clock.
@@ -269,7 +272,10 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether one in this status is at work by itself. Then it keeps what it uses, also when it has lost its
     /// tags. What only serves others says no: they say that they use it.
     fn is_at_work(status: &Status) -> bool {
-        status.phase != Phase::Leaving
+        match Self::ENDS {
+            true => status.phase == Phase::Busy, // what has ended uses nothing
+            false => status.phase != Phase::Leaving,
+        }
     }
 
     /// What it may use of kinds before its own: each with its name, or a text that has the name in it, such

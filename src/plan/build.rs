@@ -460,6 +460,7 @@ impl<'a> Planner<'a> {
                     physical: node.physical.clone(),
                     owner: seen.owner().clone(),
                     is_untagged: self.kind(node.id.kind).owned_with().is_some(),
+                    is_record: seen.is_record(),
                     used_by: kept.user(&node.id).filter(|_| seen.owner().is_managed()).cloned(),
                 }),
             }

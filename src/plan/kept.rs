@@ -80,6 +80,7 @@ impl<'a> Kept<'a> {
             physical: id.name.clone(),
             owner,
             is_untagged: false,
+            is_record: false,
             used_by: used_by.cloned(),
         };
         let leftovers = self

@@ -129,6 +129,9 @@ pub struct Foreign {
     /// It carries no tags: whose it is says what it is on, or what opsctl has written beside it.
     #[serde(skip)]
     pub is_untagged: bool,
+    /// A job that has ended: AWS may keep its record, without our tags once it was destroyed.
+    #[serde(skip)]
+    pub is_record: bool,
     /// It is this project's, and stays for this, which stays and may use it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used_by: Option<ResourceId>,
@@ -141,7 +144,7 @@ impl Foreign {
     pub fn may_be_ours(&self, scope: &Scope) -> bool {
         let lost = match &self.owner {
             Owner::Partly { .. } => true,
-            Owner::Nobody => self.physical.starts_with(&scope.prefix()),
+            Owner::Nobody => !self.is_record && self.physical.starts_with(&scope.prefix()),
             Owner::Ours | Owner::Adopted | Owner::Other(_) => false,
         };
         self.used_by.is_some() || (lost && !self.is_untagged)

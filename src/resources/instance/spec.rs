@@ -10,7 +10,7 @@ use crate::desired::{Draft, KeyUse, Kind, Log, LogObject, Mixed, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
     Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Owner, Phase, ResourceId,
-    Scope, Status, Usage, Verb, action, attributes, changes, codes, fingerprint,
+    Scope, Usage, Verb, action, attributes, changes, codes, fingerprint,
 };
 use crate::limits::Bound;
 use crate::resources::encryption::KEY;
@@ -218,6 +218,7 @@ impl Kind for Instance {
         looks: &[],
     });
     const LOG: Option<fn(&str) -> Log> = Some(|job| Log::Object(Self::log(job)));
+    const ENDS: bool = true;
     const ARTIFACT: Option<fn(&str) -> String> = Some(|job| job::model_key(Self::OUTPUT, job));
     type Section = job::Section;
     type Spec = Spec;
@@ -336,10 +337,6 @@ impl Kind for Instance {
 
     fn usual(verb: Verb) -> Option<HumanDuration> {
         (verb == Verb::Create).then_some(HumanDuration::minutes(3))
-    }
-
-    fn is_at_work(status: &Status) -> bool {
-        status.phase == Phase::Busy // what has ended uses nothing
     }
 
     fn uses(_: &str, seen: &State) -> Vec<(KindName, String)> {

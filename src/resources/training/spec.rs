@@ -10,8 +10,8 @@ use crate::config::{Name, Network};
 use crate::desired::{Draft, Kind, Log, Mixed, Seen};
 use crate::domain::usage::{Instances, Purpose, Runs, Storage, counted};
 use crate::domain::{
-    Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Status, Usage,
-    Verb, action, attributes, changes, codes, console, fingerprint,
+    Action, Attributes, FieldChange, HumanDuration, KeyPath, KindName, Needs, Phase, Scope, Usage, Verb,
+    action, attributes, changes, codes, console, fingerprint,
 };
 use crate::inputs::Source;
 use crate::limits::{self, Bound};
@@ -165,6 +165,7 @@ impl Kind for Training {
         let prefix = Some(format!("{physical}/"));
         Log::Streams { group: Self::LOG_GROUP.into(), prefix }
     });
+    const ENDS: bool = true;
     const ARTIFACT: Option<fn(&str) -> String> = Some(|physical| job::model_key(Self::OUTPUT, physical));
     type Section = job::Section;
     type Spec = Spec;
@@ -348,10 +349,6 @@ impl Kind for Training {
     fn usual(verb: Verb) -> Option<HumanDuration> {
         // Provisioning alone; how long the script runs, only the user knows.
         (verb == Verb::Create).then_some(HumanDuration::minutes(4))
-    }
-
-    fn is_at_work(status: &Status) -> bool {
-        status.phase == Phase::Busy // what has ended uses nothing
     }
 
     fn uses(_: &str, seen: &State) -> Vec<(KindName, String)> {

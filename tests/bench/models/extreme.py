@@ -44,7 +44,7 @@ max_runtime = "2h"
 volume_gb = 65536
 data = [{data}]
 [training.{other}.hyperparameters]
-text = "{'é' * 1500}"
+text = "{'é' * 1300}"
 [notebook.{name}]
 volume_gb = 16384
 idle_stop = "never"

@@ -278,6 +278,7 @@ fn mutants(plan: &Plan, want: &Desired, have: &Observed, places: &[Index]) -> Ve
                     physical,
                     owner: Owner::Nobody,
                     is_untagged: false,
+                    is_record: false,
                     used_by: None,
                 });
             }),

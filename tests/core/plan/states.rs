@@ -584,6 +584,8 @@ fn what_lost_all_its_tags_is_left_of_this_project() {
     for (want, id, is_left) in [
         (plain(), "bucket/main", true),
         (plain(), "role/endpoint-numbers", true),
+        // A job that has ended: AWS keeps its record, and destroy takes the tags off.
+        (plain(), "training/numbers", false),
         (fixed.desired(), "bucket/main", false),
     ] {
         let mut account = Account::with(&want);
