@@ -1,7 +1,8 @@
 //! What is asked about what the config does not have: every run looks for what is left of an earlier config,
 //! of every kind, and `--prune` and `destroy` delete it.
 
-use super::{LOGS, Names, Whom, Writer, is_reading, logs};
+use super::needed::{Walk, When};
+use super::{LOGS, Names, Whom, is_reading, logs};
 use crate::desired::{AnyKind, Desired, Kind, Node};
 use crate::domain::{Action, KindName};
 use crate::resources::bucket::Bucket;
@@ -24,7 +25,7 @@ const ENDING: &[&str] = &[
     "Untag",
 ];
 
-impl Writer<'_> {
+impl Walk<'_> {
     /// The lists of every kind; looks at what can have one name only, and its end; with
     /// [`Names::OfProject`] the same of all that a kind may have left.
     pub(super) fn left(&mut self, desired: &Desired, kinds: &[Box<dyn AnyKind>]) {
@@ -34,17 +35,17 @@ impl Writer<'_> {
             let calls = ending(kind.as_ref());
             // Those that take no resource.
             let lists: Vec<Action> = calls.iter().copied().filter(|call| is_looking(*call)).collect();
-            self.calls(&lists, &[]);
+            self.calls(&lists, &[], When::Beside);
             for whole in kind.part_of().into_iter().flat_map(of) {
                 let part = kind.part_on(&whole.physical);
                 let part = part.filter(|part| !of(kind.name()).any(|node| node.physical == *part));
                 let arns = part.map_or_else(Vec::new, |part| kind.arns(self.scope, &part));
-                self.calls(&calls, &arns);
+                self.calls(&calls, &arns, When::Beside);
             }
             // It would destroy the project at the end of a `ttl` that the config has no more.
             if kind.name() == KindName::Schedule && of(KindName::Schedule).next().is_none() {
                 let group = self.scope.physical(Schedule::MAIN);
-                self.calls(&calls, &kind.arns(self.scope, &group));
+                self.calls(&calls, &kind.arns(self.scope, &group), When::Beside);
             }
             // Every config has its bucket.
             if self.names == Names::OfProject && kind.name() != KindName::Bucket {
@@ -67,7 +68,7 @@ impl Writer<'_> {
             let logs = logs(self.scope, kind, &physical);
             if !logs.is_empty() {
                 arns.extend(logs);
-                self.calls(LOGS, &arns);
+                self.calls(LOGS, &arns, When::Beside);
             }
             let keys = match kind.name() {
                 KindName::Data => vec![Manifest::key("data/*")],
@@ -81,7 +82,7 @@ impl Writer<'_> {
                 (_, Some(node)) => arns.extend(<Bucket as Kind>::arns(self.scope, &node.physical)),
                 _ => {}
             }
-            self.calls(calls, &arns);
+            self.calls(calls, &arns, When::Beside);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! catalogue of actions.
 
 mod left;
+mod needed;
 mod questions;
 mod statements;
 pub mod trust;
@@ -11,21 +12,16 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::config::Encryption;
-use crate::desired::{AnyKind, Desired, GivenRole, KeyUse, Kind, Log, Node};
-use crate::domain::{Action, KindName, Scope, action};
-use crate::inputs::{RemoteLook, bucket_and_key};
+use crate::desired::{AnyKind, Desired, GivenRole, Log, Node};
+use crate::domain::{Action, Scope, action};
 use crate::resources::autoscaling::Autoscaling;
-use crate::resources::bucket::Bucket;
-use crate::resources::data::Data;
 use crate::resources::image::Reference;
-use crate::resources::instance::Instance;
-use crate::resources::manifest::Manifest;
-use crate::resources::model::{Model, Spec};
+use crate::resources::model::Model;
 use crate::resources::role::Role;
 use crate::resources::training::Training;
 use opsctl_iam::catalogue::{Catalogue, Level};
 
+use needed::{For, needed};
 pub use questions::{Question, Work, questions};
 use statements::Grants;
 pub use statements::LARGEST;
@@ -100,28 +96,24 @@ const QUALIFIED: &[&str] = &[
 
 /// The documents, each of a size that a managed policy may have.
 pub fn documents(desired: &Desired, kinds: &[Box<dyn AnyKind>], whom: Whom, names: Names) -> Vec<Value> {
-    let (boundary, grants) = (boundary(desired), Grants::default());
-    let mut writer = Writer { scope: &desired.scope, boundary, whom, names, grants };
-    let bucket = desired.nodes.iter().find(|node| node.id.kind == KindName::Bucket);
-    for kind in kinds {
-        let of_kind = |node: &&Node| node.id.kind == kind.name();
-        for node in desired.nodes.iter().filter(of_kind) {
-            writer.node(kind.as_ref(), node, bucket);
-        }
+    let mut grants = Grants::default();
+    for need in needed(desired, kinds, For::Documents(whom, names)) {
+        let arn = if need.is_ours { shown(&desired.scope, names, &need.arn) } else { need.arn };
+        grants.add(need.permission, arn, need.condition);
     }
-    for role in desired.nodes.iter().filter(|node| node.id.kind == KindName::Role) {
-        writer.pass(role);
+    grants.documents()
+}
+
+/// The ARN, or that of all names of the project and environment.
+fn shown(scope: &Scope, names: Names, arn: &str) -> String {
+    let cut = |prefix: &str| arn.find(prefix).map(|at| format!("{}*", &arn[..at + prefix.len()]));
+    match names {
+        Names::Exact => None,
+        // The bucket itself is one.
+        Names::OfProject if arn.contains(":s3:") => cut(&format!("/{}", scope.prefix())),
+        Names::OfProject => cut(&scope.iam_path()).or_else(|| cut(&scope.prefix())),
     }
-    for given in &desired.given {
-        writer.pass_given(given);
-    }
-    writer.looked_at(desired);
-    writer.left(desired, kinds);
-    writer.images(desired);
-    writer.remotes(desired);
-    writer.encryption(desired, kinds);
-    writer.audit();
-    writer.grants.documents()
+    .unwrap_or_else(|| arn.to_owned())
 }
 
 /// What a role of others has to allow.
@@ -154,225 +146,6 @@ pub fn given(desired: &Desired, is_meant: impl Fn(&str) -> bool) -> Vec<GivenPol
         }
     };
     arns.into_iter().map(of_role).collect()
-}
-
-struct Writer<'a> {
-    scope: &'a Scope,
-    /// The permissions boundary of every role that is made.
-    boundary: Option<&'a str>,
-    whom: Whom,
-    names: Names,
-    grants: Grants,
-}
-
-impl Writer<'_> {
-    /// What the verbs of its kind, `logs` and `invoke` need of one resource.
-    fn node(&mut self, kind: &dyn AnyKind, node: &Node, bucket: Option<&Node>) {
-        let physical = match (kind.fingerprinted(), node.physical.rsplit_once('-')) {
-            // The next one has another.
-            (true, Some((name, suffix))) => format!("{name}-{}", "?".repeat(suffix.len())),
-            _ => node.physical.clone(),
-        };
-        let mut arns = kind.arns(self.scope, &physical);
-        if node.spec_as::<Role>().is_some_and(|role| !role.instance_profile) {
-            arns.retain(|arn| !arn.contains(":instance-profile/"));
-        }
-        let logs = logs(self.scope, kind, &physical);
-        if !logs.is_empty() {
-            arns.extend(logs);
-            self.calls(LOGS, &arns);
-        }
-        let mut objects = match self.names {
-            // Data sets have no prefix of the project in their keys.
-            Names::OfProject if node.spec_as::<Data>().is_some() => vec![Manifest::key("data/*")],
-            _ => kind.read_keys(&physical),
-        };
-        if node.spec_as::<Model>().is_some_and(Spec::is_of_this_machine) {
-            objects.push(format!("{}*", Model::artifacts(self.scope)));
-        }
-        let of_the_bucket =
-            bucket.map_or_else(Vec::new, |it| <Bucket as Kind>::arns(self.scope, &it.physical));
-        if self.whom == Whom::Planner {
-            let in_it = of_the_bucket.first().map(|arn| arn.trim_end_matches('*').to_owned());
-            let named = in_it.iter().flat_map(|root| objects.iter().map(move |key| format!("{root}{key}")));
-            let bare = of_the_bucket.iter().filter(|arn| !arn.ends_with("/*")).cloned();
-            arns.extend(named.chain(bare).collect::<Vec<_>>());
-        } else {
-            arns.extend(of_the_bucket);
-        }
-        let calls = match self.names {
-            Names::Exact => node.spec.calls(),
-            Names::OfProject => kind.calls().to_vec(),
-        };
-        self.calls(&calls, &arns);
-        self.calls(kind.reported(), &arns);
-        if self.whom == Whom::Deployer {
-            for (action, arn) in node.spec.also_needs() {
-                for permission in action.needs() {
-                    self.grants.add(permission, arn.clone(), Value::Null);
-                }
-            }
-            self.calls(kind.invoked().as_slice(), &arns);
-        }
-    }
-
-    /// Calls that are about these.
-    fn calls(&mut self, calls: &[Action], arns: &[String]) {
-        let all: BTreeSet<&str> = calls.iter().flat_map(|call| call.needs()).collect();
-        // Whom a role is passed to depends on the role.
-        let pass = action::iam::PassRole.name;
-        for permission in all.into_iter().filter(|permission| *permission != pass) {
-            let plans = self.whom == Whom::Planner;
-            if permission == BOUNDS && self.boundary.is_none() {
-                continue;
-            }
-            if plans && (!is_reading(permission) || OF_CHANGES.contains(&permission)) {
-                continue;
-            }
-            let mut fitting = fitting(permission, arns);
-            // A plan asks for the alias.
-            if plans && QUALIFIED.contains(&permission) {
-                fitting.retain(|arn| arn.ends_with(":*"));
-            }
-            if fitting == ["*"] {
-                self.allow(permission, "*");
-                continue;
-            }
-            fitting.iter().for_each(|arn| self.allow(permission, arn));
-        }
-    }
-
-    /// Passing a role to the service that assumes it.
-    fn pass(&mut self, node: &Node) {
-        let service = node.spec_as::<Role>().and_then(|spec| spec.assumed_by());
-        let (Some(service), Whom::Deployer) = (service, self.whom) else { return };
-        let arn = <Role as Kind>::arns(self.scope, &node.physical).swap_remove(0);
-        let condition = json!({ "StringEquals": { "iam:PassedToService": service } });
-        self.grants.add(action::iam::PassRole.name, self.shown(&arn), condition);
-    }
-
-    /// The same of a role that somebody else made, which is looked at before it is used.
-    fn pass_given(&mut self, given: &GivenRole) {
-        self.grants.add(action::iam::GetRole.name, given.arn.clone(), Value::Null);
-        if self.whom == Whom::Deployer {
-            let condition = json!({ "StringEquals": { "iam:PassedToService": given.service } });
-            self.grants.add(action::iam::PassRole.name, given.arn.clone(), condition);
-        }
-    }
-
-    /// What others have made and is looked at before the first write: the boundary, and the instance profiles
-    /// of roles.
-    fn looked_at(&mut self, desired: &Desired) {
-        if let Some(boundary) = self.boundary {
-            self.grants.add(action::iam::GetPolicy.name, boundary.to_owned(), Value::Null);
-        }
-        for node in &desired.nodes {
-            let is_given = desired.given.iter().any(|given| desired.origin.get(&node.id) == Some(&given.at));
-            let Some(instance) = node.spec_as::<Instance>().filter(|_| is_given) else { continue };
-            let named = match instance.profile_arn.as_str() {
-                arn if arn.starts_with("arn:") => arn.to_owned(),
-                name => format!(
-                    "arn:{}:iam::{}:instance-profile/{name}",
-                    self.scope.partition, self.scope.account
-                ),
-            };
-            self.grants.add(action::iam::GetInstanceProfile.name, named, Value::Null);
-        }
-    }
-
-    /// Whether images are in their registries.
-    fn images(&mut self, desired: &Desired) {
-        for image in images(&desired.nodes) {
-            for permission in action::ecr::BatchGetImage.needs() {
-                self.grants.add(permission, image.arn(&self.scope.partition), Value::Null);
-            }
-        }
-    }
-
-    /// What is read of other buckets.
-    fn remotes(&mut self, desired: &Desired) {
-        let arn = |rest: &str| format!("arn:{}:s3:::{rest}", self.scope.partition);
-        let mut grants = Vec::new();
-        for remote in &desired.remotes {
-            let Some((bucket, key)) = bucket_and_key(&remote.uri) else { continue };
-            let condition = match key {
-                "" => Value::Null,
-                key => json!({ "StringLike": { "s3:prefix": format!("{key}*") } }),
-            };
-            grants.push((action::s3::ListBucket.name, arn(bucket), condition));
-            if remote.look == RemoteLook::Object {
-                grants.push((action::s3::GetObject.name, arn(&format!("{bucket}/{key}")), Value::Null));
-            }
-        }
-        grants.into_iter().for_each(|(name, arn, condition)| self.grants.add(name, arn, condition));
-    }
-
-    /// What AWS's services do with the key in the name of whoever calls them.
-    fn encryption(&mut self, desired: &Desired, kinds: &[Box<dyn AnyKind>]) {
-        let region = self.scope.region.clone();
-        let has = |kind: KindName| desired.nodes.iter().any(|node| node.id.kind == kind);
-        let uses = kinds.iter().filter(|kind| has(kind.name())).filter_map(|kind| kind.key_use());
-        let uses: Vec<KeyUse> = uses.collect();
-        let via = |service: &str| {
-            let service = Encryption::via(&[service], &region);
-            json!({ "StringEquals": { "kms:ViaService": service } })
-        };
-        // What was encrypted with them is read until it is written again.
-        for KeyUse { service, looks, .. } in &uses {
-            for key in &desired.former_kms_keys {
-                for action in looks.iter() {
-                    self.grants.add(action.name, key.clone(), via(service));
-                }
-            }
-        }
-        let Some(key) = &desired.kms_key else { return };
-        let deploys = self.whom == Whom::Deployer;
-        for KeyUse { service, changes, looks } in &uses {
-            for action in if deploys { changes.iter() } else { looks.iter() } {
-                self.grants.add(action.name, key.clone(), via(service));
-            }
-        }
-        self.grants.add(action::kms::DescribeKey.name, key.clone(), Value::Null);
-        if deploys {
-            // For volumes and functions, which services use without anybody.
-            let condition = json!({ "Bool": { "kms:GrantIsForAWSResource": "true" } });
-            self.grants.add(action::kms::CreateGrant.name, key.clone(), condition);
-        }
-    }
-
-    fn audit(&mut self) {
-        let Scope { partition, account, .. } = self.scope;
-        let of = |what: &str| format!("arn:{partition}:iam::{account}:{what}/*");
-        let aws = format!("arn:{partition}:iam::aws:policy/*");
-        self.calls(PRICES, &[]);
-        for permission in DOCTOR.iter().flat_map(|call| call.needs()) {
-            let arns = fitting(permission, &[of("role"), of("user")]);
-            // Of what is not the project's, such as a quota, only reads are asked for.
-            let arns = if arns.is_empty() { vec!["*".to_owned()] } else { arns };
-            arns.into_iter().for_each(|arn| self.grants.add(permission, arn, Value::Null));
-        }
-        for permission in AUDIT.iter().flat_map(|call| call.needs()) {
-            let arns = fitting(permission, &[of("role"), of("policy"), aws.clone()]);
-            arns.into_iter().for_each(|arn| self.grants.add(permission, arn, Value::Null));
-        }
-    }
-
-    fn allow(&mut self, permission: &str, arn: &str) {
-        let condition = condition(self.scope, self.boundary, permission, arn);
-        self.grants.add(permission, self.shown(arn), condition);
-    }
-
-    /// The ARN, or that of all names of the project and environment.
-    fn shown(&self, arn: &str) -> String {
-        let cut = |prefix: &str| arn.find(prefix).map(|at| format!("{}*", &arn[..at + prefix.len()]));
-        match self.names {
-            Names::Exact => None,
-            // The bucket itself is one.
-            Names::OfProject if arn.contains(":s3:") => cut(&format!("/{}", self.scope.prefix())),
-            Names::OfProject => cut(&self.scope.iam_path()).or_else(|| cut(&self.scope.prefix())),
-        }
-        .unwrap_or_else(|| arn.to_owned())
-    }
 }
 
 /// The images that SageMaker runs of these.

@@ -5,12 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use opsctl_iam::pattern;
+use serde_json::Value;
 
-use crate::desired::{AnyKind, Desired, Kind, Node};
-use crate::domain::{Action, KindName, ResourceId, Scope, action};
-use crate::resources::role::Role;
-
-use super::{BOUNDS, LOGS, boundary, condition, fitting, logs};
+use super::needed::{For, needed};
+use crate::desired::{AnyKind, Desired, Node};
+use crate::domain::Scope;
 
 /// Whether each of the actions is allowed on each of the resources, where these keys have these values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,17 +28,6 @@ pub enum Work {
     Making,
 }
 
-/// The first words of operations without which nothing is made.
-const MAKING: &[&str] = &[
-    "Create",
-    "PutObject",
-    "PutProvisionedConcurrencyConfig",
-    "PutRolePolicy",
-    "PutScalingPolicy",
-    "RegisterScalableTarget",
-    "RunInstances",
-];
-
 type Context = Vec<(String, String)>;
 
 /// What must be allowed for this work, in as few questions as say no more than that.
@@ -49,26 +37,20 @@ pub fn questions(
     work: impl Fn(&Node) -> Option<Work>,
 ) -> Vec<Question> {
     let known = known(desired, kinds);
-    let mut asked =
-        Asked { scope: &desired.scope, boundary: boundary(desired), known, pairs: BTreeMap::new() };
-    let bucket = desired.nodes.iter().find(|node| node.id.kind == KindName::Bucket);
-    let mut users: BTreeSet<&ResourceId> = BTreeSet::new();
-    for kind in kinds {
-        for node in desired.nodes.iter().filter(|node| node.id.kind == kind.name()) {
-            if let Some(work) = work(node) {
-                users.extend(&node.needs);
-                asked.node(kind.as_ref(), node, bucket, work);
-            }
-        }
-    }
-    for role in desired.nodes.iter().filter(|node| users.contains(&node.id)) {
-        asked.pass(role);
-    }
-    for given in desired.given_to(|node| work(node).is_some()) {
-        let context = vec![("iam:PassedToService".into(), given.service.into())];
-        asked.ask(action::iam::PassRole.name, &given.arn, context);
+    let mut asked = Asked { scope: &desired.scope, known, pairs: BTreeMap::new() };
+    for need in needed(desired, kinds, For::Questions(&work)) {
+        let resource = asked.resolved(&need.arn);
+        asked.ask(need.permission, &resource, context(&need.condition));
     }
     asked.questions()
+}
+
+/// Values that fulfil a condition.
+fn context(condition: &Value) -> Context {
+    let operators = ["StringEquals", "StringLike", "Bool"];
+    let keys = operators.iter().filter_map(|operator| condition[*operator].as_object()).flatten();
+    let value = |value: &Value| value.as_str().map(|text| text.replace(['*', '?'], ""));
+    keys.filter_map(|(key, one)| Some((key.clone(), value(one)?))).collect()
 }
 
 /// The ARNs that are known to the end.
@@ -86,67 +68,11 @@ fn is_pattern(arn: &str) -> bool {
 
 struct Asked<'a> {
     scope: &'a Scope,
-    boundary: Option<&'a str>,
     known: Vec<String>,
     pairs: BTreeMap<(String, Context), BTreeSet<String>>,
 }
 
 impl Asked<'_> {
-    fn node(&mut self, kind: &dyn AnyKind, node: &Node, bucket: Option<&Node>, work: Work) {
-        let mut arns = kind.arns(self.scope, &node.physical);
-        if node.spec_as::<Role>().is_some_and(|role| !role.instance_profile) {
-            arns.retain(|arn| !arn.contains(":instance-profile/"));
-        }
-        arns.retain(|arn| !arn.starts_with(&format!("arn:{}:s3:::", self.scope.partition)));
-        if let Some(bucket) = bucket {
-            let bare = format!("arn:{}:s3:::{}", self.scope.partition, bucket.physical);
-            let keys = node.spec.object_keys(&node.physical);
-            arns.extend(keys.iter().map(|key| format!("{bare}/{key}")));
-            arns.push(bare);
-        }
-        let logs = logs(self.scope, kind, &node.physical);
-        if !logs.is_empty() && work == Work::Any {
-            arns.extend(logs);
-            self.calls(LOGS, &arns, work);
-        }
-        self.calls(&node.spec.calls(), &arns, work);
-        if work == Work::Any {
-            self.calls(kind.invoked().as_slice(), &arns, work);
-        }
-    }
-
-    fn calls(&mut self, calls: &[Action], arns: &[String], work: Work) {
-        let is_part = |call: &&Action| {
-            let operation = call.name.split(':').nth(1).unwrap_or_default();
-            work == Work::Any || MAKING.iter().any(|word| operation.starts_with(word))
-        };
-        let all: BTreeSet<&str> = calls.iter().filter(is_part).flat_map(|call| call.needs()).collect();
-        for permission in all {
-            // Whom a role is passed to depends on the role, and a service has its own role once.
-            let skipped = [action::iam::PassRole.name, action::iam::CreateServiceLinkedRole.name];
-            if permission == BOUNDS && self.boundary.is_none() {
-                continue;
-            }
-            if permission == skipped[0] || (permission == skipped[1] && work == Work::Making) {
-                continue;
-            }
-            for arn in fitting(permission, arns) {
-                let condition = condition(self.scope, self.boundary, permission, &arn);
-                let keys = condition["StringEquals"].as_object().into_iter().flatten();
-                let keys = keys.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
-                let keys = keys.collect();
-                self.ask(permission, &self.resolved(&arn), keys);
-            }
-        }
-    }
-
-    /// Passing a role to the service that assumes it.
-    fn pass(&mut self, node: &Node) {
-        let Some(service) = node.spec_as::<Role>().and_then(|spec| spec.assumed_by()) else { return };
-        let arn = <Role as Kind>::arns(self.scope, &node.physical).swap_remove(0);
-        self.ask(action::iam::PassRole.name, &arn, vec![("iam:PassedToService".into(), service.into())]);
-    }
-
     /// The name that a pattern stands for here, else one that it could.
     fn resolved(&self, arn: &str) -> String {
         if arn == "*" || !is_pattern(arn) {

@@ -9,7 +9,8 @@ use futures_util::{StreamExt, stream};
 use super::Check;
 use crate::aws::{OpError, OpErrorKind, OpResult, SdkResultExt};
 use crate::desired::Node;
-use crate::domain::{action, few};
+use crate::domain::{Scope, action, few};
+use crate::limits::Arn;
 use crate::policy::{self, Question, Work};
 use crate::run::Session;
 
@@ -43,10 +44,12 @@ pub(super) async fn allowed(session: &Session, work: impl Fn(&Node) -> Option<Wo
     };
     let asked = stream::iter(&questions).map(|question| ask(session, &principal, question));
     let mut asked = asked.buffered(AT_ONCE);
+    let scope = &session.context.scope;
+    let is_open = |resource: &str| is_opened_elsewhere(resource, scope, session.bucket());
     let mut answers = Answers::default();
     while let Some(answer) = asked.next().await {
         match answer {
-            Ok(results) => results.iter().for_each(|result| answers.take(result)),
+            Ok(results) => results.iter().for_each(|result| answers.take(&is_open, result)),
             Err(error) => answers.unasked = answers.unasked.or(Some(error)),
         }
     }
@@ -76,27 +79,42 @@ fn judge(principal: &str, answers: &Answers, count: usize) -> Check {
 impl Answers {
     /// One action: AWS answers for each resource, and for all of them together
     /// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html>).
-    fn take(&mut self, result: &EvaluationResult) {
+    fn take(&mut self, is_open: &impl Fn(&str) -> bool, result: &EvaluationResult) {
         let action = result.eval_action_name();
+        let mut note = |on: &str, decision: &PolicyEvaluationDecisionType, missing: &[String]| {
+            if *decision == PolicyEvaluationDecisionType::Allowed {
+                return;
+            }
+            let name = if on == "*" { action.to_owned() } else { format!("{action} on {on}") };
+            let mut missing: BTreeSet<String> = missing.iter().cloned().collect();
+            let explicit = *decision == PolicyEvaluationDecisionType::ExplicitDeny;
+            if !explicit && is_open(on) {
+                missing.insert(format!("the policy of {on}"));
+            }
+            match missing.is_empty() {
+                true => self.denied.push(name),
+                false => self.depends.push((name, missing)),
+            }
+        };
         if result.resource_specific_results().is_empty() {
             let on = result.eval_resource_name().unwrap_or("*");
-            self.note(action, on, result.eval_decision(), result.missing_context_values());
+            note(on, result.eval_decision(), result.missing_context_values());
         }
         for each in result.resource_specific_results() {
-            let decision = each.eval_resource_decision();
-            self.note(action, each.eval_resource_name(), decision, each.missing_context_values());
+            note(each.eval_resource_name(), each.eval_resource_decision(), each.missing_context_values());
         }
     }
+}
 
-    fn note(&mut self, action: &str, on: &str, decision: &PolicyEvaluationDecisionType, missing: &[String]) {
-        if *decision == PolicyEvaluationDecisionType::Allowed {
-            return;
-        }
-        let name = if on == "*" { action.to_owned() } else { format!("{action} on {on}") };
-        match missing.is_empty() {
-            true => self.denied.push(name),
-            false => self.depends.push((name, missing.iter().cloned().collect())),
-        }
+/// Whether a policy of the resource may allow what those of the caller do not: that of a key, a registry or
+/// a bucket of others, in the same account (an S3 ARN does not say which). In another account both have to.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+fn is_opened_elsewhere(resource: &str, scope: &Scope, own_bucket: &str) -> bool {
+    let Some(arn) = Arn::parse(resource) else { return false };
+    match arn.service {
+        "s3" => arn.resource.split('/').next() != Some(own_bucket),
+        "kms" | "ecr" => arn.account == scope.account,
+        _ => false,
     }
 }
 
@@ -138,7 +156,11 @@ pub(super) async fn ask(
 ) -> OpResult<Vec<EvaluationResult>> {
     let entry = |(key, value): &(String, String)| {
         let entry = ContextEntry::builder().context_key_name(key).context_key_values(value);
-        entry.context_key_type(ContextKeyTypeEnum::String).build()
+        let kind = match key.as_str() {
+            "kms:GrantIsForAWSResource" => ContextKeyTypeEnum::Boolean,
+            _ => ContextKeyTypeEnum::String,
+        };
+        entry.context_key_type(kind).build()
     };
     // An empty list is no list to IAM's protocol.
     let context: Vec<ContextEntry> = question.context.iter().map(entry).collect();
@@ -178,7 +200,7 @@ mod tests {
             .resource_specific_results(on("b", ImplicitDeny, &[]))
             .resource_specific_results(on("c", ExplicitDeny, &["aws:MultiFactorAuthPresent"]));
         let mut answers = Answers::default();
-        answers.take(&result.build().expect("all is given"));
+        answers.take(&|_| false, &result.build().expect("all is given"));
         assert_eq!(answers.denied, ["s3:PutObject on b"]);
         assert!(judge("me", &answers, 1).message.contains("me may not s3:PutObject on b"));
         answers.denied.clear();
@@ -188,5 +210,21 @@ mod tests {
             check.message.ends_with("s3:PutObject on c depends on aws:MultiFactorAuthPresent"),
             "{check:?}"
         );
+    }
+
+    #[test]
+    fn a_policy_of_the_resource_opens_it_in_its_own_account() {
+        let scope = Scope::new("p", "dev", "111122223333", "us-east-1");
+        for (resource, opened) in [
+            ("arn:aws:kms:us-east-1:111122223333:key/x", true),
+            ("arn:aws:kms:us-east-1:999999999999:key/x", false),
+            ("arn:aws:ecr:us-east-1:111122223333:repository/x", true),
+            ("arn:aws:s3:::ours/data/x", false),
+            ("arn:aws:s3:::theirs/data/x", true),
+            ("arn:aws:lambda:us-east-1:111122223333:layer:x:1", false),
+            ("*", false),
+        ] {
+            assert_eq!(is_opened_elsewhere(resource, &scope, "ours"), opened, "{resource}");
+        }
     }
 }
