@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 
 use expect_test::expect_file;
 use opsctl::domain::{Action, action};
+use opsctl::policy::{self, LARGEST, Names, Whom};
 use opsctl::resources::kinds;
 use opsctl_iam::catalogue::Catalogue;
 use regex_lite::Regex;
+
+use crate::policy::with_everything;
 
 /// The actions that a file names.
 fn named_in(file: &Path) -> Vec<Action> {
@@ -110,8 +113,10 @@ fn what_aws_checks_beside_a_call_is_known() {
 }
 
 /// Calls beside those of the kinds, and where they are made.
-const BESIDE: [(&str, &[&str]); 7] = [
+const BESIDE: [(&str, &[&str]); 9] = [
     ("The lease, which every command takes that writes", &["src/engine/lease/mod.rs"]),
+    ("A role, an instance profile or a boundary that others made", &["src/run/doctor/roles.rs"]),
+    ("Data and archives in other buckets", &["src/run/remote.rs", "src/transfer/download.rs"]),
     ("`opsctl logs`", &["src/run/logs.rs", "src/resources/log_stream.rs", "src/resources/parted_log.rs"]),
     ("`opsctl invoke`", &["src/resources/endpoint/invoke.rs", "src/resources/function/invoke.rs"]),
     (
@@ -142,6 +147,62 @@ const BESIDE: [(&str, &[&str]); 7] = [
     ("`opsctl audit-iam`", &["src/audit/collect.rs", "src/audit/last_accessed.rs"]),
 ];
 
+type Needs = BTreeSet<&'static str>;
+
+fn needs(actions: &[Action]) -> Needs {
+    actions.iter().flat_map(|action| action.needs()).collect()
+}
+
+/// What is under each heading of the page.
+fn headings() -> Vec<(String, Needs)> {
+    let mut headings: Vec<(String, Needs)> =
+        kinds().iter().map(|kind| (kind.name().to_string(), needs(kind.calls()))).collect();
+    let also: Vec<Action> = with_everything()
+        .nodes
+        .iter()
+        .flat_map(|node| node.spec.also_needs())
+        .map(|(action, _)| action)
+        .collect();
+    headings.push(("A function with layers or in a network".into(), needs(&also)));
+    let uses = kinds().iter().filter_map(|kind| kind.key_use()).collect::<Vec<_>>();
+    let with_key = uses.iter().flat_map(|of| of.changes.iter().chain(of.looks)).copied();
+    let with_key: Vec<Action> =
+        with_key.chain([action::kms::DescribeKey, action::kms::CreateGrant]).collect();
+    headings.push(("A key (`[encryption]`)".into(), needs(&with_key)));
+    for (what, files) in BESIDE {
+        let made: Vec<Action> = files.iter().flat_map(|file| named_in(Path::new(file))).collect();
+        headings.push((what.into(), needs(&made)));
+    }
+    headings
+}
+
+/// Rust files below a folder.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { below(&path) } else { vec![path] }).collect()
+}
+
+/// What no kind calls is called by one of these areas, and what a document of `opsctl policy` allows is there
+/// for a reason that has a heading.
+#[test]
+fn no_call_is_without_a_heading() {
+    let said: Needs = headings().into_iter().flat_map(|(_, needs)| needs).collect();
+    let areas = ["aws", "audit", "engine", "transfer", "run", "cli"].map(|area| Path::new("src").join(area));
+    let files = areas.iter().flat_map(|area| below(area)).filter(|file| file.extension().is_some());
+    let shared = that_call(Path::new("src/resources")).into_iter().filter(|file| file.is_file());
+    let rust = files.chain(shared).filter(|file| file.extension().unwrap() == "rs");
+    let unsaid = rust.flat_map(|file| {
+        let needs = needs(&named_in(&file)).into_iter().filter(|name| !said.contains(name));
+        needs.map(|name| format!("{}: {name}", file.display())).collect::<Vec<_>>()
+    });
+    assert_eq!(unsaid.collect::<Vec<_>>(), [] as [String; 0], "add the file to `BESIDE`");
+    let documents = policy::documents(&with_everything(), &kinds(), Whom::Deployer, Names::Exact);
+    let statements = documents.iter().flat_map(|document| document["Statement"].as_array().unwrap());
+    let allowed = statements.flat_map(|statement| statement["Action"].as_array().unwrap());
+    let unsaid = allowed.map(|action| action.as_str().unwrap()).filter(|name| !said.contains(name));
+    assert_eq!(unsaid.collect::<Vec<_>>(), [] as [&str; 0], "`opsctl policy` allows it");
+}
+
 #[test]
 fn the_page_of_permissions_is_fresh() {
     let mut page = String::from(
@@ -149,28 +210,23 @@ fn the_page_of_permissions_is_fresh() {
          <!-- Written from src/domain/action.rs and the lists of the kinds:\n\
          UPDATE_EXPECT=1 cargo test --no-default-features --test core permissions -->\n\n\
          The actions that whoever runs opsctl must be allowed, by what the config has, and all of them as\n\
-         one policy. A call that AWS denies (E202) names the action that it needs.\n",
+         one policy. `opsctl policy deployer` writes fewer: those that your config needs, on what is yours. A\n\
+         call that AWS denies (E202) names the action that it needs.\n",
     );
-    let needs = |actions: &[Action]| -> BTreeSet<&str> { actions.iter().flat_map(|a| a.needs()).collect() };
-    let mut all = BTreeSet::new();
-    for kind in kinds() {
-        let needs = needs(kind.calls());
-        page.push_str(&format!("\n## {}\n\n{}", kind.name(), by_service(&needs)));
-        all.extend(needs);
+    let headings = headings();
+    for (what, needs) in &headings {
+        page.push_str(&format!("\n## {what}\n\n{}", by_service(needs)));
     }
-    for (what, files) in BESIDE {
-        let made: Vec<Action> = files.iter().flat_map(|file| named_in(Path::new(file))).collect();
-        page.push_str(&format!("\n## {what}\n\n{}", by_service(&needs(&made))));
-    }
+    let all: Needs = headings.into_iter().flat_map(|(_, needs)| needs).collect();
     let policy = serde_json::json!({
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": all, "Resource": "*" }],
     });
     let policy = serde_json::to_string_pretty(&policy).unwrap();
-    page.push_str(&format!("\n## All kinds, as one policy\n\n```json\n{policy}\n```\n"));
+    page.push_str(&format!("\n## All of them, as one policy\n\n```json\n{policy}\n```\n"));
     // "The size of each managed policy cannot exceed 6,144 characters", blanks not counted
     // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
-    assert!(policy.chars().filter(|c| !c.is_whitespace()).count() <= 6_144);
+    assert!(policy.chars().filter(|c| !c.is_whitespace()).count() <= LARGEST);
     expect_file!["../../docs/permissions.md"].assert_eq(&page);
 }
 
