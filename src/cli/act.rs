@@ -14,7 +14,6 @@ use super::done;
 use super::environment::Environment;
 use super::error::{Failure, help_of};
 use super::exit::Exit;
-use super::sandbox;
 use super::saved::Saved;
 use super::session::with_session;
 use super::ui::Ui;
@@ -102,6 +101,7 @@ pub fn refused(session: &Session, intent: &Intent, refusal: Refusal) -> Failure 
         }
         Refusal::OverBudget(over) => budget::refused(session, &over),
         Refusal::Impossible(wrong) => not_possible(&wrong),
+        Refusal::NotHere(wrong) => Failure::new(wrong.code, Exit::Failed, wrong.message, wrong.help),
     }
 }
 
@@ -205,10 +205,7 @@ impl Reviewer for AtTerminal<'_> {
         consents(self.session, self.intent.mode, plan, self.ui).await
     }
 
-    async fn begin(&mut self, plan: &Plan) -> Result<(), Failure> {
-        if self.session.is_sandbox() {
-            sandbox::can_run(self.session, plan).await?;
-        }
+    async fn begin(&mut self, _: &Plan) -> Result<(), Failure> {
         // It also says whom a run waits for that has no lease yet.
         self.display = Some(start_display(self.events.take(), self.session, self.ui));
         Ok(())

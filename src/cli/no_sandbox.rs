@@ -1,14 +1,14 @@
 //! `--sandbox` in a program built without the sandbox: an error.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::environment::{Environment, Lifetime};
 use super::error::Failure;
 use super::exit::Exit;
 use crate::desired::Desired;
 use crate::domain::{Diagnostics, codes};
-use crate::plan::Plan;
-use crate::run::Session;
+use crate::run::HostGate;
 
 /// There is none, so nobody has one.
 pub enum Sandbox {}
@@ -42,9 +42,8 @@ pub fn unlike_aws(_desired: &Desired) -> Diagnostics {
 }
 
 /// Nothing is asked of this machine.
-#[expect(clippy::unused_async, reason = "the sandbox's own signature")]
-pub async fn can_run(_session: &Session, _plan: &Plan) -> Result<(), Failure> {
-    Ok(())
+pub fn gate() -> Option<Arc<dyn HostGate>> {
+    None
 }
 
 /// How a person gets a program with it.

@@ -1,9 +1,7 @@
 //! What of a project the sandbox plays in another way than AWS, or not at all: said before anything is made.
 
-use super::error::Failure;
-use super::exit::Exit;
 use crate::desired::{Desired, Node};
-use crate::domain::{Diagnostic, Diagnostics, codes, shown};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes, shown};
 use crate::limits::images;
 use crate::plan::Plan;
 use crate::resources::image::Reference;
@@ -80,7 +78,7 @@ pub fn help_for(said: &str) -> Option<String> {
 }
 
 /// Refuses a plan that makes what cannot be played.
-pub fn refuse(desired: &Desired, plan: &Plan) -> Result<(), Failure> {
+pub fn refuse(desired: &Desired, plan: &Plan) -> Result<(), Diagnostic> {
     let makes =
         |node: &Node| plan.steps.iter().any(|step| step.target == node.id && !step.op.verb().removes());
     let wrong = desired.nodes.iter().filter(|node| makes(node)).filter_map(|node| match of(node)? {
@@ -93,7 +91,7 @@ pub fn refuse(desired: &Desired, plan: &Plan) -> Result<(), Failure> {
     }
     let message = format!("the sandbox cannot play all of it, and nothing was made: {}", wrong.join("; "));
     let help = "deploy it to an account, or a part that does without: `opsctl --sandbox train NAME`";
-    Err(Failure::new(codes::NOT_PLAYED, Exit::Failed, message, help))
+    Err(Diagnostic::error(codes::NOT_PLAYED, KeyPath::default(), message, help))
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
 
 use super::background;
 use super::environment::{self, Environment, Lifetime};
@@ -10,9 +13,9 @@ use super::exit::Exit;
 use super::hidden;
 use super::played;
 use crate::desired::Desired;
-use crate::domain::{Diagnostics, HumanDuration, codes};
+use crate::domain::{Diagnostic, Diagnostics, HumanDuration, KeyPath, codes};
 use crate::plan::{Plan, Step};
-use crate::run::Session;
+use crate::run::{HostGate, Session};
 use opsctl_sandbox::runners::python::Python;
 use opsctl_sandbox::{Holder, ProgressSink, SandboxError, SandboxOptions};
 
@@ -117,19 +120,32 @@ pub fn unlike_aws(desired: &Desired) -> Diagnostics {
     played::warnings(desired)
 }
 
+/// What every run in the sandbox is held against.
+pub fn gate() -> Option<Arc<dyn HostGate>> {
+    Some(Arc::new(Gate))
+}
+
 /// Whether what a plan makes can run here: the sandbox runs the user's code with the Python of this machine.
-pub async fn can_run(session: &Session, plan: &Plan) -> Result<(), Failure> {
-    let makes = |step: &Step| !step.op.verb().removes() && session.kind(step.target.kind).runs_code();
-    if !plan.steps.iter().any(makes) {
-        return Ok(());
+struct Gate;
+
+impl HostGate for Gate {
+    fn look(&self, session: &Session, plan: &Plan) -> BoxFuture<'static, Result<(), Diagnostic>> {
+        let makes = |step: &Step| !step.op.verb().removes() && session.kind(step.target.kind).runs_code();
+        let needs_python = plan.steps.iter().any(makes);
+        let played = if needs_python { played::refuse(&session.desired, plan) } else { Ok(()) };
+        Box::pin(async move {
+            played?;
+            if !needs_python {
+                return Ok(());
+            }
+            let found = Python::find(None, None).await;
+            found.and_then(|python| python.makes_environments()).map_err(|error| {
+                let text = error.to_string();
+                let (message, help) = text.rsplit_once(". ").unwrap_or((&text, ""));
+                Diagnostic::error(codes::NO_PYTHON, KeyPath::default(), message, help)
+            })
+        })
     }
-    played::refuse(&session.desired, plan)?;
-    let found = Python::find(None, None).await;
-    found.and_then(|python| python.makes_environments()).map_err(|error| {
-        let text = error.to_string();
-        let (message, help) = text.rsplit_once(". ").unwrap_or((&text, ""));
-        Failure::new(codes::NO_PYTHON, Exit::Failed, message, help)
-    })
 }
 
 /// Keeps the state out of the user's repository.

@@ -160,11 +160,19 @@ impl<'a> Run<'a> {
     /// Holds a plan against all gates. It asks AWS, and writes nothing.
     ///
     /// # Errors
-    /// [`Refusal::OverBudget`], [`Refusal::Impossible`], or that the look was cut off.
+    /// [`Refusal::OverBudget`], [`Refusal::NotHere`], [`Refusal::Impossible`], or that the look was cut off.
     pub async fn gate(&self, plan: Plan, have: Observed) -> Result<Gated, Refusal> {
         self.afford(&plan, &have).await?;
+        self.fit_host(&plan).await?;
         self.look_ahead(&plan).await?;
         Ok(Gated { plan, have })
+    }
+
+    async fn fit_host(&self, plan: &Plan) -> Result<(), Refusal> {
+        match self.gates {
+            Some(gates) => gates.fit_host(plan).await.map_err(Refusal::NotHere),
+            None => Ok(()),
+        }
     }
 
     async fn look_ahead(&self, plan: &Plan) -> Result<(), Refusal> {
@@ -206,6 +214,7 @@ impl<'a> Run<'a> {
             self.afford(&plan, &have).await?;
             // The account is asked once more only where there is something else to do.
             if !differences(&first, &plan).is_empty() {
+                self.fit_host(&plan).await?;
                 self.look_ahead(&plan).await?;
             }
             Ok((plan, have))

@@ -2,13 +2,21 @@
 
 use std::cmp::Reverse;
 
+use futures_util::future::BoxFuture;
+
 use super::doctor::{self, Check};
 use super::{Intent, Session, prices};
 use crate::aws::OpResult;
 use crate::cost::{Cost, Estimate};
 use crate::desired::Desired;
-use crate::domain::{Money, ResourceId};
+use crate::domain::{Diagnostic, Money, ResourceId};
 use crate::plan::{Observed, Plan};
+
+/// What a place cannot do of a plan, where it is not AWS: the sandbox runs code with what this machine has.
+pub trait HostGate: Send + Sync {
+    /// Refuses what it cannot do. What is needed of the plan is read before the future is waited for.
+    fn look(&self, session: &Session, plan: &Plan) -> BoxFuture<'static, Result<(), Diagnostic>>;
+}
 
 /// What the plans of a run are held against.
 #[derive(Clone, Copy)]
@@ -67,6 +75,17 @@ impl<'a> Gates<'a> {
     pub(super) async fn afford(self, plan: &Plan, of: &Desired, have: &Observed) -> Result<(), OverBudget> {
         match self.limit {
             Some(limit) => hold(self.session, limit, plan, of, have).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a plan of which the place cannot do all.
+    ///
+    /// # Errors
+    /// What it cannot do.
+    pub(super) async fn fit_host(self, plan: &Plan) -> Result<(), Diagnostic> {
+        match &self.session.host_gate {
+            Some(gate) => gate.look(self.session, plan).await,
             None => Ok(()),
         }
     }

@@ -62,14 +62,16 @@ mod reviewer;
 mod session;
 pub mod stop;
 pub mod upload;
+mod whoami;
 mod whose;
 
 pub use continues::{Continues, Host, Stop};
 pub use done::{Done, Left, Unverified};
 pub use flow::{Gated, LeasedRun, Run, differences, leased, release};
-pub use gate::{Gates, Month, MonthlyLimit, OverBudget, cost};
+pub use gate::{Gates, HostGate, Month, MonthlyLimit, OverBudget, cost};
 pub use intent::{Intent, UnknownName};
 pub use refusal::{Refusal, Verified};
 pub use reviewer::{Ending, Reviewer, Stopped, Terms};
 pub use session::{Connection, Folders, OpenError, Project, Session, sections};
+pub use whoami::{Caller, whoami};
 pub use whose::{bucket_is_ours, ours};

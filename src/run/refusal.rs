@@ -3,7 +3,7 @@
 use super::doctor::Check;
 use super::gate::OverBudget;
 use crate::aws::OpError;
-use crate::domain::Diagnostics;
+use crate::domain::{Diagnostic, Diagnostics};
 
 /// Why nothing was done.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub enum Refusal {
     OverBudget(OverBudget),
     /// The account keeps it from succeeding: all that is in the way.
     Impossible(Vec<Check>),
+    /// The place cannot do it: [`super::HostGate`].
+    NotHere(Diagnostic),
 }
 
 impl From<OpError> for Refusal {

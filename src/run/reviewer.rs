@@ -32,7 +32,7 @@ pub trait Reviewer {
     /// Hears that the run begins: what follows are events, and the wait for the lease.
     ///
     /// # Errors
-    /// It cannot be done here.
+    /// There is nobody who could hear it.
     fn begin(&mut self, plan: &Plan) -> impl Future<Output = Result<(), Self::Refused>>;
 }
 

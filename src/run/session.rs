@@ -2,14 +2,14 @@
 //! there.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use aws_sdk_ec2::operation::describe_regions::DescribeRegionsOutput;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{Host, key, latest, remote};
-use crate::aws::{AnswerDate, Clients, OpError, OpErrorKind, SdkResultExt, Target};
+use super::{Host, HostGate, key, latest, remote, whoami};
+use crate::aws::{Clients, OpError, OpErrorKind, SdkResultExt, Target};
 use crate::config::{Config, Document};
 use crate::cost::Prices;
 use crate::desired::{self, AnyKind, Desired};
@@ -100,6 +100,8 @@ pub struct Connection {
     pub timeout: Option<std::time::Duration>,
     /// Whether the lease is waited for.
     pub patience: Option<Patience>,
+    /// What the place cannot do, which every run is held against.
+    pub host_gate: Option<Arc<dyn HostGate>>,
     /// A warning about the target.
     pub warning: Option<Diagnostic>,
     /// The file in which AWS's prices are kept for some days.
@@ -110,8 +112,8 @@ impl Connection {
     /// To this target, for a program that neither interrupts nor limits it.
     pub fn to(target: Target) -> Self {
         let (sandbox, profile, timeout, patience, warning) = (None, None, None, None, None);
-        let (who, cancel) = (LeaseHolder::default(), Cancel::default());
-        Self { target, sandbox, profile, who, cancel, timeout, patience, warning, price_cache: None }
+        let (who, cancel, host_gate, price_cache) = (LeaseHolder::default(), Cancel::default(), None, None);
+        Self { target, sandbox, profile, who, cancel, timeout, patience, host_gate, warning, price_cache }
     }
 }
 
@@ -166,6 +168,8 @@ pub struct Session {
     pub profile: Option<String>,
     pub endpoint: Option<String>,
     pub host: Host,
+    /// See [`Connection::host_gate`].
+    pub(super) host_gate: Option<Arc<dyn HostGate>>,
     /// How many seconds AWS's clock is ahead of this machine's.
     ahead: i64,
     /// See [`Connection::price_cache`]; none for what is not AWS.
@@ -234,6 +238,7 @@ impl Session {
             profile: connection.profile,
             endpoint: target.endpoint,
             host,
+            host_gate: connection.host_gate,
             ahead,
             price_cache: connection.price_cache.filter(|_| host == Host::Aws),
             prices: OnceLock::new(),
@@ -340,13 +345,8 @@ fn place_of(sandbox: Option<bool>, target: &Target, account: &str, region: &str)
 
 /// The account of the credentials, and how many seconds AWS's clock is ahead.
 async fn account_of(aws: &Clients, region: &str) -> Result<(String, i64), OpenError> {
-    let date = AnswerDate::default();
-    let identity = aws.sts.get_caller_identity().customize().interceptor(date.clone());
-    match identity.send().await.op(action::sts::GetCallerIdentity) {
-        Ok(identity) => {
-            let ahead = date.get().map_or(0, |date| date.secs().saturating_sub(here()));
-            Ok((identity.account().unwrap_or_default().to_owned(), ahead))
-        }
+    match whoami(aws).await {
+        Ok(caller) => Ok((caller.account, caller.at.map_or(0, |at| at.saturating_sub(here())))),
         Err(error) if error.kind == OpErrorKind::Credentials && is_off(aws, region).await => {
             Err(OpenError::RegionOff { region: region.to_owned(), error: Box::new(error) })
         }

@@ -158,7 +158,8 @@ async fn a_deploy_that_cannot_succeed_makes_nothing() {
     user(&sandbox, &[denied]).await;
     let layered = |config: String| {
         let layers = "layers = [\"arn:aws:lambda:us-east-1:999999999999:layer:pillow:3\"]";
-        config.replace("[function.classify.environment]", &format!("{layers}\n[function.classify.environment]"))
+        config
+            .replace("[function.classify.environment]", &format!("{layers}\n[function.classify.environment]"))
     };
     run_edited(&url, layered, &deploy).await.ended(4).says("E252").says("lambda:GetLayerVersion on arn:");
     // What is not needed to make anything may be denied.

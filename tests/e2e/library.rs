@@ -1,11 +1,13 @@
 //! What another program does: `opsctl::run` against the sandbox, without a terminal or the command line.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use opsctl::aws::{self, TargetOptions};
 use opsctl::config::Document;
-use opsctl::domain::{KindName, Media, Money, Scale, codes};
+use opsctl::domain::{Diagnostic, KeyPath, KindName, Media, Money, Scale, codes};
 use opsctl::engine::invoke::Request;
 use opsctl::engine::lease::{self, LeaseHolder};
 use opsctl::engine::{self, Event};
@@ -14,8 +16,8 @@ use opsctl::run::invoke::{self, InvokeError};
 use opsctl::run::overview::Overview;
 use opsctl::run::upload::{self, NotMeant, Upload, UploadRefusal};
 use opsctl::run::{
-    Connection, Done, Ending, Folders, Intent, Month, OpenError, OverBudget, Project, Refusal, Reviewer,
-    Session, Stopped, Terms, named,
+    Connection, Done, Ending, Folders, HostGate, Intent, Month, OpenError, OverBudget, Project, Refusal,
+    Reviewer, Session, Stopped, Terms, named,
 };
 use opsctl_sandbox::Sandbox;
 
@@ -23,12 +25,22 @@ use crate::support::copy;
 use crate::support::inside::sandbox;
 
 async fn open(sandbox: &Sandbox, file: &Path, edit: impl FnOnce(String) -> String) -> Session {
+    open_at(sandbox, file, edit, None).await
+}
+
+async fn open_at(
+    sandbox: &Sandbox,
+    file: &Path,
+    edit: impl FnOnce(String) -> String,
+    host_gate: Option<Arc<dyn HostGate>>,
+) -> Session {
     let text = edit(std::fs::read_to_string(file).expect("the project's config"));
     let document = Document::parse(file, text).expect("it is TOML");
     let project = Project::read(&document, "dev", Folders::Read).expect("it is valid");
     let (region, address) = (Some("us-east-1".into()), Some(sandbox.endpoint_url().to_owned()));
     let target = aws::connect(&TargetOptions { region, sandbox: address, ..TargetOptions::default() }).await;
-    Session::open(project, Connection::to(target)).await.expect("it answers")
+    let connection = Connection { host_gate, ..Connection::to(target) };
+    Session::open(project, connection).await.expect("it answers")
 }
 
 async fn carry_out(session: &Session, intent: &Intent) -> Done {
@@ -148,6 +160,37 @@ impl Reviewer for Scripted {
         self.asked.push("begin");
         Ok(())
     }
+}
+
+/// A place that can do nothing.
+struct Nowhere;
+
+impl HostGate for Nowhere {
+    fn look(&self, _: &Session, plan: &Plan) -> BoxFuture<'static, Result<(), Diagnostic>> {
+        let help = format!("{} steps elsewhere", plan.steps.len());
+        let refused = Diagnostic::error(codes::NOT_PLAYED, KeyPath::default(), "not here", help);
+        Box::pin(async move { Err(refused) })
+    }
+}
+
+/// What a place cannot do holds for a program as for a person, and is said before anybody is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_place_cannot_do_is_refused_before_consent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("opsctl.toml");
+    std::fs::write(&file, "[project]\nname = \"shop\"\nregion = \"us-east-1\"\n").expect("written");
+    let sandbox = sandbox(&folder.path().join("sandbox")).await;
+    let session = open_at(&sandbox, &file, |text| text, Some(Arc::new(Nowhere))).await;
+    let deploy = Intent::deploy(&session, false, false);
+    let refused = session.run(&deploy).carry_out(&LeaseHolder::default()).await;
+    assert!(matches!(&refused, Err(Refusal::NotHere(why)) if why.message == "not here"), "{refused:?}");
+    let mut willing = Scripted::new();
+    let asks = Terms { asks: true, ..Terms::default() };
+    let refused = session.carry_out_reviewed(&deploy, asks, &mut willing).await;
+    assert!(matches!(&refused, Err(Stopped::Before(Refusal::NotHere(_)))), "{refused:?}");
+    assert_eq!(willing.asked, ["accept", "show"]);
+    assert_eq!(sandbox.state().calls.of("s3:CreateBucket"), 0);
+    sandbox.stop().await;
 }
 
 /// Nothing is done that its reviewer did not see, or did not want, and no lease is left; what nobody has to

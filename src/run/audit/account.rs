@@ -10,9 +10,10 @@ use crate::audit::account::plain_text;
 use crate::audit::collect::{self, Collected};
 use crate::audit::last_accessed::{Detail, Fetched, Reporter, Reports};
 use crate::audit::{Account, Instant, Settings, Usage};
-use crate::aws::{AnswerDate, Clients, OpResult, PollPace, SdkResultExt};
-use crate::domain::{action, many};
+use crate::aws::{Clients, OpResult, PollPace};
+use crate::domain::many;
 use crate::inputs::{read_kept, write_kept};
+use crate::run::whoami;
 
 /// An account as IAM shows it.
 #[derive(Debug)]
@@ -30,11 +31,8 @@ impl LiveAccount {
     /// # Errors
     /// What STS said.
     pub async fn read(aws: &Clients) -> OpResult<Self> {
-        let date = AnswerDate::default();
-        let call = aws.sts.get_caller_identity().customize().interceptor(date.clone());
-        let identity = call.send().await.op(action::sts::GetCallerIdentity)?;
-        let id = identity.account().unwrap_or_default().to_owned();
-        let now = date.get().map(|date| Instant(date.secs()));
+        let caller = whoami(aws).await?;
+        let (id, now) = (caller.account, caller.at.map(Instant));
         Ok(Self { id, found: collect::collect(&aws.iam).await, now })
     }
 

@@ -14,10 +14,10 @@ use aws_smithy_types::DateTime;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::Session;
-use crate::aws::{AnswerDate, OpError, SdkResultExt};
+use super::{Session, whoami};
+use crate::aws::OpError;
 use crate::desired::Node;
-use crate::domain::{ResourceId, Verb, action};
+use crate::domain::{ResourceId, Verb};
 use crate::plan::Plan;
 use crate::policy::Work;
 
@@ -146,17 +146,13 @@ pub async fn before(session: &Session, plan: &Plan) -> Vec<Check> {
 /// five minutes off is refused (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html).
 async fn identity(session: &Session, found_by: &str) -> (Check, Check) {
     const OFF: i64 = 240;
-    let date = AnswerDate::default();
-    let call = session.context.aws.sts.get_caller_identity();
-    let answer = call.customize().interceptor(date.clone()).send().await.op(action::sts::GetCallerIdentity);
+    let answer = whoami(&session.context.aws).await;
     let who = match &answer {
-        Ok(identity) => {
-            Check::ok("identity", format!("{}, by {found_by}", identity.arn().unwrap_or_default()))
-        }
+        Ok(caller) => Check::ok("identity", format!("{}, by {found_by}", caller.arn)),
         Err(error) => Check::unread("identity", error),
     };
     let now = DateTime::from(SystemTime::now()).secs();
-    let clock = match date.get().map(|theirs| now - theirs.secs()) {
+    let clock = match answer.ok().and_then(|caller| caller.at).map(|theirs| now - theirs) {
         None => {
             Check::unknown("clock", "AWS did not say what time it is", "compare it with https://time.gov")
         }

@@ -12,7 +12,7 @@ use crate::desired::Node;
 use crate::domain::{Scope, action, few};
 use crate::limits::Arn;
 use crate::policy::{self, Question, Work};
-use crate::run::Session;
+use crate::run::{Session, whoami};
 
 pub(super) const CHECK: &str = "permissions";
 const AT_ONCE: usize = 8;
@@ -127,8 +127,7 @@ enum Principal {
 /// Whose policies count: a session has those of its role, and does not say its path.
 async fn principal(session: &Session) -> OpResult<Principal> {
     let aws = &session.context.aws;
-    let identity = aws.sts.get_caller_identity().send().await.op(action::sts::GetCallerIdentity)?;
-    let arn = identity.arn().unwrap_or_default().to_owned();
+    let arn = whoami(aws).await?.arn;
     if arn.ends_with(":root") {
         return Ok(Principal::Root);
     }

@@ -5,7 +5,7 @@ mod role;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::aws::{OpErrorKind, SdkResultExt};
+use crate::aws::OpErrorKind;
 use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
@@ -14,11 +14,11 @@ use crate::cli::exit::Exit;
 use crate::cli::session::{document, with_clients, with_session};
 use crate::cli::ui::Ui;
 use crate::desired::Desired;
-use crate::domain::{action, codes, places};
+use crate::domain::{codes, places};
 use crate::policy::trust::{self, Runs};
 use crate::policy::{self, LARGEST, Names, Whom};
 use crate::resources::kinds;
-use crate::run::{Folders, Project};
+use crate::run::{Folders, Project, whoami};
 
 #[derive(Debug, Args)]
 pub struct PolicyArgs {
@@ -162,12 +162,9 @@ async fn github(args: &TrustArgs, global: &Global, ui: &Ui, env: &Environment) -
             (places::partition(region.map_or("us-east-1", String::as_str)).0.to_owned(), account.clone())
         }
         None => {
-            let identity = with_clients(global, env, None, async |clients, _| {
-                Ok(clients.sts.get_caller_identity().send().await.op(action::sts::GetCallerIdentity)?)
-            });
-            let identity = identity.await.map_err(or_name_the_account)?;
-            let partition = identity.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws");
-            (partition.to_owned(), identity.account().unwrap_or_default().to_owned())
+            let caller = with_clients(global, env, None, async |clients, _| Ok(whoami(&clients).await?));
+            let caller = caller.await.map_err(or_name_the_account)?;
+            (caller.partition().unwrap_or("aws").to_owned(), caller.account)
         }
     };
     let runs = match (&args.environment, &args.branch) {
