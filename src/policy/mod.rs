@@ -21,8 +21,9 @@ use crate::resources::role::Role;
 use crate::resources::training::Training;
 use opsctl_iam::catalogue::{Catalogue, Level};
 
+pub use needed::Work;
 use needed::{For, needed};
-pub use questions::{Question, Work, questions};
+pub use questions::{Question, questions};
 use statements::Grants;
 pub use statements::LARGEST;
 
@@ -74,24 +75,27 @@ const PRICES: &[Action] = &[action::pricing::GetProducts];
 const LOGS: &[Action] = &[action::logs::DescribeLogStreams, action::logs::GetLogEvents];
 
 /// Reads that only a change makes.
-const OF_CHANGES: &[&str] =
-    &["iam:ListInstanceProfilesForRole", "s3:ListBucketMultipartUploads", "s3:ListMultipartUploadParts"];
+const OF_CHANGES: &[&str] = &[
+    action::iam::ListInstanceProfilesForRole.name,
+    action::s3::ListBucketMultipartUploads.name,
+    action::s3::ListMultipartUploadParts.name,
+];
 
 /// Only with a boundary in the config: without that key opsctl leaves those of others.
-const BOUNDS: &str = "iam:PutRolePermissionsBoundary";
+const BOUNDS: &str = action::iam::PutRolePermissionsBoundary.name;
 
 /// Functions of which a version or the alias is meant, and what ends the ARN then.
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-api-permissions-ref.html>).
 const QUALIFIED: &[&str] = &[
-    "lambda:AddPermission",
-    "lambda:CreateFunctionUrlConfig",
-    "lambda:DeleteFunctionUrlConfig",
-    "lambda:GetFunctionConfiguration",
-    "lambda:GetFunctionUrlConfig",
-    "lambda:GetPolicy",
-    "lambda:InvokeFunction",
-    "lambda:RemovePermission",
-    "lambda:UpdateFunctionUrlConfig",
+    action::lambda::AddPermission.name,
+    action::lambda::CreateFunctionUrlConfig.name,
+    action::lambda::DeleteFunctionUrlConfig.name,
+    action::lambda::GetFunctionConfiguration.name,
+    action::lambda::GetFunctionUrlConfig.name,
+    action::lambda::GetPolicy.name,
+    action::lambda::InvokeFunction.name,
+    action::lambda::RemovePermission.name,
+    action::lambda::UpdateFunctionUrlConfig.name,
 ];
 
 /// The documents, each of a size that a managed policy may have.
@@ -187,10 +191,10 @@ fn fitting(permission: &str, arns: &[String]) -> Vec<String> {
     let is_tagging = permission.to_ascii_lowercase().contains("tag");
     let fits = |arn: &&String| {
         // Tags are for what is made by a run; those of a lifecycle configuration are not read.
-        if permission == "ec2:CreateTags" && !is_made_with_tags(arn) {
+        if permission == action::ec2::CreateTags.name && !is_made_with_tags(arn) {
             return false;
         }
-        if permission == "sagemaker:ListTags" && arn.contains("-lifecycle-config/") {
+        if permission == action::sagemaker::ListTags.name && arn.contains("-lifecycle-config/") {
             return false;
         }
         let group = arn.contains(":log-group:") && !arn.contains(":log-stream:");
@@ -201,7 +205,7 @@ fn fitting(permission: &str, arns: &[String]) -> Vec<String> {
         let bare = qualified.filter(|_| QUALIFIED.contains(&permission)).unwrap_or(bare);
         right_end && templates.iter().any(|template| is_of_type(template, bare))
     };
-    let only_qualified = permission == "lambda:InvokeFunction";
+    let only_qualified = permission == action::lambda::InvokeFunction.name;
     arns.iter().filter(fits).filter(|arn| !only_qualified || arn.ends_with(":*")).cloned().collect()
 }
 
@@ -232,6 +236,10 @@ fn is_made_with_tags(arn: &str) -> bool {
     arn.contains(":instance/") || arn.contains(":volume/")
 }
 
+/// What no role may be made, or given a policy, without, where the config names a boundary.
+const BOUNDED: &[Action] =
+    &[action::iam::CreateRole, action::iam::PutRolePermissionsBoundary, action::iam::PutRolePolicy];
+
 /// What a statement says beside the resource, where IAM has a key for it.
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
 fn condition(scope: &Scope, boundary: Option<&str>, permission: &str, arn: &str) -> Value {
@@ -241,19 +249,19 @@ fn condition(scope: &Scope, boundary: Option<&str>, permission: &str, arn: &str)
             format!("{key}/{}", Scope::ENVIRONMENT_TAG): scope.environment,
         } })
     };
-    match permission {
-        "iam:CreateServiceLinkedRole" => {
+    let is = |action: Action| permission == action.name;
+    match boundary {
+        _ if is(action::iam::CreateServiceLinkedRole) => {
             json!({ "StringEquals": { "iam:AWSServiceName": Autoscaling::SERVICE } })
         }
         // No role may be made, or given a policy, outside of the boundary that the config names
         // (https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html).
-        "iam:CreateRole" | "iam:PutRolePermissionsBoundary" | "iam:PutRolePolicy" => match boundary {
-            Some(boundary) => json!({ "StringEquals": { "iam:PermissionsBoundary": boundary } }),
-            None => Value::Null,
-        },
-        "ec2:CreateTags" => json!({ "StringEquals": { "ec2:CreateAction": "RunInstances" } }),
-        "ec2:RunInstances" if is_made_with_tags(arn) => tags("aws:RequestTag"),
-        "ec2:TerminateInstances" => tags("aws:ResourceTag"),
+        Some(boundary) if BOUNDED.iter().any(|action| is(*action)) => {
+            json!({ "StringEquals": { "iam:PermissionsBoundary": boundary } })
+        }
+        _ if is(action::ec2::CreateTags) => json!({ "StringEquals": { "ec2:CreateAction": "RunInstances" } }),
+        _ if is(action::ec2::RunInstances) && is_made_with_tags(arn) => tags("aws:RequestTag"),
+        _ if is(action::ec2::TerminateInstances) => tags("aws:ResourceTag"),
         _ if permission.starts_with("application-autoscaling:") && arn != "*" => Autoscaling::condition(),
         _ => Value::Null,
     }

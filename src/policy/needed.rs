@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::questions::Work;
 use super::{
     AUDIT, BOUNDS, DOCTOR, LOGS, Names, OF_CHANGES, PRICES, QUALIFIED, Whom, boundary, condition, fitting,
     images, is_reading, logs,
@@ -29,6 +28,15 @@ pub(super) struct Need {
     pub condition: Value,
     /// Whether the ARN is of the project, and has its name.
     pub is_ours: bool,
+}
+
+/// What is to be done with a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// All that any command does.
+    Any,
+    /// It is made, which AWS allows or not by a few actions: what is not among them may be missing.
+    Making,
 }
 
 /// In which work it is needed.

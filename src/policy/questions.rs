@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use opsctl_iam::pattern;
 use serde_json::Value;
 
-use super::needed::{For, needed};
+use super::needed::{For, Work, needed};
 use crate::desired::{AnyKind, Desired, Node};
 use crate::domain::Scope;
 
@@ -17,15 +17,6 @@ pub struct Question {
     pub actions: Vec<String>,
     pub resources: Vec<String>,
     pub context: Vec<(String, String)>,
-}
-
-/// What is to be done with a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// All that any command does.
-    Any,
-    /// It is made, which AWS allows or not by a few actions: what is not among them may be missing.
-    Making,
 }
 
 type Context = Vec<(String, String)>;

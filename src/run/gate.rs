@@ -2,8 +2,6 @@
 
 use std::cmp::Reverse;
 
-use futures_util::future::BoxFuture;
-
 use super::doctor::{self, Check};
 use super::{Intent, Session, prices};
 use crate::aws::OpResult;
@@ -11,12 +9,6 @@ use crate::cost::{Cost, Estimate};
 use crate::desired::Desired;
 use crate::domain::{Diagnostic, Money, ResourceId};
 use crate::plan::{Observed, Plan};
-
-/// What a place cannot do of a plan, where it is not AWS: the sandbox runs code with what this machine has.
-pub trait HostGate: Send + Sync {
-    /// Refuses what it cannot do. What is needed of the plan is read before the future is waited for.
-    fn look(&self, session: &Session, plan: &Plan) -> BoxFuture<'static, Result<(), Diagnostic>>;
-}
 
 /// What the plans of a run are held against.
 #[derive(Clone, Copy)]

@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use aws_sdk_ec2::operation::describe_regions::DescribeRegionsOutput;
+use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{Host, HostGate, key, latest, remote, whoami};
+use super::{Host, key, latest, remote, whoami};
 use crate::aws::{Clients, OpError, OpErrorKind, SdkResultExt, Target};
 use crate::config::{Config, Document};
 use crate::cost::Prices;
@@ -17,6 +18,7 @@ use crate::domain::{Diagnostic, Diagnostics, KindName, ResourceId, Scope, action
 use crate::engine::lease::LeaseHolder;
 use crate::engine::{Cancel, Event, Events, Patience, Registry, RunContext};
 use crate::inputs::{self, Inputs};
+use crate::plan::Plan;
 use crate::resources::{kinds, registry};
 
 /// What a run needs of the folders that the config names.
@@ -84,6 +86,12 @@ impl Project {
         let scope = Scope::new(&self.config.project.name, &self.config.environment, account, region);
         desired::build(&self.config, &scope, &self.inputs, &self.kinds).0
     }
+}
+
+/// What a place cannot do of a plan, where it is not AWS: the sandbox runs code with what this machine has.
+pub trait HostGate: Send + Sync {
+    /// Refuses what it cannot do. What is needed of the plan is read before the future is waited for.
+    fn look(&self, session: &Session, plan: &Plan) -> BoxFuture<'static, Result<(), Diagnostic>>;
 }
 
 /// The target of a session, and who runs it.

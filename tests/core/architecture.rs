@@ -399,7 +399,7 @@ const NAMES_KINDS: [&str; 36] = [
     // What a permission, a network, a role or the metrics of one kind are about.
     "src/policy/left.rs",
     "src/policy/mod.rs",
-    "src/policy/questions.rs",
+    "src/policy/needed.rs",
     "src/run/audit/mod.rs",
     "src/run/doctor/account.rs",
     "src/run/doctor/keys.rs",
@@ -445,7 +445,7 @@ const KIND_WORDS: [(&str, &[&str]); 12] = [
     ("src/cli/commands/model.rs", &["model"]),
     ("src/cli/complete.rs", &["data", "endpoint", "model", "notebook"]),
     ("src/cost/bill.rs", &["instance"]),
-    ("src/policy/mod.rs", &["role"]),
+    ("src/policy/needed.rs", &["role"]),
     ("src/report/page/content/hosting.rs", &["instance"]),
     ("src/report/page/content/mod.rs", &["role"]),
     ("src/report/page/content/roles.rs", &["role"]),

@@ -210,8 +210,8 @@ fn the_page_of_permissions_is_fresh() {
          <!-- Written from src/domain/action.rs and the lists of the kinds:\n\
          UPDATE_EXPECT=1 cargo test --no-default-features --test core permissions -->\n\n\
          The actions that whoever runs opsctl must be allowed, by what the config has, and all of them as\n\
-         one policy. `opsctl policy deployer` writes fewer: those that your config needs, on what is yours. A\n\
-         call that AWS denies (E202) names the action that it needs.\n",
+         one policy. `opsctl policy deployer` writes fewer: those that your config needs, on what is\n\
+         yours. A call that AWS denies (E202) names the action that it needs.\n",
     );
     let headings = headings();
     for (what, needs) in &headings {

@@ -71,7 +71,8 @@ pub fn with_everything() -> Desired {
         &format!("[function.classify]\nnetwork = \"company\"\nlayers = [\"{layer}\"]\n"),
     );
     files.append(&format!(
-        "\n[network.company]\nsubnets = [\"subnet-0b000000000000000\"]\nsecurity_groups = [\"sg-0a000000000000000\"]\n\
+        "\n[network.company]\nsubnets = [\"subnet-0b000000000000000\"]\n\
+         security_groups = [\"sg-0a000000000000000\"]\n\
          \n[encryption]\nkms_key = \"{KEY}a\"\nformer_kms_keys = [\"{KEY}b\"]\n\
          \n[access]\npermissions_boundary = \"arn:aws:iam::000000000000:policy/most\"\n\
          \n[model.theirs]\nartifact = \"s3://theirs/models/resnet.tar.gz\"\nimage = \"pytorch\"\n"
