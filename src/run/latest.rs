@@ -1,6 +1,7 @@
 //! What is named after files that cannot be read here: taken for it is the latest that there is.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::aws::{OpErrorKind, OpResult};
 use crate::desired::Desired;
@@ -17,13 +18,13 @@ pub(super) async fn take(desired: &mut Desired, registry: &Registry, context: &R
         if !driver.fingerprinted() {
             continue;
         }
-        if !listed.contains_key(&kind) {
+        if let Entry::Vacant(entry) = listed.entry(kind) {
             let cx = OpCx::new(context, ResourceId::new(kind, node.id.name.clone()));
             let found = match context.cancel.reading("looking", driver.owned(&cx)).await {
                 Err(error) if error.kind == OpErrorKind::Cancelled => return Err(error),
                 found => found.unwrap_or_default(),
             };
-            listed.insert(kind, found);
+            entry.insert(found);
         }
         let generations = listed[&kind].iter();
         let generations = generations.filter(|it| context.scope.is_generation(&node.id.name, &it.physical));

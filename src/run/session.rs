@@ -192,8 +192,7 @@ impl Session {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(project: Project, connection: Connection) -> Result<Self, OpenError> {
-        let Project { config, kinds, mut inputs, folders, cache } = project;
-        let target = connection.target;
+        let (Project { config, kinds, mut inputs, folders, cache }, target) = (project, connection.target);
         let Some(region) = target.sdk.region().map(ToString::to_string) else {
             return Err(OpenError::NoRegion);
         };
