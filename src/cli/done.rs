@@ -3,7 +3,7 @@
 use super::error::{exit_of, help_of, help_with, help_with_log};
 use super::exit::Exit;
 use super::ui::Ui;
-use super::{played, stopped};
+use super::{sandbox, stopped};
 use crate::aws::OpErrorKind;
 use crate::domain::{Facts, ResourceId, codes, console, shown};
 use crate::engine::RunResult;
@@ -84,7 +84,7 @@ fn say_failed(done: &Done, session: &Session, ui: &Ui) {
             }
             None => help_with(error).to_owned(),
         };
-        let lacking = played::help_for(&error.message).filter(|_| session.is_sandbox());
+        let lacking = sandbox::help_for(&error.message).filter(|_| session.is_sandbox());
         let help = lacking.into_iter().chain([help]).collect::<Vec<_>>().join(". ");
         let place = place(session, resource);
         let place = place.as_ref().map(|(file, line)| (file.as_str(), *line));

@@ -41,6 +41,11 @@ pub fn unlike_aws(_desired: &Desired) -> Diagnostics {
     Diagnostics::default()
 }
 
+/// Nothing failed there.
+pub fn help_for(_said: &str) -> Option<String> {
+    None
+}
+
 /// Nothing is asked of this machine.
 pub fn gate() -> Option<Arc<dyn HostGate>> {
     None

@@ -120,6 +120,11 @@ pub fn unlike_aws(desired: &Desired) -> Diagnostics {
     played::warnings(desired)
 }
 
+/// What to do where a failure is about what the image has, and the sandbox has not.
+pub fn help_for(said: &str) -> Option<String> {
+    played::help_for(said)
+}
+
 /// What every run in the sandbox is held against.
 pub fn gate() -> Option<Arc<dyn HostGate>> {
     Some(Arc::new(Gate))

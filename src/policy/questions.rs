@@ -36,7 +36,7 @@ pub fn questions(
     asked.questions()
 }
 
-/// Values that fulfil a condition.
+/// Values that meet a condition.
 fn context(condition: &Value) -> Context {
     let operators = ["StringEquals", "StringLike", "Bool"];
     let keys = operators.iter().filter_map(|operator| condition[*operator].as_object()).flatten();

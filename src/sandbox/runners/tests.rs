@@ -347,11 +347,11 @@ async fn a_family_does_what_the_code_does_not() {
     let booster = vec![("code/inference.py", XGBOOST), ("code/xgboost.py", DMATRIX)];
     let sentiment = vec![("config.json", TASK), ("code/transformers.py", PIPELINE)];
     let json = ("application/json", r#"{"inputs": "good", "parameters": {"top_k": 1}}"#);
-    let labelled = r#"[{"label": "text-classification good", "top_k": 1}]"#;
+    let labeled = r#"[{"label": "text-classification good", "top_k": 1}]"#;
     for (handlers, files, (content_type, payload), answer) in [
         (Handlers::Sklearn, vec![("code/inference.py", SKLEARN)], csv, "[3.0, 7.0]"),
         (Handlers::Xgboost, booster, csv, "[3.0, 7.0]"),
-        (Handlers::HuggingFace, sentiment, json, labelled),
+        (Handlers::HuggingFace, sentiment, json, labeled),
     ] {
         let (root, lines) = (TempDir::new().unwrap(), Lines::default());
         let server = serve_as(handlers, root.path(), &files, &lines).await.unwrap();
