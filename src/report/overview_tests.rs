@@ -225,6 +225,7 @@ fn programs_read_the_same_facts() {
               "physical": "digits-dev-numbers-bbbbbbbbbb"
             }
           ],
+          "lost": [],
           "project": "digits",
           "region": "us-east-1",
           "resources": [
