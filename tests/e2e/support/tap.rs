@@ -60,8 +60,9 @@ fn pass_on(mut client: TcpStream, upstream: &str, kept: &Mutex<Vec<Sent>>) -> Op
     let passed =
         head.iter().filter(|h| !["connection:", "expect:"].iter().any(|n| h.to_lowercase().starts_with(n)));
     let passed: String = passed.map(|h| format!("{h}\r\n")).collect();
+    // Before the other side has all of it, and counts it.
+    kept.lock().expect("nobody panics with it").push((head, body.clone()));
     server.write_all(format!("{passed}connection: close\r\n\r\n").as_bytes()).ok()?;
     server.write_all(&body).ok()?;
-    kept.lock().expect("nobody panics with it").push((head, body));
     std::io::copy(&mut server, &mut client).ok().map(drop)
 }
