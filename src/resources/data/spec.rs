@@ -303,8 +303,8 @@ impl Kind for Data {
                     "{folder} has nothing to upload, and the bucket has {files} of it, which a training would read"
                 ),
             },
-            help: "look at `path`, `include` and `exclude`; `opsctl data pull` brings the files back; to delete \
-                   the data set, take its section out and run `opsctl deploy --prune`",
+            help: "look at `path`, `include` and `exclude`; `opsctl data pull` brings the files back; to \
+                   delete the data set, take its section out and run `opsctl deploy --prune`",
         })
     }
 
