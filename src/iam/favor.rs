@@ -1,8 +1,9 @@
 //! A request of which not everything is known, decided in favor of who asks: for what enforces policies
 //! without having all that AWS has. What it refuses, AWS refuses too.
 
+use crate::condition::plain_service;
 use crate::pattern;
-use crate::policy::{Condition, Principals, Selector, Statement};
+use crate::policy::{Condition, Policy, Principals, Selector, Statement};
 use crate::request::{Request, Verdict};
 
 /// An action on a resource, with what is known of the request.
@@ -111,6 +112,44 @@ impl Principals {
     }
 }
 
+impl Policy {
+    /// Whether a service may assume the role that has this trust policy. What a condition depends on is not
+    /// known here: it counts for an Allow, and not for a Deny.
+    ///
+    /// # Examples
+    /// ```
+    /// use opsctl_iam::policy::Document;
+    ///
+    /// let trust = r#"{"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole",
+    ///     "Principal": {"Service": "lambda.amazonaws.com"}}}"#;
+    /// let trust = Document::read(trust.into()).policy().cloned().expect("it follows the grammar");
+    /// assert!(trust.trusts("lambda.amazonaws.com"));
+    /// assert!(!trust.trusts("ec2.amazonaws.com"));
+    /// ```
+    pub fn trusts(&self, service: &str) -> bool {
+        let named = self.statements.iter().map(AsRef::as_ref).filter(|statement: &&Statement| {
+            statement.principals.as_ref().is_some_and(|who| who.take_in_service(service, statement.allow))
+        });
+        let asked = PartlyKnown { action: "sts:AssumeRole", resources: &[], context: &[], knows: &|_| false };
+        asked.verdict(named) == Verdict::Allowed
+    }
+}
+
+impl Principals {
+    /// Whether a statement, an Allow or a Deny, is about a service.
+    fn take_in_service(&self, service: &str, allow: bool) -> bool {
+        // Which region asks is not known, and some policies name a service in one.
+        let near_is_it = allow != self.negated;
+        let is_it = |(kind, value): &(String, String)| match kind.as_str() {
+            // Everybody is every service too.
+            "*" | "AWS" => value == "*",
+            kind if !kind.eq_ignore_ascii_case("Service") => false,
+            _ => value == service || near_is_it && plain_service(value) == plain_service(service),
+        };
+        self.listed.iter().any(is_it) != self.negated
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -195,5 +234,45 @@ mod tests {
         for other in [json!({ "Service": "lambda.amazonaws.com" }), json!({ "AWS": "111122223333" })] {
             assert_eq!(named(other.clone()), Named::No, "{other}");
         }
+    }
+
+    #[test]
+    fn a_role_trusts_the_services_that_its_policy_lets_in() {
+        let service = "states.amazonaws.com";
+        let statement = |effect: &str, key: &str, who: serde_json::Value, action: &str| {
+            let mut statement = json!({ "Effect": effect, "Action": action });
+            statement[key] = who;
+            statement
+        };
+        let (assume, named) = ("sts:AssumeRole", || json!({ "Service": [service, "ec2.amazonaws.com"] }));
+        let allow = |key: &str, who: serde_json::Value| statement("Allow", key, who, assume);
+        let deny = |key: &str, who: serde_json::Value| statement("Deny", key, who, assume);
+        let lets_in = |key: &str, who: serde_json::Value| policy(allow(key, who)).trusts(service);
+        assert!(lets_in("Principal", named()));
+        assert!(lets_in("Principal", json!("*")) && lets_in("Principal", json!({ "AWS": "*" })));
+        assert!(lets_in("Principal", json!({ "Service": "states.eu-west-1.amazonaws.com" })));
+        assert!(!lets_in("Principal", json!({ "AWS": "123456789012" })));
+        assert!(!lets_in("Principal", json!({ "Service": "lambda.amazonaws.com" })));
+        assert!(lets_in("NotPrincipal", json!({ "Service": "lambda.amazonaws.com" })));
+        assert!(!lets_in("NotPrincipal", named()));
+
+        let acts = [("sts:*", true), ("STS:assumerole", true), ("*", true), ("sts:TagSession", false)];
+        for (action, is_it) in acts {
+            let allow = statement("Allow", "Principal", named(), action);
+            assert_eq!(policy(allow).trusts(service), is_it, "{action}");
+        }
+
+        let with =
+            |deny: serde_json::Value| policy(json!([allow("Principal", named()), deny])).trusts(service);
+        assert!(!with(deny("Principal", named())));
+        assert!(!with(deny("Principal", json!("*"))));
+        assert!(!with(deny("NotPrincipal", json!({ "AWS": "arn:aws:iam::123456789012:root" }))));
+        assert!(with(deny("Principal", json!({ "Service": "states.eu-west-1.amazonaws.com" }))));
+        assert!(with(deny("NotPrincipal", named())));
+        assert!(with(statement("Deny", "Principal", named(), "sts:TagSession")));
+        let mut sometimes = deny("Principal", named());
+        sometimes["Condition"] = json!({ "StringNotEquals": { "aws:SourceAccount": "123456789012" } });
+        assert!(with(sometimes), "nobody knows whether it holds");
+        assert!(!policy(json!([])).trusts(service));
     }
 }

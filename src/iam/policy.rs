@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::pattern;
 use crate::restriction::Restriction;
 
 /// A policy document as found in a dump: understood, or not. What is not understood is never "clean":
@@ -29,6 +30,11 @@ impl Document {
             Self::Parsed(policy) => Some(policy),
             Self::Malformed(_) => None,
         }
+    }
+
+    /// Its statements; none of one that was not understood, for callers to whom that is the same.
+    pub fn statements(&self) -> &[Arc<Statement>] {
+        self.policy().map_or(&[], |policy| &policy.statements)
     }
 
     /// Reads a document given as JSON, or as a string that holds JSON, URL-encoded (RFC 3986) or not.
@@ -249,6 +255,19 @@ impl Statement {
         }
     }
 
+    /// Whether it is an Allow that names the action, on whatever and under whatever condition.
+    pub fn allows(&self, action: &str) -> bool {
+        self.allow && self.actions.covers(action, pattern::matches_ignoring_case)
+    }
+
+    /// The patterns of its `Resource`; none where it has `NotResource`, which names what it is not about.
+    pub fn on(&self) -> &[String] {
+        match &self.resources {
+            Some(Selector::Only(patterns)) => patterns,
+            _ => &[],
+        }
+    }
+
     /// The conditions on a key (keys are compared without case).
     pub fn conditions_on<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Condition> {
         self.conditions.iter().filter(move |c| c.key.eq_ignore_ascii_case(key))
@@ -276,7 +295,11 @@ impl Policy {
 }
 
 impl Statement {
-    fn from_json(value: Value) -> Result<Self, String> {
+    /// Reads one statement, as leniently as a document is read.
+    ///
+    /// # Errors
+    /// What of it does not follow the grammar.
+    pub fn from_json(value: Value) -> Result<Self, String> {
         let Value::Object(mut map) = value else {
             return Err(format!("is {}, not an object", kind_of(&value)));
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use opsctl_iam::pattern;
-use opsctl_iam::policy::Document;
+use opsctl_iam::policy::{Document, Statement};
 use serde_json::{Value, json};
 
 /// "The size of each managed policy cannot exceed 6,144 characters", white space not counted
@@ -21,13 +21,10 @@ impl Grants {
 
     /// What a statement allows.
     pub(super) fn statement(&mut self, statement: &Value) {
-        let texts = |key: &str| -> Vec<String> {
-            let all = statement[key].as_array().cloned().unwrap_or_else(|| vec![statement[key].clone()]);
-            all.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect()
-        };
-        for action in texts("Action") {
-            for resource in texts("Resource") {
-                self.add(&action, resource, statement["Condition"].clone());
+        let read = Statement::from_json(statement.clone()).expect("opsctl writes what IAM takes");
+        for action in read.actions.patterns() {
+            for resource in read.on() {
+                self.add(action, resource.clone(), statement["Condition"].clone());
             }
         }
     }

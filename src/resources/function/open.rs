@@ -2,7 +2,7 @@
 //! other names are somebody else's, and left.
 
 use aws_sdk_lambda::types::FunctionUrlAuthType;
-use serde_json::Value;
+use opsctl_iam::policy::Document;
 
 use super::url::{LiveUrl, Url};
 use crate::aws::{OpErrorKind, OpResult, OpResultExt, SdkResultExt};
@@ -30,9 +30,9 @@ pub async fn found(cx: &OpCx<'_>, function: &str, alias: &str) -> OpResult<Optio
 async fn is_open(cx: &OpCx<'_>, function: &str, alias: &str) -> OpResult<bool> {
     let call = cx.aws.lambda.get_policy().function_name(function).qualifier(alias);
     let found = call.send().await.op(action::lambda::GetPolicy).found()?;
-    let policy = found.and_then(|found| serde_json::from_str::<Value>(found.policy()?).ok());
-    let statements = policy.iter().filter_map(|policy| policy["Statement"].as_array()).flatten();
-    let ids: Vec<&str> = statements.filter_map(|statement| statement["Sid"].as_str()).collect();
+    let policy = found.map(|found| Document::read(found.policy().unwrap_or_default().into()));
+    let statements = policy.iter().flat_map(Document::statements);
+    let ids: Vec<&str> = statements.filter_map(|statement| statement.sid.as_deref()).collect();
     Ok([MAY_CALL, MAY_INVOKE].iter().all(|id| ids.contains(id)))
 }
 

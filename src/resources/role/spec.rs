@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -8,6 +10,7 @@ use crate::domain::{
     codes,
 };
 use opsctl_iam as iam;
+use opsctl_iam::policy::{Document, Statement};
 
 /// The kind.
 pub struct Role;
@@ -178,19 +181,9 @@ impl Role {
     }
 }
 
-fn statements(policy: &Value) -> impl Iterator<Item = &Value> {
-    policy["Statement"].as_array().into_iter().flatten()
-}
-
-/// What a member of a statement says: a text, or a list.
-fn texts(member: &Value) -> impl Iterator<Item = &str> {
-    let one = member.as_str();
-    member.as_array().into_iter().flatten().filter_map(Value::as_str).chain(one)
-}
-
-fn allows(statement: &Value, action: Action) -> bool {
-    let is_it = |pattern: &str| iam::pattern::matches_ignoring_case(pattern, action.name);
-    statement["Effect"] == "Allow" && texts(&statement["Action"]).any(is_it)
+/// None of a document that cannot be read.
+fn statements(document: &Value) -> Vec<Arc<Statement>> {
+    Document::read(document.clone()).statements().to_vec()
 }
 
 impl Kind for Role {
@@ -298,13 +291,14 @@ impl Kind for Role {
     /// With which it reads what lies in the bucket, by the statements that opsctl wrote for that. What
     /// `permissions` allow has no condition.
     fn keys(Seen { state, .. }: &Seen<State>) -> Vec<String> {
-        let via_s3 = |statement: &&Value| {
-            texts(&statement["Condition"]["StringEquals"]["kms:ViaService"]).any(|it| it.starts_with("s3."))
+        let via_s3 = |statement: &Statement| {
+            let mut of_s3 = statement.conditions_on("kms:ViaService").flat_map(|condition| &condition.values);
+            of_s3.any(|service| service.starts_with("s3."))
         };
-        let decrypts = |statement: &&Value| allows(statement, action::kms::Decrypt);
-        let statements = state.policy.iter().flat_map(statements).filter(via_s3).filter(decrypts);
-        let keys = statements.flat_map(|statement| texts(&statement["Resource"]));
-        keys.filter(|key| !key.contains("alias/")).map(str::to_owned).collect()
+        let statements: Vec<_> = state.policy.iter().flat_map(statements).collect();
+        let reading = statements.iter().filter(|s| via_s3(s) && s.allows(action::kms::Decrypt.name));
+        let keys = reading.flat_map(|statement| statement.on());
+        keys.filter(|key| !key.contains("alias/")).cloned().collect()
     }
 
     /// A function, or a schedule, has only what `permissions` say of buckets, which know what is in them.
@@ -314,9 +308,10 @@ impl Kind for Role {
             return Vec::new();
         }
         let objects = format!(":s3:::{bucket}/");
+        let statements = statements(&want.policy);
         let may = |does: Action, is_it: &dyn Fn(&str) -> bool| {
-            let allowed = statements(&want.policy).filter(|statement| allows(statement, does));
-            allowed.flat_map(|statement| texts(&statement["Resource"])).any(is_it)
+            let allowed = statements.iter().filter(|statement| statement.allows(does.name));
+            allowed.flat_map(|statement| statement.on()).any(|pattern| is_it(pattern))
         };
         let in_it = |resource: &str| resource.contains(&objects);
         let with_key = |pattern: &str| iam::pattern::matches(pattern, key);
@@ -329,8 +324,8 @@ impl Kind for Role {
     }
 
     fn made_for(physical: &str, seen: &State) -> Vec<String> {
-        let statements = seen.policy.iter().flat_map(statements);
-        let arns = statements.flat_map(|statement| texts(&statement["Resource"]));
+        let statements: Vec<_> = seen.policy.iter().flat_map(statements).collect();
+        let arns = statements.iter().flat_map(|statement| statement.on());
         let arns = arns.map(|arn| arn.trim_end_matches(":*"));
         arns.filter(|arn| !arn.contains(['*', '?'])).chain([physical]).map(str::to_owned).collect()
     }

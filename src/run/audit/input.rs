@@ -8,6 +8,7 @@ use super::account::whole;
 use crate::audit::account::{Account, plain_text};
 use crate::audit::planned::{self, Kind};
 use crate::audit::surroundings::Surroundings;
+use opsctl_iam::policy::Document;
 use opsctl_iam::time::Instant;
 
 /// Of what a file is an account.
@@ -79,13 +80,11 @@ pub fn surroundings(text: &[u8]) -> Result<Surroundings, String> {
 /// A document of what a principal may do.
 fn policy(value: Value) -> Result<Value, String> {
     let document = unwrapped(value);
-    let statements = match &document["Statement"] {
-        Value::Null => return Err("it has no Statement, so it is no policy".to_owned()),
-        Value::Array(statements) => statements.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    let names_somebody = |s: &Value| s.get("Principal").is_some() || s.get("NotPrincipal").is_some();
-    match statements.iter().any(names_somebody) {
+    if document["Statement"].is_null() {
+        return Err("it has no Statement, so it is no policy".to_owned());
+    }
+    let read = Document::read(document.clone());
+    match read.statements().iter().any(|statement| statement.principals.is_some()) {
         true => {
             Err("it has a Principal, so it is the policy of a resource or of a role's trust: see --resources"
                 .to_owned())

@@ -3,7 +3,6 @@
 
 use aws_sdk_iam::types::{EvaluationResult, PolicyEvaluationDecisionType};
 use futures_util::future::join_all;
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::{Check, permissions};
@@ -17,6 +16,7 @@ use crate::resources::bucket::{self, Bucket};
 use crate::resources::instance::Instance;
 use crate::resources::role::Role;
 use crate::run::Session;
+use opsctl_iam::policy::{Condition, Document, Statement};
 
 pub(super) const CHECK: &str = "role";
 
@@ -126,9 +126,9 @@ async fn look(session: &Session, given: &GivenRole) -> Check {
             ),
         };
     };
-    let trust = role.assume_role_policy_document().map(|text| percent_decode_str(text).decode_utf8_lossy());
-    let trust: Value = trust.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    if !trusts(&trust, given.service) {
+    let trust = Document::read(role.assume_role_policy_document().unwrap_or_default().into());
+    // What that depends on besides is not judged.
+    if !trust.policy().is_some_and(|trust| trust.trusts(given.service)) {
         let message = format!("{arn} (of {at}) does not trust {}, which is to run with it", given.service);
         return Check::fails(CHECK, message, "name another `role`, or have its trust policy changed");
     }
@@ -153,20 +153,6 @@ async fn look(session: &Session, given: &GivenRole) -> Check {
             Check::fails(CHECK, message, fix)
         }
     }
-}
-
-/// Whether some statement lets the service assume the role. What that depends on besides is not judged.
-fn trusts(trust: &Value, service: &str) -> bool {
-    let all = |value: &Value| match value {
-        Value::Array(items) => items.clone(),
-        Value::Null => Vec::new(),
-        one => vec![one.clone()],
-    };
-    let lets = |statement: &Value| {
-        let services = all(&statement["Principal"]["Service"]);
-        statement["Effect"] == "Allow" && services.iter().any(|of| of == service)
-    };
-    all(&trust["Statement"]).iter().any(lets)
 }
 
 #[derive(Default)]
@@ -229,44 +215,23 @@ async fn own_bucket(session: &Session) -> Option<String> {
 
 /// What a statement allows, of the names that its patterns could stand for.
 async fn ask(session: &Session, given: &GivenRole, statement: &Value) -> OpResult<Vec<EvaluationResult>> {
-    let texts = |value: &Value| -> Vec<String> {
-        let list = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
-        list.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect()
-    };
-    let plain = |text: String| if text == "*" { text } else { text.replace(['*', '?'], "x") };
-    let conditions = statement["Condition"].as_object().into_iter().flatten();
-    let keys = conditions.flat_map(|(_, keys)| keys.as_object().into_iter().flatten());
-    let entry = |(key, value): (&String, &Value)| {
-        let value = texts(value).into_iter().next().map(plain).unwrap_or_default();
-        (key.clone(), value)
+    let plain = |text: &str| if text == "*" { text.to_owned() } else { text.replace(['*', '?'], "x") };
+    let statement = Statement::from_json(statement.clone()).expect("opsctl writes what IAM takes");
+    let entry = |condition: &Condition| {
+        let value = condition.values.first().map(|value| plain(value)).unwrap_or_default();
+        (condition.key.clone(), value)
     };
     let question = Question {
-        actions: texts(&statement["Action"]),
-        resources: texts(&statement["Resource"]).into_iter().map(plain).collect(),
-        context: keys.map(entry).collect(),
+        actions: statement.actions.patterns().to_vec(),
+        resources: statement.on().iter().map(|pattern| plain(pattern)).collect(),
+        context: statement.conditions.iter().map(entry).collect(),
     };
     permissions::ask(session, &given.arn, &question).await
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn a_role_trusts_whom_a_statement_names() {
-        let statement = |effect: &str, service: Value| {
-            let principal = json!({ "Service": service });
-            json!({ "Statement": { "Effect": effect, "Principal": principal } })
-        };
-        let sagemaker = "sagemaker.amazonaws.com";
-        assert!(trusts(&statement("Allow", json!([sagemaker, "ec2.amazonaws.com"])), sagemaker));
-        assert!(trusts(&statement("Allow", json!(sagemaker)), sagemaker));
-        assert!(!trusts(&statement("Deny", json!(sagemaker)), sagemaker));
-        assert!(!trusts(&statement("Allow", json!("lambda.amazonaws.com")), sagemaker));
-        assert!(!trusts(&Value::Null, sagemaker));
-    }
 
     /// An answer that a bucket's or a key's own policy can change is no answer.
     #[test]

@@ -1,5 +1,7 @@
 //! The project's roles, and what the audit of the account says of them.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{AuditOf, Gaps, Session};
@@ -10,6 +12,7 @@ use crate::evidence::{Audit, Gap, Grant, Role as RoleEvidence, Time};
 use crate::plan::{Observation, Observed};
 use crate::resources::role::Role;
 use crate::run;
+use opsctl_iam::policy::{Document, Principals, Selector, Statement};
 
 /// The roles that are there, and the audit that is wanted.
 pub async fn all(
@@ -73,49 +76,38 @@ fn role(session: &Session, node: &Node, state: &<Role as Kind>::State) -> RoleEv
     RoleEvidence {
         name: node.physical.clone(),
         arn: format!("arn:{}:iam::{}:role{path}{}", scope.partition, scope.account, node.physical),
-        trusted: statements(&state.trust).flat_map(|statement| principals(&statement["Principal"])).collect(),
+        trusted: statements(&state.trust).iter().flat_map(|statement| trusted(statement)).collect(),
         used_by: users.filter(|user| user.id.kind != KindName::Role).map(|user| user.id.clone()).collect(),
-        grants: state.policy.iter().flat_map(statements).map(grant).collect(),
+        grants: state.policy.iter().flat_map(statements).map(|statement| grant(&statement)).collect(),
         attached,
     }
 }
 
-/// One, or a list of them.
-fn statements(policy: &Value) -> impl Iterator<Item = &Value> {
-    let statement = &policy["Statement"];
-    let one = (!statement.is_null() && !statement.is_array()).then_some(statement);
-    statement.as_array().into_iter().flatten().chain(one)
+/// None of a document that cannot be read: the audit says so.
+fn statements(document: &Value) -> Vec<Arc<Statement>> {
+    Document::read(document.clone()).statements().to_vec()
 }
 
-fn grant(statement: &Value) -> Grant {
-    let either = |name: &str, not: &str| match texts(&statement[name]) {
-        none if none.is_empty() => {
-            texts(&statement[not]).into_iter().map(|text| format!("all but {text}")).collect()
-        }
-        given => given,
+fn grant(statement: &Statement) -> Grant {
+    let said = |selector: &Selector| match selector {
+        Selector::Only(patterns) => patterns.clone(),
+        Selector::Except(patterns) => patterns.iter().map(|text| format!("all but {text}")).collect(),
     };
     Grant {
-        effect: statement["Effect"].as_str().unwrap_or_default().to_owned(),
-        actions: either("Action", "NotAction"),
-        resources: either("Resource", "NotResource"),
-        conditional: !statement["Condition"].is_null(),
+        effect: if statement.allow { "Allow" } else { "Deny" }.to_owned(),
+        actions: said(&statement.actions),
+        resources: statement.resources.as_ref().map(said).unwrap_or_default(),
+        conditional: !statement.conditions.is_empty(),
     }
 }
 
-fn principals(principal: &Value) -> Vec<String> {
-    match principal {
-        Value::Object(kinds) => kinds.values().flat_map(texts).collect(),
-        other => texts(other),
-    }
-}
-
-/// A text, or a list of texts.
-fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        _ => Vec::new(),
-    }
+fn trusted(statement: &Statement) -> Vec<String> {
+    let Some(Principals { negated, listed }) = &statement.principals else { return Vec::new() };
+    let said = |(_, value): &(String, String)| match negated {
+        true => format!("all but {value}"),
+        false => value.clone(),
+    };
+    listed.iter().map(said).collect()
 }
 
 #[cfg(test)]
@@ -127,13 +119,18 @@ mod tests {
     #[test]
     fn policies_are_read_in_every_form_of_theirs() {
         let one = json!({ "Statement": { "Effect": "Allow", "Action": "s3:*", "NotResource": ["a", "b"] } });
-        let grants: Vec<_> = statements(&one).map(grant).collect();
+        let grants: Vec<_> = statements(&one).iter().map(|statement| grant(statement)).collect();
         assert_eq!(
             (grants[0].actions.join(" "), grants[0].resources.join(" ")),
             ("s3:*".into(), "all but a all but b".into())
         );
-        assert_eq!(statements(&json!({})).count(), 0);
-        assert_eq!(principals(&json!({ "Service": ["x", "y"], "AWS": "*" })).len(), 3);
-        assert_eq!(principals(&json!("*")), ["*"]);
+        assert_eq!(statements(&json!({})).len(), 0);
+        let who = |key: &str, who: Value| {
+            let all = statements(&json!({ "Statement": [{ "Effect": "Allow", "Action": "*", key: who }] }));
+            trusted(&all[0]).join(", ")
+        };
+        assert_eq!(who("Principal", json!({ "Service": ["x", "y"], "AWS": "*" })), "*, x, y");
+        assert_eq!(who("Principal", json!("*")), "*");
+        assert_eq!(who("NotPrincipal", json!({ "AWS": ["x", "y"] })), "all but x, all but y");
     }
 }

@@ -1,8 +1,9 @@
 //! What other services ask about roles.
 
+use opsctl_iam::policy::Document;
 use serde_json::{Value, json};
 
-use super::{ROLES, document, stamp};
+use super::{ROLES, stamp};
 use crate::fault::Fault;
 use crate::rules::AwsRule;
 use crate::state::SandboxState;
@@ -41,8 +42,8 @@ pub fn assumable(shared: &SandboxState, role_arn: &str, service: &str) -> Result
         }
         return if shared.enforces(AwsRule::RoleExists) { Err(AssumeRoleError::No) } else { Ok(()) };
     };
-    let trust = role["AssumeRolePolicyDocument"].as_str().and_then(document::parse);
-    if shared.enforces(AwsRule::RoleTrust) && !trust.is_some_and(|trust| trust.trusts(service)) {
+    let trust = Document::read(role["AssumeRolePolicyDocument"].clone());
+    if shared.enforces(AwsRule::RoleTrust) && !trust.policy().is_some_and(|trust| trust.trusts(service)) {
         return Err(AssumeRoleError::No);
     }
     let usable = role["UsableAt"].as_u64().is_none_or(|at| at <= shared.clock.now());

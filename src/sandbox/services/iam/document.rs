@@ -1,8 +1,7 @@
-//! Policy documents: what IAM refuses of them, and the little evaluation that other services need.
+//! Policy documents: what IAM refuses of them, and how its answers hold them.
 
 use std::collections::BTreeMap;
 
-use opsctl_iam::pattern;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -213,22 +212,6 @@ impl Statement {
             && provider.ends_with(GITHUB)
             && !self.condition.values().flat_map(BTreeMap::keys).any(|key| key.eq_ignore_ascii_case(&subject))
     }
-
-    fn trusts(&self, service: &str) -> bool {
-        let assumes = self
-            .action
-            .iter()
-            .flat_map(OneOrMany::iter)
-            .any(|action| pattern::matches_ignoring_case(action, "sts:AssumeRole"));
-        let named = match &self.principal {
-            Some(Principal::Everyone(star)) => star == "*",
-            Some(Principal::Named(named)) => named
-                .get(&PrincipalKind::Service)
-                .is_some_and(|names| names.iter().any(|name| name == service)),
-            None => false,
-        };
-        assumes && named
-    }
 }
 
 /// `*`, an account, or an ARN; one of our own account's must be the caller or a role that exists.
@@ -245,13 +228,6 @@ fn known_principal(shared: &SandboxState, name: &str) -> bool {
 }
 
 impl Document {
-    /// Whether a service may assume the role of this trust policy. Conditions are taken as met: those that
-    /// services see (`aws:SourceAccount`, `aws:SourceArn`) are of this account.
-    pub(super) fn trusts(&self, service: &str) -> bool {
-        let says = |effect| self.statement.iter().any(|s| s.effect == effect && s.trusts(service));
-        says(Effect::Allow) && !says(Effect::Deny)
-    }
-
     /// The services whose actions are allowed: `s3`, or `*`.
     pub(super) fn allowed_services(&self) -> impl Iterator<Item = &str> {
         let allowing = self.statement.iter().filter(|statement| statement.effect == Effect::Allow);
@@ -319,17 +295,6 @@ mod tests {
         ] {
             assert_eq!(refusal(&text), message, "{text}");
         }
-    }
-
-    #[test]
-    fn a_denied_service_is_not_trusted() {
-        let trust = |statements: &str| parse(&format!(r#"{{"Statement":[{statements}]}}"#)).unwrap();
-        let allow =
-            r#"{"Effect":"Allow","Principal":{"Service":["a.amazonaws.com"]},"Action":"sts:Assume*"}"#;
-        let deny = r#"{"Effect":"Deny","Principal":"*","Action":"*"}"#;
-        assert!(trust(allow).trusts("a.amazonaws.com"));
-        assert!(!trust(allow).trusts("b.amazonaws.com"));
-        assert!(!trust(&format!("{allow},{deny}")).trusts("a.amazonaws.com"));
     }
 
     #[test]
