@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use crate::domain::places::partition;
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
-use crate::limits::{Arn, ArnOf};
+use crate::limits::ArnOf;
+use opsctl_iam::arn::Arn;
 
 /// `[encryption]`: with which key what opsctl makes is encrypted. Without it AWS's own keys are used.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

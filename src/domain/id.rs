@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{fingerprint, places};
 use crate::domain::KindName;
+use opsctl_iam::arn::Arn;
 
 /// What the user calls a resource: `endpoint/breeds`. Its AWS name is `Node::physical`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,7 +124,19 @@ impl Scope {
 
     /// An ARN of `service` in this account and region; `rest` is what follows the account.
     pub fn arn(&self, service: &str, rest: &str) -> String {
-        format!("arn:{}:{service}:{}:{}:{rest}", self.partition, self.region, self.account)
+        let Self { partition, region, account, .. } = self;
+        Arn { partition, service, region, account, resource: rest }.to_string()
+    }
+
+    /// An ARN of IAM, which has no regions, in this account.
+    pub fn iam_arn(&self, rest: &str) -> String {
+        let Self { partition, account, .. } = self;
+        Arn { partition, service: "iam", region: "", account, resource: rest }.to_string()
+    }
+
+    /// The ARN of a bucket, or of what is in it: the name says neither the region nor the account.
+    pub fn s3_arn(&self, rest: &str) -> String {
+        Arn { partition: &self.partition, service: "s3", region: "", account: "", resource: rest }.to_string()
     }
 
     /// The same, and in small letters: SageMaker writes names into ARNs so, in some places and at some times,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::arn::Arn;
 use crate::keys::{KeyKind, fact, is_form};
 use crate::pattern;
 use crate::policy::{Condition, Statement};
@@ -345,7 +346,7 @@ impl Asked<'_> {
             self.service.filter(|_| c.key.eq_ignore_ascii_case("iam:AssociatedResourceArn"))
         {
             let of_it = |value: &String| {
-                let of = value.split(':').nth(2).unwrap_or("*");
+                let of = Arn::pattern(value).map_or("*", |arn| arn.service);
                 pattern::is_wild(of) || service.starts_with(of)
             };
             let negated = Operator::parse(&c.operator).is_negated();

@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::arn::Arn;
+
 /// The version of a document that names none.
 /// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
 const OLDEST: &str = "2008-10-17";
@@ -73,8 +75,8 @@ fn principal(value: &Value) -> Value {
 /// `arn:aws:iam::123456789012:root` → `123456789012`.
 fn account(value: &Value) -> Value {
     let id = value.as_str().and_then(|arn| {
-        let ["arn", _, "iam", "", id, "root"] = arn.split(':').collect::<Vec<_>>()[..] else { return None };
-        (id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())).then(|| id.to_owned())
+        let arn = Arn::pattern(arn).filter(|arn| arn.service == "iam" && arn.resource == "root")?;
+        arn.account_id().map(str::to_owned)
     });
     id.map_or_else(|| value.clone(), Value::String)
 }

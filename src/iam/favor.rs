@@ -1,6 +1,7 @@
 //! A request of which not everything is known, decided in favor of who asks: for what enforces policies
 //! without having all that AWS has. What it refuses, AWS refuses too.
 
+use crate::arn::Arn;
 use crate::condition::plain_service;
 use crate::pattern;
 use crate::policy::{Condition, Policy, Principals, Selector, Statement};
@@ -95,10 +96,11 @@ impl Principals {
     /// How they name a principal of this account that has these ARNs: a session, and its role.
     pub fn name(&self, arns: &[String], account: &str) -> Named {
         let named = |(kind, value): &(String, String)| {
-            let root = value.strip_suffix(":root").and_then(|arn| arn.rsplit(':').next());
+            let is_root =
+                || Arn::parse(value).is_some_and(|arn| arn.resource == "root" && arn.account == account);
             match kind.as_str() {
                 "AWS" | "*" if value == "*" || arns.contains(value) => Named::Directly,
-                "AWS" if value == account || root == Some(account) => Named::Account,
+                "AWS" if value == account || is_root() => Named::Account,
                 _ => Named::No,
             }
         };

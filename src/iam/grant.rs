@@ -247,6 +247,7 @@ pub fn condition_text(statement: &Statement, restriction: Restriction) -> String
 
 /// The service that a pattern of ARNs names, if it names one.
 fn service_in(pattern: &str) -> Option<&str> {
+    // One with fewer fields than an ARN has may name it all the same.
     pattern.split(':').nth(2).filter(|service| !pattern::is_wild(service) && !service.contains('$'))
 }
 

@@ -1,6 +1,7 @@
 //! IAM policy documents as AWS means them. Pure: no network, no clock, no environment.
 //!
 //! ```text
+//! arn.rs        ARNs and patterns of them
 //! policy.rs     the grammar of a document       equal.rs      when two documents are the same
 //! canonical.rs  the same for parsed ones        json.rs       a parsed one as JSON
 //! statements.rs one statement in somebody else's document
@@ -20,6 +21,7 @@
 #![warn(missing_docs)]
 
 pub mod action_set;
+pub mod arn;
 pub mod caller;
 mod canonical;
 pub mod catalogue;

@@ -1,30 +1,10 @@
-//! The ARNs that a config names: of whom others have made.
+//! The ARNs that a config names: of what others have made.
+
+use opsctl_iam::arn::Arn;
 
 use super::places;
 use crate::domain::places as partitions;
 use crate::domain::{Diagnostic, KeyPath, codes};
-
-/// The parts of `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Arn<'a> {
-    pub partition: &'a str,
-    pub service: &'a str,
-    pub region: &'a str,
-    pub account: &'a str,
-    /// With its type: `role/path/name`.
-    pub resource: &'a str,
-}
-
-impl<'a> Arn<'a> {
-    /// `None` for what is no ARN.
-    pub fn parse(text: &'a str) -> Option<Self> {
-        let fields: Vec<&str> = text.splitn(6, ':').collect();
-        let ["arn", partition, service, region, account, resource] = fields[..] else { return None };
-        let is_whole = !partition.is_empty() && !resource.is_empty();
-        let has_odd = text.chars().any(|c| c.is_whitespace() || c.is_control() || "*?\"'".contains(c));
-        (is_whole && !has_odd).then_some(Self { partition, service, region, account, resource })
-    }
-}
 
 /// What an ARN has to be of.
 #[derive(Clone, Copy, Debug)]

@@ -12,7 +12,7 @@ mod model;
 mod places;
 mod tags;
 
-pub use arns::{Arn, ArnOf};
+pub use arns::ArnOf;
 pub use bound::{Bound, check, found};
 pub use hard::{BUCKET_NAMES, LAMBDA_RESERVED, bucket_name};
 pub use model::{DATE, Member, members};

@@ -4,6 +4,7 @@ use super::bound::{did_you_mean, may_be_newer};
 use super::model::DATE;
 use crate::domain::places::records;
 use crate::domain::{Diagnostic, KeyPath, codes};
+use opsctl_iam::arn::is_account_id;
 
 /// What is wrong with a region's name; a warning when it may have been opened since the data was made.
 pub fn region(name: &str, at: &KeyPath) -> Option<Diagnostic> {
@@ -27,9 +28,8 @@ pub fn regions() -> impl Iterator<Item = &'static str> {
 
 /// What is wrong with the id of an account.
 pub fn account(id: &str, at: &KeyPath) -> Option<Diagnostic> {
-    let is_id = id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
     let message = format!("\"{id}\" is not an AWS account id");
-    (!is_id).then(|| {
+    (!is_account_id(id)).then(|| {
         Diagnostic::error(codes::BAD_VALUE, at.clone(), message, "write the twelve digits in quotes")
     })
 }

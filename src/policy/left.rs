@@ -74,7 +74,7 @@ impl Walk<'_> {
                 KindName::Data => vec![Manifest::key("data/*")],
                 _ => kind.read_keys(&physical),
             };
-            let root = bucket.map(|node| format!("arn:{}:s3:::{}", self.scope.partition, node.physical));
+            let root = bucket.map(|node| self.scope.s3_arn(&node.physical));
             match (root, bucket) {
                 (Some(root), _) if self.whom == Whom::Planner => {
                     arns.extend(keys.iter().map(|key| format!("{root}/{key}")).chain([root.clone()]));

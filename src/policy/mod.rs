@@ -19,6 +19,7 @@ use crate::resources::image::Reference;
 use crate::resources::model::Model;
 use crate::resources::role::Role;
 use crate::resources::training::Training;
+use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::{Catalogue, Level};
 
 pub use needed::Work;
@@ -212,15 +213,13 @@ fn fitting(permission: &str, arns: &[String]) -> Vec<String> {
 /// Whether an ARN, which may have wildcards, is of the type of a template such as
 /// `arn:${Partition}:s3:::${BucketName}/${ObjectName}`.
 fn is_of_type(template: &str, arn: &str) -> bool {
-    let fields = |text: &str| {
-        let mut fields = text.splitn(6, ':').map(str::to_owned);
-        let service = fields.nth(2);
-        service.zip(fields.nth(2))
-    };
-    let (Some((service, typed)), Some((of, name))) = (fields(template), fields(arn)) else { return false };
+    let (Some(template), Some(arn)) = (Arn::pattern(template), Arn::pattern(arn)) else { return false };
+    let (typed, name) = (template.resource, arn.resource);
     let mut literals = typed.split("${").map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
     let first = literals.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first).filter(|_| service == of) else { return false };
+    let Some(mut rest) = name.strip_prefix(first).filter(|_| template.service == arn.service) else {
+        return false;
+    };
     for literal in literals.filter(|literal| !literal.is_empty()) {
         let Some((_, after)) = rest.split_once(literal) else { return false };
         rest = after;

@@ -19,6 +19,7 @@ use crate::resources::instance::Instance;
 use crate::resources::manifest::Manifest;
 use crate::resources::model::{Model, Spec};
 use crate::resources::role::Role;
+use opsctl_iam::arn::Arn;
 
 /// One permission.
 #[derive(Debug)]
@@ -160,7 +161,7 @@ impl Walk<'_> {
             self.calls(LOGS, &arns, When::Working);
         }
         if self.asks {
-            arns.retain(|arn| !arn.starts_with(&format!("arn:{}:s3:::", self.scope.partition)));
+            arns.retain(|arn| !arn.starts_with(&self.scope.s3_arn("")));
         }
         if let Some(bucket) = bucket {
             arns.extend(self.in_bucket(kind, node, &physical, bucket));
@@ -183,7 +184,7 @@ impl Walk<'_> {
 
     /// The bucket and what of it one resource is about.
     fn in_bucket(&self, kind: &dyn AnyKind, node: &Node, physical: &str, bucket: &Node) -> Vec<String> {
-        let bare = format!("arn:{}:s3:::{}", self.scope.partition, bucket.physical);
+        let bare = self.scope.s3_arn(&bucket.physical);
         let with = |keys: Vec<String>| -> Vec<String> {
             keys.iter().map(|key| format!("{bare}/{key}")).chain([bare.clone()]).collect()
         };
@@ -277,10 +278,7 @@ impl Walk<'_> {
             let Some(instance) = node.spec_as::<Instance>().filter(|_| is_given) else { continue };
             let named = match instance.profile_arn.as_str() {
                 arn if arn.starts_with("arn:") => arn.to_owned(),
-                name => format!(
-                    "arn:{}:iam::{}:instance-profile/{name}",
-                    self.scope.partition, self.scope.account
-                ),
+                name => self.scope.iam_arn(&format!("instance-profile/{name}")),
             };
             self.others(When::Working, action::iam::GetInstanceProfile.name, named, Value::Null);
         }
@@ -297,7 +295,7 @@ impl Walk<'_> {
 
     /// What is read of other buckets.
     fn remotes(&mut self, desired: &Desired) {
-        let arn = |rest: &str| format!("arn:{}:s3:::{rest}", self.scope.partition);
+        let arn = |rest: &str| self.scope.s3_arn(rest);
         for remote in &desired.remotes {
             let Some((bucket, key)) = bucket_and_key(&remote.uri) else { continue };
             let condition = match key {
@@ -352,9 +350,9 @@ impl Walk<'_> {
     }
 
     fn audit(&mut self) {
-        let Scope { partition, account, .. } = self.scope;
-        let of = |what: &str| format!("arn:{partition}:iam::{account}:{what}/*");
-        let aws = format!("arn:{partition}:iam::aws:policy/*");
+        let of = |what: &str| self.scope.iam_arn(&format!("{what}/*"));
+        let (partition, resource) = (&self.scope.partition, "policy/*");
+        let aws = Arn { partition, service: "iam", region: "", account: "aws", resource }.to_string();
         self.calls(PRICES, &[], When::Beside);
         for permission in DOCTOR.iter().flat_map(|call| call.needs()) {
             let arns = fitting(permission, &[of("role"), of("user")]);

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use opsctl_iam::arn::Arn;
+
 /// Which runs of a repository are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Runs {
@@ -37,7 +39,8 @@ pub fn github(partition: &str, account: &str, repository: &str, runs: &Runs) -> 
 
 /// The ARN of the provider, which an account has once.
 pub fn provider(partition: &str, account: &str) -> String {
-    format!("arn:{partition}:iam::{account}:oidc-provider/{HOST}")
+    let resource = format!("oidc-provider/{HOST}");
+    Arn { partition, service: "iam", region: "", account, resource: &resource }.to_string()
 }
 
 /// What `aws-actions/configure-aws-credentials` asks for, by partition.

@@ -7,6 +7,7 @@ use crate::config::section;
 use crate::domain::{Code, Scope, codes};
 use crate::limits::images::{self, Device, Image, Missing};
 use crate::limits::{self, Processor};
+use opsctl_iam::arn::{Arn, is_account_id};
 
 pub use crate::limits::images::Purpose;
 
@@ -180,8 +181,7 @@ impl<'i> Uri<'i> {
             .iter()
             .find_map(|h| host.strip_prefix(h))?;
         let (region, suffix) = host.split_once('.')?;
-        let whole =
-            account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) && suffix.contains('.');
+        let whole = is_account_id(account) && suffix.contains('.');
         let named = rest.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
         (whole && named).then_some(Self { account, region, rest })
     }
@@ -227,7 +227,8 @@ impl Reference {
     /// The repository's ARN.
     pub fn arn(&self, partition: &str) -> String {
         let Self { account, region, repository, .. } = self;
-        format!("arn:{partition}:ecr:{region}:{account}:repository/{repository}")
+        let resource = format!("repository/{repository}");
+        Arn { partition, service: "ecr", region, account, resource: &resource }.to_string()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::aws::{AnswerDate, Clients, OpResult, SdkResultExt};
 use crate::domain::action;
+use opsctl_iam::arn::Arn;
 
 /// What STS says of whoever asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub struct Caller {
 impl Caller {
     /// The partition of the account, if STS said it.
     pub fn partition(&self) -> Option<&str> {
-        self.arn.split(':').nth(1)
+        Arn::parse(&self.arn).map(|arn| arn.partition)
     }
 }
 

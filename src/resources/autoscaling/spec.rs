@@ -210,13 +210,12 @@ impl Kind for Autoscaling {
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
         let Some(endpoint) = Self::whole_of(physical) else { return Vec::new() };
-        let Scope { partition, account, .. } = scope;
         let mut arns = Self::arns_on(scope, endpoint);
         // https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-service-linked-roles.html
-        arns.push(format!(
-            "arn:{partition}:iam::{account}:role/aws-service-role/{}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
+        arns.push(scope.iam_arn(&format!(
+            "role/aws-service-role/{}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
             Self::SERVICE
-        ));
+        )));
         arns
     }
 

@@ -165,14 +165,14 @@ impl Kind for Bucket {
     }
 
     fn desired(section: &Section, draft: &mut Draft<'_>) {
-        let Scope { project, environment, account, region, partition } = draft.scope;
+        let Scope { project, environment, account, region, .. } = draft.scope;
         let name = match &section.name {
             Some(name) => name.clone(),
             None => format!("{project}-{environment}-{account}-{region}"),
         };
         lint(section, &name, draft);
         let folders = Keys::folders(draft.scope);
-        let arn = format!("arn:{partition}:s3:::{name}");
+        let arn = draft.scope.s3_arn(&name);
         let [own, shared] = Self::SIDS;
         let whole = tls_only(own, &[arn.clone(), format!("{arn}/*")]);
         let in_folders: Vec<String> = folders.iter().map(|folder| format!("{arn}/{folder}*")).collect();
@@ -305,7 +305,7 @@ impl Kind for Bucket {
     }
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
-        let arn = format!("arn:{}:s3:::{physical}", scope.partition);
+        let arn = scope.s3_arn(physical);
         vec![format!("{arn}/*"), arn]
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::desired::Draft;
 use crate::domain::{Diagnostic, KeyPath, codes};
-use crate::limits::{Arn, ArnOf};
+use crate::limits::ArnOf;
+use opsctl_iam::arn::Arn;
 
 const EXAMPLE: &str = "arn:aws:lambda:us-east-1:123456789012:layer:tools:1";
 /// <https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html>

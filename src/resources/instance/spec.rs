@@ -18,6 +18,7 @@ use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::schedule::Schedule;
 use crate::resources::training::job::{self, Channel, Item, Platform};
 use crate::resources::used;
+use opsctl_iam::arn::Arn;
 
 /// The kind.
 pub struct Instance;
@@ -368,8 +369,10 @@ impl Kind for Instance {
         let made = ["instance", "network-interface", "security-group", "subnet", "volume"];
         let mut arns: Vec<String> = made.iter().map(|it| scope.arn("ec2", &format!("{it}/*"))).collect();
         let Scope { partition, region, .. } = scope;
-        arns.push(format!("arn:{partition}:ec2:{region}::image/*"));
-        arns.push(format!("arn:{partition}:ssm:{region}::parameter/aws/service/*"));
+        let of_aws =
+            |service, resource| Arn { partition, service, region, account: "", resource }.to_string();
+        arns.push(of_aws("ec2", "image/*"));
+        arns.push(of_aws("ssm", "parameter/aws/service/*"));
         arns
     }
 

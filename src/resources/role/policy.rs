@@ -7,6 +7,7 @@ use crate::config::Encryption;
 use crate::desired::Draft;
 use crate::domain::Scope;
 use crate::domain::{Action, action};
+use opsctl_iam::arn::Arn;
 
 fn allow(actions: &[Action], resources: &[String]) -> Value {
     json!({ "Effect": "Allow", "Action": actions, "Resource": resources })
@@ -15,7 +16,7 @@ fn allow(actions: &[Action], resources: &[String]) -> Value {
 /// Reads the objects under these prefixes: a folder, or the stem of the folders of all generations
 /// (`training/a-dev-b-`).
 pub fn read_objects(scope: &Scope, bucket: &str, prefixes: &[String]) -> Vec<Value> {
-    let bucket = format!("arn:{}:s3:::{bucket}", scope.partition);
+    let bucket = scope.s3_arn(bucket);
     let patterns: Vec<String> = prefixes.iter().map(|p| format!("{p}*")).collect();
     let objects: Vec<String> = patterns.iter().map(|p| format!("{bucket}/{p}")).collect();
     let mut list = allow(&[action::s3::ListBucket], std::slice::from_ref(&bucket));
@@ -28,7 +29,7 @@ pub fn read_objects(scope: &Scope, bucket: &str, prefixes: &[String]) -> Vec<Val
 
 /// Reads one object, in a bucket of anybody.
 pub fn read_object(scope: &Scope, bucket: &str, key: &str) -> Vec<Value> {
-    let bucket = format!("arn:{}:s3:::{bucket}", scope.partition);
+    let bucket = scope.s3_arn(bucket);
     let mut list = allow(&[action::s3::ListBucket], std::slice::from_ref(&bucket));
     list["Condition"] = json!({ "StringEquals": { "s3:prefix": key } });
     let object = allow(&[action::s3::GetObject], &[format!("{bucket}/{}", plain(key))]);
@@ -43,8 +44,7 @@ fn plain(key: &str) -> String {
 
 /// Writes objects under these prefixes.
 pub fn write_objects(scope: &Scope, bucket: &str, prefixes: &[String]) -> Value {
-    let objects: Vec<String> =
-        prefixes.iter().map(|p| format!("arn:{}:s3:::{bucket}/{p}*", scope.partition)).collect();
+    let objects: Vec<String> = prefixes.iter().map(|p| scope.s3_arn(&format!("{bucket}/{p}*"))).collect();
     allow(&[action::s3::PutObject, action::s3::AbortMultipartUpload], &objects)
 }
 
@@ -55,7 +55,8 @@ pub fn pull_image(scope: &Scope, image: &str) -> Vec<Value> {
     let repository = image.split_once('/').map(|(registry, rest)| {
         let account = registry.split('.').next().unwrap_or_default();
         let name = rest.split([':', '@']).next().unwrap_or(rest);
-        format!("arn:{}:ecr:{}:{account}:repository/{name}", scope.partition, scope.region)
+        let (Scope { partition, region, .. }, resource) = (scope, format!("repository/{name}"));
+        Arn { partition, service: "ecr", region, account, resource: &resource }.to_string()
     });
     statements.extend(repository.map(|arn| {
         allow(

@@ -11,7 +11,8 @@ use super::spec::{Assumer, Role};
 use crate::config::section;
 use crate::desired::{Draft, GivenRole};
 use crate::domain::{KeyPath, ResourceId, codes, grouped, many};
-use crate::limits::{Arn, ArnOf};
+use crate::limits::ArnOf;
+use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::pattern;
 

@@ -158,8 +158,7 @@ impl Role {
 
     /// The ARN of the role of this user, a resource.
     pub fn arn(scope: &Scope, user: &str) -> String {
-        let Scope { partition, account, .. } = scope;
-        format!("arn:{partition}:iam::{account}:role{}{}", scope.iam_path(), Self::physical(scope, user))
+        scope.iam_arn(&format!("role{}{}", scope.iam_path(), Self::physical(scope, user)))
     }
 
     /// Adds the role of `user` (`training-breeds`) with these statements.
@@ -339,8 +338,7 @@ impl Kind for Role {
     }
 
     fn arns(scope: &Scope, physical: &str) -> Vec<String> {
-        let Scope { partition, account, .. } = scope;
-        let of = |what| format!("arn:{partition}:iam::{account}:{what}{}{physical}", scope.iam_path());
+        let of = |what: &str| scope.iam_arn(&format!("{what}{}{physical}", scope.iam_path()));
         vec![of("role"), of("instance-profile")]
     }
 

@@ -11,6 +11,7 @@ use crate::domain::{
 };
 use crate::resources::role::{Assumer, Role, policy};
 use crate::resources::used;
+use opsctl_iam::arn::Arn;
 
 /// The group of schedules that end what bills.
 pub struct Schedule;
@@ -106,7 +107,10 @@ impl Schedule {
             }
         });
         let (service, operation) = call;
-        let target = format!("arn:{}:scheduler:::aws-sdk:{service}:{operation}", scope.partition);
+        let resource = format!("aws-sdk:{service}:{operation}");
+        let (partition, region, account) = (&scope.partition, "", "");
+        let target =
+            Arn { partition, service: "scheduler", region, account, resource: &resource }.to_string();
         draft.amend::<Self>(Self::MAIN, |spec| {
             spec.ends.insert(Self::named(id), Ends { target, input });
         });

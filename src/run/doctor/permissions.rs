@@ -10,9 +10,9 @@ use super::Check;
 use crate::aws::{OpError, OpErrorKind, OpResult, SdkResultExt};
 use crate::desired::Node;
 use crate::domain::{Scope, action, few};
-use crate::limits::Arn;
 use crate::policy::{self, Question, Work};
 use crate::run::{Session, whoami};
+use opsctl_iam::arn::Arn;
 
 pub(super) const CHECK: &str = "permissions";
 const AT_ONCE: usize = 8;
@@ -141,7 +141,7 @@ async fn principal(session: &Session) -> OpResult<Principal> {
         // Most are at the root.
         Err(error) if error.kind == OpErrorKind::Denied => {
             let scope = &session.context.scope;
-            Ok(Principal::Of(format!("arn:{}:iam::{}:role/{role}", scope.partition, scope.account)))
+            Ok(Principal::Of(scope.iam_arn(&format!("role/{role}"))))
         }
         Err(error) => Err(error),
     }

@@ -10,12 +10,12 @@ use crate::aws::{OpErrorKind, OpResult, SdkResultExt};
 use crate::desired::{GivenRole, Kind, Node};
 use crate::domain::{Owner, action};
 use crate::engine::OpCx;
-use crate::limits::Arn;
 use crate::policy::Question;
 use crate::resources::bucket::{self, Bucket};
 use crate::resources::instance::Instance;
 use crate::resources::role::Role;
 use crate::run::Session;
+use opsctl_iam::arn::Arn;
 use opsctl_iam::policy::{Condition, Document, Statement};
 
 pub(super) const CHECK: &str = "role";

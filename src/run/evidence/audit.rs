@@ -75,7 +75,7 @@ fn role(session: &Session, node: &Node, state: &<Role as Kind>::State) -> RoleEv
     attached.extend(state.more_policies.iter().map(|name| format!("inline policy {name}")));
     RoleEvidence {
         name: node.physical.clone(),
-        arn: format!("arn:{}:iam::{}:role{path}{}", scope.partition, scope.account, node.physical),
+        arn: scope.iam_arn(&format!("role{path}{}", node.physical)),
         trusted: statements(&state.trust).iter().flat_map(|statement| trusted(statement)).collect(),
         used_by: users.filter(|user| user.id.kind != KindName::Role).map(|user| user.id.clone()).collect(),
         grants: state.policy.iter().flat_map(statements).map(|statement| grant(&statement)).collect(),
