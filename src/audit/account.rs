@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::lenient::Lenient;
 use super::surroundings::Surroundings;
+use opsctl_iam::arn::Arn;
 use opsctl_iam::policy::{self, Document};
 use opsctl_iam::time::Instant;
 
@@ -173,7 +174,7 @@ impl ManagedPolicy {
 
 /// Whether AWS, not the customer, writes the policy of this ARN.
 pub fn is_aws_owned(arn: &str) -> bool {
-    arn.split(':').nth(4) == Some("aws")
+    Arn::pattern(arn).is_some_and(|arn| arn.account == "aws")
 }
 
 /// A policy written into a role, user or group.
@@ -271,7 +272,10 @@ impl Account {
     /// The accounts that a dump of several holds, each by itself; none when it is of one. What AWS has for
     /// all, each of its partition has.
     pub fn parts(&self) -> Vec<Self> {
-        let of = |arn: &str| Some((arn.split(':').nth(1)?.to_owned(), account_of(arn)?.to_owned()));
+        let of = |arn: &str| {
+            let arn = Arn::pattern(arn)?;
+            Some((arn.partition.to_owned(), arn.account_id()?.to_owned()))
+        };
         let arns = self.roles.iter().map(|r| &r.arn).chain(self.users.iter().map(|u| &u.arn));
         let accounts: BTreeSet<_> = arns.filter_map(|arn| of(arn)).collect();
         if accounts.len() < 2 {
@@ -281,7 +285,7 @@ impl Account {
             // What names no account is told once, with the first.
             let is_own = |arn: &str| of(arn).map_or(n == 0, |of| of.0 == partition && of.1 == id);
             let is_there =
-                |arn: &str| is_own(arn) || (is_aws_owned(arn) && arn.split(':').nth(1) == Some(&partition));
+                |arn: &str| is_own(arn) || (is_aws_owned(arn) && partition_of(arn) == Some(&partition));
             let providers = |all: &Option<BTreeSet<String>>| {
                 all.as_ref().map(|all| all.iter().filter(|arn| is_own(arn)).cloned().collect())
             };
@@ -348,7 +352,13 @@ impl Account {
 
     /// The partition, from the first role's ARN: `aws`, `aws-cn`, `aws-us-gov`.
     pub fn partition(&self) -> &str {
-        self.roles.first().and_then(|role| role.arn.split(':').nth(1)).unwrap_or("aws")
+        self.roles.first().and_then(|role| partition_of(&role.arn)).unwrap_or("aws")
+    }
+
+    /// An ARN of IAM in the account.
+    pub fn iam_arn(&self, resource: &str) -> String {
+        let (partition, account) = (self.partition(), &self.id);
+        Arn { partition, service: "iam", region: "", account, resource }.to_string()
     }
 
     /// Notes that something could not be read; the audit is then incomplete.
@@ -378,7 +388,12 @@ pub fn plain_text(text: &[u8]) -> Cow<'_, [u8]> {
 
 /// The account field of an ARN, when it holds twelve digits.
 pub fn account_of(arn: &str) -> Option<&str> {
-    arn.split(':').nth(4).filter(|id| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()))
+    Arn::pattern(arn)?.account_id()
+}
+
+/// The partition field of an ARN.
+pub fn partition_of(arn: &str) -> Option<&str> {
+    Arn::pattern(arn).map(|arn| arn.partition)
 }
 
 fn merge<T>(known: &mut Vec<T>, new: Vec<T>, arn: impl Fn(&T) -> &str) {

@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use opsctl_iam::arn::Arn;
+
 static TABLE: &str = include_str!("data/controls.txt");
 
 /// A rule, the service of what it is on (empty where that does not matter), and the controls of AWS Security
@@ -59,7 +61,7 @@ static REQUIREMENTS: LazyLock<Vec<Vec<&str>>> = LazyLock::new(|| {
 
 /// The requirements that a finding is about, such as `FSBP IAM.1`: those of its rule on what it is on.
 pub fn of(rule: &str, resource: &str) -> &'static [&'static str] {
-    let service = resource.split(':').nth(2).unwrap_or_default();
+    let service = Arn::pattern(resource).map_or("", |arn| arn.service);
     row(rule, service).unwrap_or_else(|| requirements(rule))
 }
 

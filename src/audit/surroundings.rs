@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+use opsctl_iam::arn::Arn;
 use opsctl_iam::policy::Document;
 
 /// The file of `--resources`, each policy by the ARN of its resource or by its own name.
@@ -85,5 +86,5 @@ impl Surroundings {
 
 /// The account field of an ARN, when it has one.
 fn account_of(arn: &str) -> Option<&str> {
-    arn.split(':').nth(4).filter(|account| !account.is_empty())
+    Arn::pattern(arn).map(|arn| arn.account).filter(|account| !account.is_empty())
 }

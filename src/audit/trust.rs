@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::account::{Role, account_of};
+use opsctl_iam::arn::{Arn, is_account_id};
 use opsctl_iam::caller::in_time;
 use opsctl_iam::condition::{self, Operator, opposite};
 use opsctl_iam::keys::is_in_every_token;
@@ -71,7 +72,7 @@ impl<'a> Principal<'a> {
     }
 
     fn aws(value: &'a str) -> Self {
-        if value.len() == 12 && value.bytes().all(|b| b.is_ascii_digit()) {
+        if is_account_id(value) {
             return Self::Account(value);
         }
         match account_of(value) {
@@ -196,7 +197,7 @@ impl<'a> Admission<'a> {
             let of_account = |account: &str, value: &String| match c.key.to_ascii_lowercase().as_str() {
                 "aws:principalaccount" => pattern::matches(value, account) || value.contains("${"),
                 "aws:principalarn" => {
-                    let theirs = value.split(':').nth(4).unwrap_or("*");
+                    let theirs = Arn::pattern(value).map_or("*", |arn| arn.account);
                     pattern::matches(theirs, account) || value.contains("${") || !value.starts_with("arn:")
                 }
                 _ => true,

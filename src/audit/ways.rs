@@ -4,6 +4,7 @@
 use super::account::account_of;
 use super::escalate::EscalationPath;
 use opsctl_iam::action_set::ActionId;
+use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::{AccountRef, Catalogue};
 use opsctl_iam::effective::Effective;
 use opsctl_iam::pattern;
@@ -43,7 +44,7 @@ pub fn is_open(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>
 /// Whether an action is allowed on documents of any account.
 fn is_abroad(effective: &Effective, action: ActionId) -> bool {
     let of_others = |pattern: &String| {
-        let account = pattern.split(':').nth(4).unwrap_or("*");
+        let account = Arn::pattern(pattern).map_or("*", |arn| arn.account);
         pattern::is_everything(pattern) || (pattern::is_everything(account) && !pattern.contains("${"))
     };
     effective.allowing(action).any(|allow| match &allow.grant.statement.resources {

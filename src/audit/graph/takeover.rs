@@ -10,6 +10,7 @@ use super::{Graph, Via, matching_in};
 use crate::audit::account::{Attachment, Group, is_aws_owned};
 use crate::audit::evaluate::Engine;
 use crate::audit::loosen::{Held, Loosened};
+use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::KnownActions;
 use opsctl_iam::condition::restriction_of;
 use opsctl_iam::decide::Decision;
@@ -403,7 +404,7 @@ impl<'g> Finder<'g> {
         let mut names: Vec<String> = written
             .map(|p| match p.contains(&place) {
                 true => named_here(p, account.partition(), &account.id),
-                false => format!("arn:{}:iam::{}{place}x", account.partition(), account.id),
+                false => account.iam_arn(&format!("{kind}/x")),
             })
             .collect();
         // The names that leave the least open fit the most patterns.
@@ -465,16 +466,14 @@ fn new_boundaries<'e>(effective: &'e Effective, create: &'e str) -> impl Iterato
 
 /// One ARN of this account that a pattern of principals matches.
 fn named_here(pattern: &str, partition: &str, account: &str) -> String {
-    let fields: Vec<&str> = pattern.splitn(6, ':').collect();
-    match fields.as_slice() {
-        ["arn", of, "iam", "", id, rest] => {
-            let own = |field: &str, own: &str| {
-                if pattern::is_wild(field) { own.to_owned() } else { field.to_owned() }
-            };
-            let name = rest.replace(['*', '?'], "x");
-            format!("arn:{}:iam::{}:{name}", own(of, partition), own(id, account))
+    match Arn::pattern(pattern).filter(|arn| arn.service == "iam" && arn.region.is_empty()) {
+        Some(arn) => {
+            let own = |field, own| if pattern::is_wild(field) { own } else { field };
+            let resource = &arn.resource.replace(['*', '?'], "x");
+            let (partition, account) = (own(arn.partition, partition), own(arn.account, account));
+            Arn { partition, account, resource, ..arn }.to_string()
         }
-        _ => pattern.replace(['*', '?'], "x"),
+        None => pattern.replace(['*', '?'], "x"),
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Built, Holder};
 use crate::audit::account::{Account, UNTOLD};
+use opsctl_iam::arn::is_account_id;
 use opsctl_iam::time::Instant;
 
 /// An account with a role for each document, under the document's name. Whom it trusts is nobody: the
@@ -37,7 +38,6 @@ pub fn of_policies(documents: Vec<(String, Value)>, now: Instant) -> Account {
 pub(super) fn account_in(text: &str) -> Option<String> {
     text.split("arn:aws").skip(1).find_map(|rest| {
         let account = rest.split(':').nth(3)?;
-        let told = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-        told.then(|| account.to_owned())
+        is_account_id(account).then(|| account.to_owned())
     })
 }

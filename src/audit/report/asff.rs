@@ -4,10 +4,11 @@
 use serde_json::{Value, json};
 
 use super::ocsf::kind;
-use crate::audit::account::account_of;
+use crate::audit::account::{account_of, partition_of};
 use crate::audit::audit::Audit;
 use crate::audit::finding::{Finding, Severity};
 use crate::audit::rules;
+use opsctl_iam::arn::Arn;
 
 /// IAM is global; Security Hub wants the region that its findings are imported in, and this is where IAM is.
 /// <https://docs.aws.amazon.com/general/latest/gr/iam-service.html>
@@ -28,15 +29,17 @@ pub(super) fn render(audit: &Audit) -> String {
 }
 
 fn finding(audit: &Audit, f: &Finding) -> Value {
-    let partition = f.resource.split(':').nth(1).unwrap_or("aws");
+    let partition = partition_of(&f.resource).unwrap_or("aws");
     let account = account_of(&f.resource).unwrap_or(&audit.account);
     let home = home(partition);
+    let resource = &format!("product/{account}/default");
+    let product = Arn { partition, service: "securityhub", region: home, account, resource };
     let at = audit.at.iso();
     let rule = rules::find(f.rule);
     json!({
         "SchemaVersion": "2018-10-08",
         "Id": format!("opsctl/{account}/{}", f.fingerprint),
-        "ProductArn": format!("arn:{partition}:securityhub:{home}:{account}:product/{account}/default"),
+        "ProductArn": product.to_string(),
         "ProductName": "opsctl",
         "GeneratorId": format!("opsctl/{}", f.rule),
         "AwsAccountId": account,

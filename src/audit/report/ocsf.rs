@@ -3,10 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::audit::account::account_of;
+use crate::audit::account::{account_of, partition_of};
 use crate::audit::audit::Audit;
 use crate::audit::finding::{Finding, Severity};
 use crate::audit::rules;
+use opsctl_iam::arn::Arn;
 
 pub(super) fn render(audit: &Audit) -> String {
     let all = audit.findings.iter().chain(&audit.muted);
@@ -36,7 +37,7 @@ fn event(audit: &Audit, f: &Finding) -> Value {
             "requirements": f.compliance, "status_id": 3, "status": "Fail"},
         "remediation": {"desc": f.fix, "references": rule.map(|rule| vec![rule.page])},
         "resources": [{"uid": f.resource, "type": kind(&f.resource), "cloud_partition":
-            f.resource.split(':').nth(1)}],
+            partition_of(&f.resource)}],
     })
 }
 
@@ -60,9 +61,8 @@ fn title(word: &str) -> String {
 /// As Security Hub names kinds of resources.
 /// <https://docs.aws.amazon.com/securityhub/latest/userguide/asff-resources.html>
 pub(super) fn kind(arn: &str) -> &'static str {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let [_, _, service, _, _, resource] = parts.as_slice() else { return "AwsAccount" };
-    match (*service, resource.split(['/', ':']).next().unwrap_or_default()) {
+    let Some(arn) = Arn::pattern(arn) else { return "AwsAccount" };
+    match (arn.service, arn.kind()) {
         ("iam", "role") => "AwsIamRole",
         ("iam", "user") => "AwsIamUser",
         ("iam", "group") => "AwsIamGroup",

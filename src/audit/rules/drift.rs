@@ -147,11 +147,8 @@ fn missing(cx: &Context<'_>) -> Vec<Hit> {
     let missing = expected.roles.keys().filter(|name| !seen.contains(name.as_str()));
     missing
         .map(|name| {
-            Hit::new("missing", vec![format!("the role {name} does not exist")]).on(format!(
-                "arn:{}:iam::{}:role/{name}",
-                cx.account.partition(),
-                cx.account.id
-            ))
+            let arn = cx.account.iam_arn(&format!("role/{name}"));
+            Hit::new("missing", vec![format!("the role {name} does not exist")]).on(arn)
         })
         .collect()
 }

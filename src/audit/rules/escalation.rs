@@ -11,9 +11,11 @@ use crate::audit::finding::Severity;
 use crate::audit::graph::Via;
 use crate::audit::role_view::RoleView;
 use crate::audit::ways;
+use opsctl_iam::arn::Arn;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::Ceiling;
 use opsctl_iam::grant::Sourced;
+use opsctl_iam::pattern;
 use opsctl_iam::policy::Selector;
 
 const PASS_ROLE: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html";
@@ -324,7 +326,7 @@ const RUN_ANYTHING: [&str; 12] = [
 fn runs_commands(view: &RoleView<'_>) -> bool {
     let runs = |pattern: &String| {
         let Some((_, name)) = pattern.split_once("document/") else { return !pattern.contains("instance/") };
-        !name.starts_with("AWS") || RUN_ANYTHING.iter().any(|known| opsctl_iam::pattern::matches(name, known))
+        !name.starts_with("AWS") || RUN_ANYTHING.iter().any(|known| pattern::matches(name, known))
     };
     view.effective.allows.iter().filter(|s| s.grant.names("ssm:SendCommand")).any(|s| {
         match &s.grant.statement.resources {
@@ -392,7 +394,7 @@ fn assume_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 /// it.
 fn assume_abroad(view: &RoleView<'_>) -> Option<Hit> {
     let any_account = |arn: &&String| {
-        arn.contains(":role/") && arn.split(':').nth(4).is_some_and(opsctl_iam::pattern::is_wild)
+        arn.contains(":role/") && Arn::pattern(arn).is_some_and(|arn| pattern::is_wild(arn.account))
     };
     let told = |s: &&Sourced| {
         s.grant.statement.conditions.iter().any(|c| c.key.to_ascii_lowercase().starts_with("aws:resource"))

@@ -10,6 +10,7 @@ use crate::audit::account::is_aws_owned;
 use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
 use opsctl_iam::action_set::{ActionId, ActionSet};
+use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::{Catalogue, KnownActions, Level, in_partition_aws};
 use opsctl_iam::condition::Asked;
 use opsctl_iam::decide::Decision;
@@ -394,7 +395,7 @@ fn cost(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 fn names_machines(grant: &Grant) -> bool {
     let of_machines = |pattern: &String| {
         let (kind, _) =
-            pattern.splitn(6, ':').nth(5).and_then(|rest| rest.split_once('/')).unwrap_or(("*", ""));
+            Arn::pattern(pattern).and_then(|arn| arn.resource.split_once('/')).unwrap_or(("*", ""));
         pattern::matches(kind, "instance")
     };
     match &grant.statement.resources {

@@ -291,7 +291,7 @@ fn near_limits(cx: &Context<'_>) -> Vec<Hit> {
         near(cx.account.roles.len(), 1_000, "roles of the account"),
         near(customer_policies(cx).count(), 1_500, "customer managed policies of the account"),
     ];
-    let root = format!("arn:{}:iam::{}:root", cx.account.partition(), cx.account.id);
+    let root = cx.account.iam_arn("root");
     hits.push((root, whole.into_iter().flatten().collect()));
     let found = hits.into_iter().filter(|(_, facts)| !facts.is_empty());
     found.map(|(arn, facts)| Hit::new("quota", facts).on(arn)).collect()

@@ -4,6 +4,7 @@ use super::rule::{Check, Context, Hit, Rule};
 use super::trust::{fixes_organization, foreign, identifies_account};
 use crate::audit::finding::Severity;
 use crate::audit::trust::{Admission, Principal, let_in};
+use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::Level;
 use opsctl_iam::grant::{condition_text, shorten};
 use opsctl_iam::pattern;
@@ -51,7 +52,7 @@ fn each<'a>(cx: &'a Context<'_>) -> impl Iterator<Item = (&'a str, Admission<'a>
     let controls: Vec<&Policy> =
         around.resource_control_policies.values().filter_map(Document::policy).collect();
     around.resource_policies.iter().flat_map(move |(of, document)| {
-        let own = of.split(':').nth(4).is_none_or(|account| account.is_empty() || account == cx.account.id);
+        let own = Arn::pattern(of).is_none_or(|of| of.account.is_empty() || of.account == cx.account.id);
         let controls = if own { controls.as_slice() } else { &[] };
         let admissions =
             document.policy().map(|policy| let_in(policy, controls, Some(cx.settings.now), reaches));

@@ -3,9 +3,11 @@
 use super::federation::oidc_subject;
 use super::objection::objections;
 use super::rule::{Check, Context, Hit, Rule};
+use crate::audit::account::partition_of;
 use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
 use crate::audit::trust::{ASSUME, Admission, Principal};
+use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::condition::{Operator, plain_service};
 use opsctl_iam::pattern;
@@ -210,7 +212,7 @@ fn is_literal(value: &str, wild: bool) -> bool {
 
 /// Whether an ARN, perhaps with wildcards, is of one account.
 fn names_account(arn: &str) -> bool {
-    let account = arn.split(':').nth(4).unwrap_or_default();
+    let account = Arn::pattern(arn).map_or("", |arn| arn.account);
     !account.is_empty() && is_literal(account, true)
         // The variable has a colon of its own.
         || arn.to_ascii_lowercase().contains(":${aws:resourceaccount}:")
@@ -218,11 +220,8 @@ fn names_account(arn: &str) -> bool {
 
 /// Whether an ARN is of one bucket: it has no account, and nobody else's bucket has the name.
 fn names_bucket(arn: &str) -> bool {
-    let fields: Vec<&str> = arn.splitn(6, ':').collect();
-    match fields.as_slice() {
-        ["arn", _, "s3", _, _, bucket] => !bucket.is_empty() && is_literal(bucket, true),
-        _ => false,
-    }
+    let is_bucket = |arn: &Arn<'_>| arn.service == "s3" && !arn.resource.is_empty();
+    Arn::pattern(arn).filter(is_bucket).is_some_and(|arn| is_literal(arn.resource, true))
 }
 
 /// Whether the statement is limited to one organization, or to several that are named.
@@ -310,8 +309,9 @@ fn external_root(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
                     a.fixes("sts:ExternalId") && cx.settings.known_accounts.contains_key(*account);
                 // `role/*` is all of the account under another name.
                 let any = |v: &str| {
-                    let partition = v.split(':').nth(1).filter(|p| !pattern::is_wild(p)).unwrap_or("aws");
-                    format!("arn:{partition}:iam::{account}:role/\u{1}")
+                    let partition = partition_of(v).filter(|p| !pattern::is_wild(p)).unwrap_or("aws");
+                    let resource = "role/\u{1}";
+                    Arn { partition, service: "iam", region: "", account, resource }.to_string()
                 };
                 let some = |c: &Condition| c.values.iter().all(|v| !pattern::matches(v, &any(v)));
                 let by_arn = a.fixing("aws:PrincipalArn").any(some);

@@ -4,6 +4,7 @@ use super::rule::{Check, Context, Hit, Rule};
 use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
 use crate::audit::trust::is_of_other_issuer;
+use opsctl_iam::arn::Arn;
 use opsctl_iam::caller::contradiction;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::condition::{Operator, restriction_of};
@@ -178,8 +179,7 @@ fn never_matching(catalogue: &Catalogue, statement: &Statement) -> Vec<String> {
 
 /// Whether a pattern is all that a service has: `arn:aws:s3:::*`, `arn:aws:sns:*:*:*`.
 fn is_all_of(resource: &str, service: &str) -> bool {
-    let fields: Vec<&str> = resource.splitn(6, ':').collect();
-    fields.len() == 6 && fields[0] == "arn" && fields[2] == service && pattern::is_everything(fields[5])
+    Arn::pattern(resource).is_some_and(|arn| arn.service == service && pattern::is_everything(arn.resource))
 }
 
 /// How the ARNs of a type look.

@@ -9,6 +9,7 @@ use crate::audit::last_accessed::Detail;
 use crate::audit::report::{Format, GroupBy};
 use crate::cli::wrote::{Replace, place};
 use crate::domain::Days;
+use opsctl_iam::arn::is_account_id;
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("used").args(["usage", "usage_from_aws"]))]
@@ -98,7 +99,7 @@ pub struct AuditArgs {
 }
 
 fn account_id(text: &str) -> Result<String, String> {
-    match text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+    match is_account_id(text) {
         true => Ok(text.to_owned()),
         false => Err("an account has twelve digits".to_owned()),
     }

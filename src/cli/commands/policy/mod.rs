@@ -19,6 +19,7 @@ use crate::policy::trust::{self, Runs};
 use crate::policy::{self, LARGEST, Names, Whom};
 use crate::resources::kinds;
 use crate::run::{Folders, Project, whoami};
+use opsctl_iam::arn::is_account_id;
 
 #[derive(Debug, Args)]
 pub struct PolicyArgs {
@@ -74,7 +75,7 @@ pub struct TrustArgs {
 }
 
 fn account(text: &str) -> Result<String, &'static str> {
-    match text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+    match is_account_id(text) {
         true => Ok(text.to_owned()),
         false => Err("an account has twelve digits"),
     }
