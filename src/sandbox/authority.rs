@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use opsctl_iam::arn::Arn;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -88,9 +89,9 @@ impl Session {
 
     /// `arn:aws:sts::123456789012:assumed-role/ROLE/SESSION`: a role's path is not in it.
     pub fn arn(&self) -> String {
-        let account = self.role.split(':').nth(4).unwrap_or_default();
-        let name = self.role.rsplit('/').next().unwrap_or_default();
-        format!("arn:aws:sts::{account}:assumed-role/{name}/{}", self.name)
+        let (account, name) = Arn::parse(&self.role).map_or(("", ""), |role| (role.account, role.name()));
+        let resource = &format!("assumed-role/{name}/{}", self.name);
+        Arn { partition: "aws", service: "sts", region: "", account, resource }.to_string()
     }
 }
 

@@ -5,6 +5,7 @@
 //! Which order it will be nobody says. Here it follows from the document alone, so that a test that fails
 //! fails again.
 
+use opsctl_iam::arn::is_account_id;
 use serde_json::{Map, Value};
 
 use super::rules::AwsRule;
@@ -87,9 +88,7 @@ fn each(value: Value, change: impl Fn(Value) -> Value) -> Value {
 /// `123456789012` → `arn:aws:iam::123456789012:root`.
 fn root_of(principal: Value) -> Value {
     match principal.as_str() {
-        Some(id) if id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()) => {
-            format!("arn:aws:iam::{id}:root").into()
-        }
+        Some(id) if is_account_id(id) => format!("arn:aws:iam::{id}:root").into(),
         _ => principal,
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use opsctl_iam::arn::Arn;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -120,7 +121,7 @@ impl SandboxState {
 
     /// `arn:aws:<service>:<region>:<account>:<rest>`; the region of global services is empty.
     pub fn arn(&self, service: &str, region: &str, rest: &str) -> String {
-        format!("arn:aws:{service}:{region}:{}:{rest}", self.account)
+        Arn { partition: "aws", service, region, account: &self.account, resource: rest }.to_string()
     }
 
     /// Whether an AWS rule is to be enforced. A rule that emulators commonly let through has a name, so that

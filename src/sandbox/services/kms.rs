@@ -3,6 +3,7 @@
 //! Nothing is encrypted here, and no key is made: every key that a request names is there, and so is one
 //! behind every alias. Members that name a key are kept and given back (docs/sandbox.md).
 
+use opsctl_iam::arn::Arn;
 use serde_json::json;
 
 use crate::call::{Answer, Call};
@@ -26,7 +27,7 @@ fn describe_key(call: &Call) -> Answer {
     let named = call.text("KeyId");
     let arn = arn_of(&call.shared, &call.region, named)
         .ok_or_else(|| Fault::new(400, "NotFoundException", format!("Invalid keyId '{named}'")))?;
-    let account = arn.split(':').nth(4).unwrap_or_default();
+    let account = Arn::parse(&arn).map_or("", |arn| arn.account);
     let id = arn.rsplit('/').next().unwrap_or_default();
     Ok(json!({"KeyMetadata": {
         "AWSAccountId": account, "KeyId": id, "Arn": arn, "CreationDate": 1_700_000_000,
@@ -38,11 +39,8 @@ fn describe_key(call: &Call) -> Answer {
 
 /// The ARN of the key that is meant by an ARN, an alias or an id.
 pub fn arn_of(shared: &SandboxState, region: &str, named: &str) -> Option<String> {
-    let (prefix, resource) = match named.rsplit_once(':').filter(|_| named.starts_with("arn:")) {
-        Some((prefix, resource)) => (Some(prefix), resource),
-        None => (None, named),
-    };
-    let id = match resource.split_once('/') {
+    let arn = Arn::parse(named);
+    let id = match arn.map_or(named, |arn| arn.resource).split_once('/') {
         Some(("key", id)) => id.to_owned(),
         // The same key each time, which the alias is known by.
         Some(("alias", name)) => {
@@ -51,10 +49,11 @@ pub fn arn_of(shared: &SandboxState, region: &str, named: &str) -> Option<String
             [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
         }
         Some(_) => return None,
-        None => resource.to_owned(),
+        None => named.to_owned(),
     };
-    let own = || shared.arn("kms", region, &format!("key/{id}"));
-    Some(prefix.map_or_else(own, |prefix| format!("{prefix}:key/{id}")))
+    let resource = &format!("key/{id}");
+    let own = || shared.arn("kms", region, resource);
+    Some(arn.map_or_else(own, |arn| Arn { resource, ..arn }.to_string()))
 }
 
 #[cfg(test)]

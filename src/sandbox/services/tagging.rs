@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use opsctl_iam::arn::Arn;
 use serde_json::{Map, Value, json};
 
 use super::{ec2, s3};
@@ -45,42 +46,22 @@ fn invalid(message: impl Into<String>) -> Fault {
     Fault::new(400, "InvalidParameterException", message)
 }
 
-/// An ARN, taken apart as far as this API looks at it.
-struct Arn<'a> {
-    service: &'a str,
-    region: &'a str,
-    /// `role`, `function`, `endpoint`; the bucket's name for S3, whose ARNs have no type.
-    kind: &'a str,
+/// Whether this API knows a resource in a region. A bucket's ARN does not say where it is.
+fn is_served_in(arn: &Arn<'_>, region: &str, shared: &SandboxState) -> bool {
+    match (arn.service, arn.kind()) {
+        ("iam", "role" | "user" | "group") => false,
+        ("iam", _) => region == "us-east-1",
+        ("s3", bucket) => s3::region(shared, bucket).is_none_or(|of| of == region),
+        _ => arn.region.is_empty() || arn.region == region,
+    }
 }
 
-impl<'a> Arn<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = text.splitn(6, ':');
-        if parts.next() != Some("arn") {
-            return None;
-        }
-        let (_partition, service, region, _account, rest) =
-            (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        Some(Self { service, region, kind: rest.split([':', '/']).next().unwrap_or(rest) })
-    }
-
-    /// Whether this API knows the resource in a region. A bucket's ARN does not say where it is.
-    fn is_served_in(&self, region: &str, shared: &SandboxState) -> bool {
-        match (self.service, self.kind) {
-            ("iam", "role" | "user" | "group") => false,
-            ("iam", _) => region == "us-east-1",
-            ("s3", bucket) => s3::region(shared, bucket).is_none_or(|of| of == region),
-            _ => self.region.is_empty() || self.region == region,
-        }
-    }
-
-    /// `lambda:function`, or `lambda` for all of a service.
-    fn is_of_type(&self, filter: &str) -> bool {
-        match filter.split_once(':') {
-            Some(("s3", "bucket")) => self.service == "s3",
-            Some((service, kind)) => service == self.service && kind == self.kind,
-            None => filter == self.service,
-        }
+/// Whether an ARN is of `lambda:function`, or of `lambda`, which is all of a service.
+fn is_of_type(arn: &Arn<'_>, filter: &str) -> bool {
+    match filter.split_once(':') {
+        Some(("s3", "bucket")) => arn.service == "s3",
+        Some((service, kind)) => service == arn.service && kind == arn.kind(),
+        None => filter == arn.service,
     }
 }
 
@@ -88,7 +69,7 @@ impl<'a> Arn<'a> {
 fn resources(call: &Call) -> Result<Vec<(String, Tags)>, Fault> {
     ec2::forget_gone(&call.shared, &call.region)?;
     let mut all = tags::all(&call.shared);
-    all.retain(|(arn, _)| Arn::parse(arn).is_some_and(|arn| arn.is_served_in(&call.region, &call.shared)));
+    all.retain(|(arn, _)| Arn::parse(arn).is_some_and(|arn| is_served_in(&arn, &call.region, &call.shared)));
     Ok(all)
 }
 
@@ -120,7 +101,7 @@ fn get_resources(call: &Call) -> Answer {
     }
     let mut found = resources(call)?;
     found.retain(|(text, held)| {
-        let of_type = |arn: Arn<'_>| kinds.is_empty() || texts(kinds).any(|kind| arn.is_of_type(kind));
+        let of_type = |arn: Arn<'_>| kinds.is_empty() || texts(kinds).any(|kind| is_of_type(&arn, kind));
         (arns.is_empty() || texts(arns).any(|wanted| wanted == text))
             && Arn::parse(text).is_some_and(of_type)
             && admits(filters, held)
@@ -168,7 +149,7 @@ fn untag_resources(call: &Call) -> Answer {
 fn each(call: &Call, change: impl Fn(&str) -> Result<(), Fault>) -> Answer {
     let mut failed = Map::new();
     for arn in texts(call.list("ResourceARNList")) {
-        let served = Arn::parse(arn).is_some_and(|arn| arn.is_served_in(&call.region, &call.shared));
+        let served = Arn::parse(arn).is_some_and(|arn| is_served_in(&arn, &call.region, &call.shared));
         let refused = || invalid(format!("{arn} is not a resource that can be tagged here."));
         let changed = if served { change(arn) } else { Err(refused()) };
         if let Err(fault) = changed {

@@ -1,5 +1,6 @@
 //! What other services ask about roles.
 
+use opsctl_iam::arn::Arn;
 use opsctl_iam::policy::Document;
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ pub enum AssumeRoleError {
 /// Whether an ARN of IAM is of another account. AWS refuses those; the sandbox takes them as they are,
 /// because a config names what is in the account that it is for, and the sandbox has one account of its own.
 pub fn is_elsewhere(shared: &SandboxState, arn: &str) -> bool {
-    arn.split(':').nth(4).is_some_and(|account| account != shared.account && account != "aws")
+    Arn::parse(arn).is_some_and(|arn| arn.account != shared.account && arn.account != "aws")
 }
 
 pub(super) fn role(shared: &SandboxState, arn: &str) -> Option<Value> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use opsctl_iam::arn::is_account_id;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -217,8 +218,7 @@ impl Statement {
 /// `*`, an account, or an ARN; one of our own account's must be the caller or a role that exists.
 fn known_principal(shared: &SandboxState, name: &str) -> bool {
     let Some(resource) = name.strip_prefix(&format!("arn:aws:iam::{}:", shared.account)) else {
-        let is_account = name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_digit());
-        return name == "*" || is_account || name.starts_with("arn:");
+        return name == "*" || is_account_id(name) || name.starts_with("arn:");
     };
     match resource.split_once('/') {
         Some(("role", rest)) => shared.global(ROLES).has(rest.rsplit('/').next().unwrap_or(rest)),

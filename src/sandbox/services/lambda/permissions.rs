@@ -1,5 +1,6 @@
 //! Who else may invoke a function: the resource policies of a function, its versions and its aliases.
 
+use opsctl_iam::arn::is_account_id;
 use serde_json::{Value, json};
 
 use super::region::{FUNCTIONS, LATEST, LambdaRegion, Target, conflict, invalid, not_found};
@@ -44,7 +45,7 @@ pub(super) fn add_permission(call: &Call) -> Result<Reply, Fault> {
 
 fn statement(call: &Call, arn: &Value) -> Value {
     let principal = call.text("Principal");
-    let account = principal.len() == 12 && principal.bytes().all(|byte| byte.is_ascii_digit());
+    let account = is_account_id(principal);
     let mut statement = json!({
         "Sid": call.text("StatementId"),
         "Effect": "Allow",

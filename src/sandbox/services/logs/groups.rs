@@ -1,5 +1,6 @@
 //! Log groups, their retention and tags, and log streams.
 
+use opsctl_iam::arn::Arn;
 use serde_json::{Value, json};
 
 use super::events;
@@ -53,9 +54,9 @@ pub(super) fn disassociate_kms_key(call: &Call) -> Answer {
 /// An alias is no key here, nor is one of another region
 /// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_AssociateKmsKey.html>).
 fn check_key(call: &Call, group: &str, key: &str) -> Result<(), Fault> {
-    let fields: Vec<&str> = key.splitn(6, ':').collect();
-    let ["arn", _, "kms", region, _, resource] = fields[..] else { return Err(no_key(call, group)) };
-    if region == call.region && resource.starts_with("key/") { Ok(()) } else { Err(no_key(call, group)) }
+    let is_right =
+        |arn: Arn<'_>| arn.service == "kms" && arn.region == call.region && arn.resource.starts_with("key/");
+    if Arn::parse(key).is_some_and(is_right) { Ok(()) } else { Err(no_key(call, group)) }
 }
 
 fn no_key(call: &Call, group: &str) -> Fault {

@@ -1,6 +1,7 @@
 //! What SageMaker's resources share: one document each under a name that is taken until it is deleted, texts
 //! for "not there", lists, and tags.
 
+use opsctl_iam::arn::Arn;
 use serde_json::{Map, Value, json};
 
 use crate::call::{Answer, Call};
@@ -204,7 +205,7 @@ fn is_listed(call: &Call, name: &str, doc: &Value) -> bool {
 /// The ARN of a tag operation, of a resource that exists.
 fn tagged(call: &Call) -> Result<&str, Fault> {
     let arn = call.text("ResourceArn");
-    let path = arn.splitn(6, ':').nth(5).and_then(|rest| rest.split_once('/')).map(|(path, _)| path);
+    let path = Arn::parse(arn).and_then(|arn| arn.resource.split_once('/')).map(|(path, _)| path);
     let kind = super::KINDS.iter().find(|kind| Some(kind.path) == path);
     match kind {
         Some(kind) if kind.holds_arn(call, arn) => Ok(arn),
