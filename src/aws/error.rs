@@ -102,7 +102,7 @@ fn request(id: Option<&str>) -> String {
 
 impl OpError {
     /// Why nothing more may be written.
-    pub fn lost(lost: &LeaseLost) -> Self {
+    pub fn lease_lost(lost: &LeaseLost) -> Self {
         Self::new("lease", OpErrorKind::LeaseLost, lost.to_string())
     }
 

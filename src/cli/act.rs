@@ -230,12 +230,12 @@ async fn consents(session: &Session, mode: Mode, plan: &Plan, ui: &Ui) -> Result
     let scope = &session.context.scope;
     let of = format!("{} / {}", scope.project, scope.environment);
     let number = |verb: Verb| plan.steps.iter().filter(|step| step.op.verb() == verb).count();
-    let lost: Vec<String> = plan
+    let along: Vec<String> = plan
         .steps
         .iter()
         .filter_map(|step| Some(format!(", {} with {}", step.target, step.takes_along(&session.kinds)?)))
         .collect();
-    let lost = lost.concat();
+    let along = along.concat();
     if !mode.destroys() {
         let words = [
             (Verb::Create, "create", "creates"),
@@ -250,7 +250,7 @@ async fn consents(session: &Session, mode: Mode, plan: &Plan, ui: &Ui) -> Result
         });
         let some = some.collect::<Vec<_>>().join(", ");
         return confirm(
-            &format!("{some} for {of} in {}{lost}: go ahead?", session.place),
+            &format!("{some} for {of} in {}{along}: go ahead?", session.place),
             &session.context.cancel,
             ui,
         )
@@ -269,9 +269,9 @@ async fn consents(session: &Session, mode: Mode, plan: &Plan, ui: &Ui) -> Result
     let with = if goes.is_empty() { String::new() } else { format!(", with {goes}") };
     let n = plan.steps.len();
     let resources = if n == 1 { "resource" } else { "resources" };
-    let question = format!("Delete {n} {resources} of {of} in {}{with}{lost}?", session.place);
+    let question = format!("Delete {n} {resources} of {of} in {}{with}{along}?", session.place);
     // What others may live on is not deleted by a slip of a finger.
-    let is_precious = !goes.is_empty() || !lost.is_empty();
+    let is_precious = !goes.is_empty() || !along.is_empty();
     let typed = (scope.environment != DEFAULT_ENVIRONMENT && is_precious).then(|| of.replace(' ', ""));
     let consent = ui.confirm_by(&question, typed.as_deref(), &session.context.cancel).await;
     consent.ok_or_else(nobody_to_ask)

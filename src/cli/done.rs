@@ -23,7 +23,7 @@ pub async fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) ->
         }
     }
     match (done.outcome.failed.first(), &done.verified) {
-        _ if done.outcome.lost.is_some() => Exit::LeaseHeld,
+        _ if done.outcome.lease_lost.is_some() => Exit::LeaseHeld,
         _ if done.is_stopped() => Exit::Interrupted,
         (Some((_, error)), _) => exit_of(&error.kind),
         (None, Verified::AsWanted) if done.left().is_some() => Exit::Failed,
@@ -36,7 +36,7 @@ pub async fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) ->
 
 fn say(done: &Done, session: &Session, intent: &Intent, ui: &Ui) {
     say_failed(done, session, ui);
-    if let Some(lost) = &done.outcome.lost {
+    if let Some(lost) = &done.outcome.lease_lost {
         ui.error(codes::LEASE_LOST, &lost.to_string(), help_of(codes::LEASE_LOST));
         // Who has the lease now may want something else, and never look at it.
         let running = stopped::running(done);

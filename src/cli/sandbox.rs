@@ -78,7 +78,7 @@ pub async fn attach(
     };
     match started {
         Ok(sandbox) => {
-            warn_of_lost_state(&sandbox, env);
+            warn_of_set_aside(&sandbox, env);
             let url = sandbox.endpoint_url().to_owned();
             Ok((Some(sandbox), Some(url)))
         }
@@ -161,14 +161,14 @@ pub fn hide(root: &Path) {
 }
 
 /// `--quiet` does not silence this: something that was made is gone.
-pub fn warn_of_lost_state(sandbox: &Sandbox, env: &Environment) {
+pub fn warn_of_set_aside(sandbox: &Sandbox, env: &Environment) {
     /// So many are told one by one; `sandbox status` has them all.
     const MOST_TOLD: usize = 10;
-    let lost = sandbox.set_aside();
-    for lost in lost.iter().take(MOST_TOLD) {
-        env.screen.write(&format!("sandbox: {lost}. `opsctl --sandbox deploy` makes it again.\n"));
+    let gone = sandbox.set_aside();
+    for one in gone.iter().take(MOST_TOLD) {
+        env.screen.write(&format!("sandbox: {one}. `opsctl --sandbox deploy` makes it again.\n"));
     }
-    if let Some(more) = lost.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
+    if let Some(more) = gone.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
         env.screen.write(&format!("sandbox: and {more} more: `opsctl sandbox status` has them.\n"));
     }
 }

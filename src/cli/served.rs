@@ -14,7 +14,7 @@ use super::background;
 use super::environment::Environment;
 use super::error::Failure;
 use super::exit::Exit;
-use super::sandbox::{refused, warn_of_lost_state};
+use super::sandbox::{refused, warn_of_set_aside};
 use super::ui::Ui;
 use crate::domain::{HumanDuration, bytes, codes, many, shown};
 use crate::engine::Cause;
@@ -30,7 +30,7 @@ pub async fn serve(mut options: SandboxOptions, ui: &Ui, env: &Environment) -> C
     // It ends by itself, and says so to its clients.
     env.cancel.commit()?;
     let sandbox = Sandbox::start(options).await.map_err(|error| refused(&error))?;
-    warn_of_lost_state(&sandbox, env);
+    warn_of_set_aside(&sandbox, env);
     let url = sandbox.endpoint_url().to_owned();
     if ui.json() {
         ui.out_json(&json!({ "format": 1, "endpoint_url": url, "state": root }));
@@ -64,7 +64,7 @@ pub async fn serve_in_background(
     options.program = background::this_program();
     env.cancel.commit()?;
     let sandbox = Sandbox::start(options).await.map_err(|error| refused(&error))?;
-    warn_of_lost_state(&sandbox, env);
+    warn_of_set_aside(&sandbox, env);
     ui.out_line(&json!({ "format": 1, "endpoint_url": sandbox.endpoint_url() }));
     let mut looks = tokio::time::interval(LOOK);
     let unused = async {

@@ -39,7 +39,7 @@ pub trait OfSpec: Any + Debug + Send + Sync {
     /// What would be seen of it, ours and exactly as wanted.
     fn wanted(&self) -> AnySeen;
     fn diff(&self, seen: &AnySeen) -> Vec<FieldChange>;
-    fn lost(&self, seen: &AnySeen) -> Vec<FieldChange>;
+    fn gone(&self, seen: &AnySeen) -> Vec<FieldChange>;
     fn taken(&self, seen: &AnySeen) -> Vec<String>;
     fn mistaken(&self, seen: &AnySeen) -> Option<Mistake>;
     fn lacks_of_key(&self, bucket: &str, key: &str) -> Vec<Action>;
@@ -214,8 +214,8 @@ impl<K: Kind> OfSpec for SpecOf<K> {
         seen.of::<K>().map_or_else(|| another_kind::<K>(seen), |seen| K::diff(&self.0, seen))
     }
 
-    fn lost(&self, seen: &AnySeen) -> Vec<FieldChange> {
-        seen.of::<K>().map_or_else(|| another_kind::<K>(seen), |seen| K::lost(&self.0, &seen.state))
+    fn gone(&self, seen: &AnySeen) -> Vec<FieldChange> {
+        seen.of::<K>().map_or_else(|| another_kind::<K>(seen), |seen| K::gone(&self.0, &seen.state))
     }
 
     fn taken(&self, seen: &AnySeen) -> Vec<String> {

@@ -174,7 +174,7 @@ pub trait Kind: Send + Sync + 'static {
     fn diff(want: &Self::Spec, seen: &Seen<Self::State>) -> Vec<FieldChange>;
 
     /// For a fingerprinted kind, whose name says that it was right: what of it is not there any more.
-    fn lost(_want: &Self::Spec, _seen: &Self::State) -> Vec<FieldChange> {
+    fn gone(_want: &Self::Spec, _seen: &Self::State) -> Vec<FieldChange> {
         Vec::new()
     }
 

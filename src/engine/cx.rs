@@ -196,7 +196,7 @@ impl RunContext {
     async fn confirm_lease(&self) -> OpResult<()> {
         self.aws.fence.ready().await.map_err(|lost| {
             self.cancel.stop(Cause::LeaseLost);
-            OpError::lost(&lost)
+            OpError::lease_lost(&lost)
         })
     }
 

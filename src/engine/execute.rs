@@ -27,7 +27,7 @@ pub struct RunOutcome {
     /// Steps whose turn did not come because the run was stopped.
     pub not_started: usize,
     /// The lease was lost, or may have been: nothing more was written.
-    pub lost: Option<LeaseLost>,
+    pub lease_lost: Option<LeaseLost>,
     stopped: Option<RunResult>,
 }
 
@@ -36,7 +36,7 @@ impl RunOutcome {
     pub fn result(&self) -> RunResult {
         match self.stopped {
             Some(stopped) => stopped,
-            None if self.failed.is_empty() && self.lost.is_none() => RunResult::Ok,
+            None if self.failed.is_empty() && self.lease_lost.is_none() => RunResult::Ok,
             None => RunResult::Failed,
         }
     }
@@ -88,14 +88,14 @@ pub async fn execute(plan: &Plan, registry: &Registry, context: &RunContext) -> 
         finish(context, step, result, elapsed);
         ended.insert(step.id, standing);
     }
-    outcome.lost = context.aws.fence.lost();
+    outcome.lease_lost = context.aws.fence.lost();
     // Stopped after the last step: then nothing was left out.
     if outcome.not_started > 0 || !outcome.unfinished.is_empty() {
         outcome.stopped = Some(match context.cancel.cause() {
             Some(Cause::Deadline(_)) => RunResult::TimedOut,
             Some(Cause::LeaseLost) => RunResult::Failed,
             // The fence knows before the run is told to stop.
-            None if outcome.lost.is_some() => RunResult::Failed,
+            None if outcome.lease_lost.is_some() => RunResult::Failed,
             _ => RunResult::Interrupted,
         });
     }

@@ -87,7 +87,7 @@ pub(super) fn walk(folder: &Path, source: &Source, data: &[PathBuf]) -> Result<T
     let ours = Record::of(folder).files();
     let mut entries = Vec::new();
     for found in found {
-        let found = found.map_err(|error| walk.lost(&error))?;
+        let found = found.map_err(|error| walk.not_entered(&error))?;
         walk.stays_inside(&found)?;
         let Some(kind) = found.file_type().filter(|kind| !kind.is_dir()) else { continue };
         if found.file_name() == ".opsctlignore" {
@@ -264,7 +264,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What the walk could not enter.
-    fn lost(&self, error: &ignore::Error) -> Diagnostic {
+    fn not_entered(&self, error: &ignore::Error) -> Diagnostic {
         // What is not found is where a link leads to.
         let unreadable = error
             .io_error()

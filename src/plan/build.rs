@@ -253,7 +253,7 @@ impl<'a> Planner<'a> {
         }
         // What a fingerprinted resource of ours is made of is in its name: if it is there, it is right.
         let right = self.kind(node.id.kind).fingerprinted() && *owner == Owner::Ours;
-        let mut changes = if right { node.spec.lost(seen) } else { node.spec.diff(seen) };
+        let mut changes = if right { node.spec.gone(seen) } else { node.spec.diff(seen) };
         if !owner.is_managed() {
             match self.adoption(node, seen, &changes, adopt) {
                 Some(change) => changes.insert(0, change),

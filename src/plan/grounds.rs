@@ -258,13 +258,15 @@ impl Reasons<'_> {
         }
         // What a fingerprinted resource of ours is made of is in its name.
         let in_name = kind.fingerprinted() && owner == Owner::Ours;
-        let mut changes = if in_name { node.spec.lost(seen) } else { node.spec.diff(seen) };
+        let mut changes = if in_name { node.spec.gone(seen) } else { node.spec.diff(seen) };
         changes.extend(self.want.tags_differ(&node.id, seen));
         let must = changes.iter().map(|c| c.needs).max();
         let differs = must.is_some() || phase == Phase::Busy || !owner.is_managed();
-        let lost = !differs && seen.output_is_gone() && self.is_read(id);
-        let again =
-            must == Some(Needs::Replace) || phase == Phase::Failed || self.whole_detaches_parts(node) || lost;
+        let is_gone = !differs && seen.output_is_gone() && self.is_read(id);
+        let again = must == Some(Needs::Replace)
+            || phase == Phase::Failed
+            || self.whole_detaches_parts(node)
+            || is_gone;
         match (gone, made.map(|step| &step.op)) {
             (None, None) if again || differs => Some(format!("{id} differs, and is left as it is")),
             (None, None) => None,

@@ -64,7 +64,7 @@ impl Done {
             let error = RunError { code, message, help, resource: None, retryable: true };
             context.events.send(Event::Error { error });
         };
-        if let Some(lost) = &self.outcome.lost {
+        if let Some(lost) = &self.outcome.lease_lost {
             error(codes::LEASE_LOST, lost.to_string(), general(codes::LEASE_LOST));
         }
         match &self.verified {

@@ -69,7 +69,7 @@ impl LeasedRun<'_> {
             _ => (Verified::AsWanted, None),
         };
         let lost = release(run.context, lease).await;
-        outcome.lost = outcome.lost.or(lost);
+        outcome.lease_lost = outcome.lease_lost.or(lost);
         let continues = continues::of(&plan, &outcome, run.kinds, run.host);
         let done = Done { plan, outcome, verified, have, continues };
         done.tell(run.context, run.host, began);

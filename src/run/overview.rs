@@ -151,7 +151,7 @@ fn differences(session: &Session, node: &Node, seen: &AnySeen) -> Vec<String> {
     }
     // What a fingerprinted resource of ours is made of is in its name.
     let in_name = kind.fingerprinted() && *seen.owner() == Owner::Ours;
-    let mut changes = if in_name { node.spec.lost(seen) } else { node.spec.diff(seen) };
+    let mut changes = if in_name { node.spec.gone(seen) } else { node.spec.diff(seen) };
     changes.extend(session.desired.tags_differ(&node.id, seen));
     changes.iter().map(ToString::to_string).collect()
 }

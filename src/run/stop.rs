@@ -120,7 +120,7 @@ pub async fn change(
     let lost = release(&session.context, lease).await;
     acted?;
     if let Some(lost) = lost {
-        return Err(OpError::lost(&lost).into());
+        return Err(OpError::lease_lost(&lost).into());
     }
     // A job that has been stopped has ended; one that was noted and never begun is as it was.
     let is_as_before = change == Change::Stop

@@ -295,7 +295,7 @@ impl Upload {
         session.context.inputs.remember(&session.context.cache);
         let lost = release(&session.context, self.lease).await;
         if let (Some(lost), Some(id), None) = (lost, last, &failed) {
-            failed = Some((id, OpError::lost(&lost)));
+            failed = Some((id, OpError::lease_lost(&lost)));
         }
         let result = match failed.as_ref().map(|(_, error)| &error.kind) {
             None => RunResult::Ok,

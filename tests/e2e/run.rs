@@ -253,7 +253,7 @@ async fn a_lost_lease_fences() {
     let plan = b.plan(DEPLOY).await.expect("planned");
     let outcome = engine::execute(&plan, &a.registry, &a.world).await;
     assert_eq!((outcome.not_started, outcome.result()), (plan.steps.len(), RunResult::Failed));
-    assert_eq!(outcome.lost.expect("it says so").to_string(), "the lease is lost to bob@[31melsewhere");
+    assert_eq!(outcome.lease_lost.expect("it says so").to_string(), "the lease is lost to bob@[31melsewhere");
     assert!(held.release().await.is_err());
     assert_eq!(holder(&b).await.as_deref(), Some("bob@[31melsewhere"), "a lease of another was removed");
     assert_eq!(a.world.aws.calls.by_operation(), writes, "something was sent");
@@ -290,7 +290,7 @@ async fn a_broken_lease_stops_the_next_step() {
     break_lease(&begins).await;
     let outcome = engine::execute(&plan, &begins.registry, &begins.world).await;
     assert_eq!((outcome.not_started, outcome.result()), (plan.steps.len(), RunResult::Failed));
-    assert!(outcome.lost.is_some() && held.release().await.is_err());
+    assert!(outcome.lease_lost.is_some() && held.release().await.is_err());
 
     // Nobody has it at the end, and who had it meanwhile is not known.
     let held = take(&ends, "cid", LeaseTiming::default()).await.expect("free");
@@ -416,7 +416,7 @@ async fn what_could_not_be_seen_is_not_gone() {
     let (plan, have) = destroy.plan().await.expect("planned");
     let held = destroy.lease(&plan, &have, &who("ann")).await.expect("free").expect("there is a bucket");
     let outcome = engine::execute(&plan, &project.registry, &project.world).await;
-    assert!(outcome.failed.is_empty() && outcome.lost.is_none(), "{:?}", outcome.failed);
+    assert!(outcome.failed.is_empty() && outcome.lease_lost.is_none(), "{:?}", outcome.failed);
     let group = plan
         .steps
         .iter()

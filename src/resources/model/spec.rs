@@ -227,7 +227,7 @@ impl Kind for Model {
         read.chain([used::role(&seen.role_arn)]).chain(Self::made_of(seen)).collect()
     }
 
-    fn lost(want: &Spec, seen: &State) -> Vec<FieldChange> {
+    fn gone(want: &Spec, seen: &State) -> Vec<FieldChange> {
         let again = match (&want.code, &want.given) {
             (Some(_), _) => "packed again",
             (None, None) => "trained again",
