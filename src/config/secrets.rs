@@ -14,8 +14,11 @@ use crate::domain::{Diagnostic, KeyPath, codes};
 
 /// Under a name that is near to it too: who mistypes it is told so, with the line.
 const TABLE: &str = "environment";
+/// Which keys there are is for the kinds to say, which come after this: it has that from the schema that is
+/// published. A line of what is no TOML is judged by it too.
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../config/opsctl.schema.json")).unwrap_or_default()
+    serde_json::from_str(include_str!("../../config/opsctl.schema.json"))
+        .expect("a test makes it of the kinds")
 });
 
 /// The sections that are one table; others have a table for each name, and values below that.

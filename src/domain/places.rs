@@ -1,6 +1,6 @@
 //! AWS's partitions, as botocore lists them (`src/limits/data/build.py`).
 
-const DATA: &str = include_str!("../limits/data/places.txt");
+const DATA: &str = include_str!("places.txt");
 
 /// The records of one kind, split into their fields.
 pub fn records(kind: &'static str) -> impl Iterator<Item = Vec<&'static str>> {

@@ -1,4 +1,4 @@
-//! Regions, registries and GPUs, as `data/places.txt` lists them.
+//! Regions, registries and GPUs, as `src/domain/places.txt` lists them.
 
 use super::bound::{did_you_mean, may_be_newer};
 use super::model::DATE;

