@@ -364,8 +364,8 @@ fn the_names_that_pages_use_are_those_of_the_code() {
 }
 
 /// What the blocks of a guide list, which begin with "```files": a path a line, where `<key>` stands for what
-/// the first line gives it. An `example` is words, with commas between them, that all files of src/ and
-/// config/ have which such a change touches.
+/// the first line gives it. An `example` is words, with commas between them, that all files of src/,
+/// config/ and tests/, and the manifest, have which such a change touches.
 #[derive(Default)]
 struct Listed<'g> {
     /// With the number of the line, and whether another change has it under another name.
@@ -406,7 +406,9 @@ fn the_files_that_guides_list_are_there_and_are_all() {
     let texts = texts();
     let (mut wrong, mut count, mut examples) = (Vec::new(), 0, 0);
     let is_test = |t: &&Text| t.path.starts_with("tests/") && t.path.ends_with(".rs");
-    let is_touched = |t: &&Text| t.path.starts_with("src/") || t.path.starts_with("config/");
+    let folders = ["src/", "config/", "tests/"];
+    let is_touched =
+        |t: &&Text| t.path == "Cargo.toml" || folders.iter().any(|folder| t.path.starts_with(folder));
     for guide in texts.iter().filter(|t| t.path.starts_with("docs/guides/")) {
         let listed = Listed::of(guide);
         count += listed.paths.len();
