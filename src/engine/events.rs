@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::aws::Calls;
+use super::Cancel;
+use crate::aws::{Calls, OpError};
 use crate::domain::{Code, Contents, ResourceId};
 use crate::plan::{StepId, Verb};
 
@@ -177,6 +178,21 @@ pub enum StepResult {
     Unfinished {
         reason: String,
     },
+}
+
+impl StepResult {
+    /// How a step ended that was begun.
+    pub fn of(result: &Result<(), OpError>, cancel: &Cancel) -> Self {
+        match result {
+            Ok(()) => Self::Ok,
+            Err(error) if cancel.caused(error) => Self::Unfinished { reason: error.message.clone() },
+            Err(error) => Self::Failed {
+                error: error.to_string(),
+                code: error.code().as_str(),
+                retryable: error.retryable(),
+            },
+        }
+    }
 }
 
 /// How a run ended.

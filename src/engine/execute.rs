@@ -128,21 +128,21 @@ impl RunOutcome {
         result: Result<(), OpError>,
         context: &RunContext,
     ) -> (StepResult, Standing) {
-        match result {
-            Ok(()) => (StepResult::Ok, Standing::Ready),
+        let told = StepResult::of(&result, &context.cancel);
+        let standing = match result {
+            Ok(()) => Standing::Ready,
             Err(error) if context.cancel.caused(&error) => {
                 self.unfinished.push(step.id);
                 self.refused.extend(error.refused.then_some(step.id));
                 self.unanswered.extend(error.unanswered.then(|| (step.id, error.action.to_string())));
-                (StepResult::Unfinished { reason: error.message }, Standing::Stopped)
+                Standing::Stopped
             }
             Err(error) => {
-                let (code, retryable) = (error.code().as_str(), error.retryable());
-                let result = StepResult::Failed { error: error.to_string(), code, retryable };
                 self.failed.push((step.target.clone(), error));
-                (result, Standing::Failed(step.target.clone()))
+                Standing::Failed(step.target.clone())
             }
-        }
+        };
+        (told, standing)
     }
 }
 

@@ -269,24 +269,11 @@ impl Upload {
                 contents: None,
                 usual_ms: None,
             });
-            let result = match send(session, step, set).await {
-                Ok(line) => {
-                    events.send(Event::StepLog { step, target: target.clone(), line });
-                    StepResult::Ok
-                }
-                Err(error) => {
-                    let told = match session.context.cancel.caused(&error) {
-                        true => StepResult::Unfinished { reason: error.message.clone() },
-                        false => StepResult::Failed {
-                            error: error.to_string(),
-                            code: error.code().as_str(),
-                            retryable: error.retryable(),
-                        },
-                    };
-                    failed = Some((target.clone(), error));
-                    told
-                }
-            };
+            let sent = send(session, step, set).await.map(|line| {
+                events.send(Event::StepLog { step, target: target.clone(), line });
+            });
+            let result = StepResult::of(&sent, &session.context.cancel);
+            failed = sent.err().map(|error| (target.clone(), error));
             events.send(Event::StepFinished { step, target, op, result, elapsed_ms: ms(start.elapsed()) });
             if failed.is_some() {
                 break;
