@@ -13,15 +13,15 @@ use crate::run::{Month, OverBudget, Session};
 /// What a plan costs as text; empty where nothing is billed.
 pub fn text(session: &Session, cost: &Cost, why: bool, ui: &Ui) -> String {
     let reasons = why.then_some(&session.desired.reasons);
-    render::human(cost, reasons, look(&|text| ui.suggest(text), ui))
+    render::human(cost, reasons, cost_look(&|text| ui.suggest(text), ui))
 }
 
 /// What there is costs that, as text.
 pub fn now(overview: &Overview, ui: &Ui) -> String {
-    render::now(&overview.bill, &overview.prices, look(&|text| ui.suggest(text), ui))
+    render::now(&overview.bill, &overview.prices, cost_look(&|text| ui.suggest(text), ui))
 }
 
-fn look<'a>(suggest: Suggest<'a>, ui: &'a Ui) -> render::CostLook<'a> {
+fn cost_look<'a>(suggest: Suggest<'a>, ui: &'a Ui) -> render::CostLook<'a> {
     render::CostLook { width: ui.width_out(), styles: ui.styled_out(), suggest }
 }
 

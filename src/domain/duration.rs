@@ -31,6 +31,15 @@ impl HumanDuration {
     pub const fn days(days: u64) -> Self {
         Self::hours(days * 24)
     }
+    /// The unit that a person would say it in, of which it has two at least: its seconds, and its letter.
+    pub const fn unit(self) -> (u64, char) {
+        match self.as_secs() {
+            0..120 => (1, 's'),
+            120..7_200 => (60, 'm'),
+            7_200..172_800 => (3_600, 'h'),
+            _ => (86_400, 'd'),
+        }
+    }
     /// Without the seconds, where it is longer than two minutes: for a time that is left.
     pub fn in_minutes(self) -> Self {
         if self.as_secs() < 120 { self } else { Self::minutes(self.as_secs() / 60) }

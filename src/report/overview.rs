@@ -10,7 +10,7 @@ use super::plan::still_bills;
 use super::style::Styles;
 use crate::cost::Bill;
 use crate::domain::fingerprint::stem;
-use crate::domain::{Facts, Owner, Phase, ResourceId, Scope, few, figure, shown};
+use crate::domain::{Facts, HumanDuration, Owner, Phase, ResourceId, Scope, few, figure, shown};
 use crate::evidence::Instead;
 use crate::plan::Leftover;
 use crate::run::overview::{Overview, Row};
@@ -86,7 +86,7 @@ impl Line {
         let cells = [
             row.id.to_string(),
             state,
-            row.age.map(age).unwrap_or_default(),
+            row.age.map(round).unwrap_or_default(),
             shown::line(&row.physical).into_owned(),
         ];
         let reason = row.status.cause();
@@ -208,18 +208,14 @@ fn styles_of(phase: Phase, styles: &Styles, text: &str) -> String {
 /// `test:accuracy 0.981 · 1 × ml.m5.large · scales 1–4 · took 5m`
 fn known(metrics: &[(String, f64)], facts: &Facts, took: Option<Duration>) -> String {
     let metrics = metrics.iter().map(|(name, value)| format!("{} {}", shown::line(name), figure(*value)));
-    let took = took.map(|took| format!("took {}", age(took)));
+    let took = took.map(|took| format!("took {}", round(took)));
     metrics.chain(facts.words()).chain(took).collect::<Vec<_>>().join(" · ")
 }
 
 /// A time in its largest unit.
-fn age(time: Duration) -> String {
-    match time.as_secs() {
-        seconds @ 0..=119 => format!("{seconds}s"),
-        seconds @ 120..=7_199 => format!("{}m", seconds / 60),
-        seconds @ 7_200..=172_799 => format!("{}h", seconds / 3_600),
-        seconds => format!("{}d", seconds / 86_400),
-    }
+fn round(time: Duration) -> String {
+    let (unit, letter) = HumanDuration(time).unit();
+    format!("{}{letter}", time.as_secs() / unit)
 }
 
 /// The shape of docs/decisions/0028.

@@ -9,7 +9,7 @@ use crate::domain::{Diagnostic, codes};
 ///
 /// # Errors
 /// AWS cannot be reached. That there is none, or that nobody may see it, is an answer.
-pub async fn look(aws: &Clients, alias: &str) -> OpResult<Result<String, Diagnostic>> {
+pub async fn find(aws: &Clients, alias: &str) -> OpResult<Result<String, Diagnostic>> {
     let problem =
         |text: String, help: &str| Ok(Err(Diagnostic::error(codes::NO_KEY, Encryption::at(), text, help)));
     let help = "name another one, or the ARN of the key itself; `aws kms list-aliases` shows what there is";

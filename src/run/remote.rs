@@ -13,14 +13,14 @@ const MOST: usize = 100_000;
 /// What was found at a place, or why it cannot be read.
 pub type Looked = (Remote, Result<Listing, Diagnostic>);
 
-/// Looks at all of them.
+/// Lists all of them.
 ///
 /// # Errors
 /// AWS cannot be reached. That a bucket is not there, or may not be read, is an answer.
-pub async fn look(aws: &Clients, region: &str, remotes: Vec<Remote>) -> OpResult<Vec<Looked>> {
+pub async fn list(aws: &Clients, region: &str, remotes: Vec<Remote>) -> OpResult<Vec<Looked>> {
     try_join_all(remotes.into_iter().map(|remote| async move {
         let found = match bucket_and_key(&remote.uri) {
-            Some((bucket, key)) => Place { aws, region, remote: &remote, bucket, key }.look().await?,
+            Some((bucket, key)) => Place { aws, region, remote: &remote, bucket, key }.list().await?,
             // The section's own problem was reported already.
             None => Ok(Listing::default()),
         };
@@ -49,7 +49,7 @@ struct Page {
 type Answer<T> = OpResult<Result<T, Diagnostic>>;
 
 impl Place<'_> {
-    async fn look(&self) -> Answer<Listing> {
+    async fn list(&self) -> Answer<Listing> {
         let Self { key, remote, .. } = self;
         if !key.is_empty() && !key.ends_with('/') {
             let page = match self.page(key, 2, None).await? {

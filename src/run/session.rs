@@ -203,7 +203,7 @@ impl Session {
         }
         let (host, place) = at(connection.sandbox, &target, &account, &region);
         let scope = Scope::new(&config.project.name, &config.environment, &account, &region);
-        look(&aws, &region, &config, (&kinds, folders), &mut inputs).await?;
+        read_elsewhere(&aws, &region, &config, (&kinds, folders), &mut inputs).await?;
         let (mut desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
         let mut problems = folders.judge(problems);
         problems.extend(connection.warning);
@@ -303,7 +303,7 @@ impl Session {
 
 /// What has to be seen in AWS before it is known what is wanted: data that is elsewhere, and a key by its
 /// alias.
-async fn look(
+async fn read_elsewhere(
     aws: &Clients,
     region: &str,
     config: &Config,
@@ -311,10 +311,10 @@ async fn look(
     inputs: &mut Inputs,
 ) -> Result<(), OpError> {
     if matches!(folders, Folders::Read | Folders::Spared) {
-        inputs.found(Box::pin(remote::look(aws, region, desired::remotes(config, kinds))).await?);
+        inputs.found(Box::pin(remote::list(aws, region, desired::remotes(config, kinds))).await?);
     }
     if let Some(alias) = config.encryption.alias() {
-        inputs.found_key(Box::pin(key::look(aws, alias)).await?);
+        inputs.found_key(Box::pin(key::find(aws, alias)).await?);
     }
     Ok(())
 }

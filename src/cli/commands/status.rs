@@ -41,7 +41,7 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: &Ui, env: &Environment)
 }
 
 async fn once(session: &Session, ui: &Ui) -> CommandResult {
-    let (overview, have) = look(session).await?;
+    let (overview, have) = overview_of(session).await.map_err(Failure::Unread)?;
     match ui.json() {
         true => ui.out_json(&document(session, &overview)),
         false => {
@@ -58,7 +58,7 @@ async fn once(session: &Session, ui: &Ui) -> CommandResult {
 async fn watch(session: &Session, ui: &Ui) -> CommandResult {
     let last = Mutex::new(Value::Null);
     let watched = session.context.watch("changes", EVERY, || async {
-        let (overview, _) = look_quietly(session).await?;
+        let (overview, _) = overview_of(session).await?;
         let now = ageless(document(session, &overview));
         let changed = std::mem::replace(&mut *last.lock().await, now.clone()) != now;
         match (ui.json(), ui.rewrites()) {
@@ -73,11 +73,7 @@ async fn watch(session: &Session, ui: &Ui) -> CommandResult {
     Ok(Exit::Done)
 }
 
-async fn look(session: &Session) -> Result<(Overview, Observed), Failure> {
-    look_quietly(session).await.map_err(Failure::Unread)
-}
-
-async fn look_quietly(session: &Session) -> crate::aws::OpResult<(Overview, Observed)> {
+async fn overview_of(session: &Session) -> crate::aws::OpResult<(Overview, Observed)> {
     let have = engine::observe_readable(&session.desired, &session.registry, &session.context).await?;
     Ok((Overview::of(session, &session.desired, &have).await, have))
 }

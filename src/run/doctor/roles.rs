@@ -23,7 +23,7 @@ pub(super) const CHECK: &str = "role";
 /// One answer for each role that something which is meant runs with.
 pub(super) async fn roles(session: &Session, is_meant: impl Fn(&Node) -> bool) -> Vec<Check> {
     let given: Vec<&GivenRole> = session.desired.given_to(is_meant).collect();
-    join_all(given.into_iter().map(|given| look(session, given))).await
+    join_all(given.into_iter().map(|given| role(session, given))).await
 }
 
 /// Whether the instance profiles are there that hold roles of others, and hold them: EC2 takes no role
@@ -104,7 +104,7 @@ pub(super) async fn boundary(session: &Session, is_meant: impl Fn(&Node) -> bool
     })
 }
 
-async fn look(session: &Session, given: &GivenRole) -> Check {
+async fn role(session: &Session, given: &GivenRole) -> Check {
     let (arn, at) = (&given.arn, given.at.to_string());
     let fix = "allow iam:GetRole and iam:SimulatePrincipalPolicy on it, or ask whoever made it";
     let name = arn.rsplit('/').next().unwrap_or_default();

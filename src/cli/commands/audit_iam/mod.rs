@@ -57,9 +57,9 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     settings.expected = expected(args, global, env, config.as_ref(), &account);
     let location = location(config.as_ref());
     let paint = if ui.styled_out().is_colored() { colored } else { report::plain };
-    let (shape, look) = (Options { location: &location, fail_on, paint }, options::look(args, ui));
+    let (shape, layout) = (Options { location: &location, fail_on, paint }, options::layout(args, ui));
     if let Some((old, before)) = old {
-        return change::run((&before, &account), (old, format), (shape, look), (settings.now, ui));
+        return change::run((&before, &account), (old, format), (shape, layout), (settings.now, ui));
     }
     let mut result = audit::audit(&account, &usage, &settings);
     options::somebody_is_meant(&filter, &account, &result)?;
@@ -71,7 +71,7 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     }
     let shown = filter.of(&result);
     also(args, &shown, shape, &record)?;
-    ui.out(&report::render_as(&shown, format, shape, look));
+    ui.out(&report::render_as(&shown, format, shape, layout));
     Ok(exit(&result, fail_on))
 }
 
@@ -108,9 +108,9 @@ fn may_be_written(args: &AuditArgs, record: &Record) -> Result<(), Failure> {
 /// The same findings in other forms, as files.
 fn also(args: &AuditArgs, shown: &Audit, shape: Options<'_>, record: &Record) -> Result<(), Failure> {
     let shape = Options { paint: report::plain, ..shape };
-    let look = Layout { width: None, ..Layout::default() };
+    let layout = Layout { width: None, ..Layout::default() };
     args.also.iter().try_for_each(|(format, file)| {
-        wrote::write(record, file, report::render_as(shown, *format, shape, look))
+        wrote::write(record, file, report::render_as(shown, *format, shape, layout))
     })
 }
 
@@ -123,9 +123,9 @@ fn record(config: Option<&Config>, env: &Environment) -> Record {
     }
 }
 
-fn colored(look: Emphasis, text: &str) -> String {
+fn colored(layout: Emphasis, text: &str) -> String {
     let styles = Styles::colored();
-    match look {
+    match layout {
         Emphasis::Severe => styles.error(text),
         Emphasis::Doubtful => styles.update(text),
         Emphasis::Minor => styles.faint(text),

@@ -73,7 +73,7 @@ pub fn somebody_is_meant(filter: &Filter, account: &Account, audit: &Audit) -> R
 }
 
 /// How the report for people looks.
-pub fn look(args: &AuditArgs, ui: &Ui) -> Layout {
+pub fn layout(args: &AuditArgs, ui: &Ui) -> Layout {
     Layout { width: ui.width_out(), details: args.details, group_by: args.group_by.map(Into::into) }
 }
 

@@ -159,7 +159,7 @@ fn overview(evidence: &Evidence) -> Option<Section> {
         vec![
             vec![Text::code(resource.id.to_string())],
             state(resource),
-            vec![Text::plain(resource.age_s.map(age).unwrap_or_default())],
+            vec![Text::plain(resource.age_s.map(rounded).unwrap_or_default())],
             vec![named(resource)],
             vec![Text::plain(needs)],
         ]
@@ -235,7 +235,7 @@ fn facts(resource: &Resource) -> Block {
     let plain = |name: &str, value: String| (name.to_owned(), vec![Text::Plain(value)]);
     let mut facts =
         vec![("Name in AWS".to_owned(), vec![named(resource)]), ("State".to_owned(), state(resource))];
-    facts.extend(resource.age_s.map(|seconds| plain("Age", age(seconds))));
+    facts.extend(resource.age_s.map(|seconds| plain("Age", rounded(seconds))));
     facts.extend(resource.took_s.map(|seconds| plain("Took", took(seconds))));
     facts.extend(resource.attributes.iter().map(|(name, value)| plain(name, value.clone())));
     facts.extend(resource.why.iter().map(|why| plain("Why", why.clone())));
@@ -390,13 +390,8 @@ fn command(text: &str, suggest: Suggest<'_>) -> Text {
 }
 
 /// A time in its largest unit.
-fn age(seconds: u64) -> String {
-    let unit = match seconds {
-        0..120 => 1,
-        120..7_200 => 60,
-        7_200..172_800 => 3_600,
-        _ => 86_400,
-    };
+fn rounded(seconds: u64) -> String {
+    let (unit, _) = HumanDuration::seconds(seconds).unit();
     HumanDuration::seconds(seconds - seconds % unit).to_string()
 }
 
