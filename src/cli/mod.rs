@@ -19,8 +19,6 @@ mod hidden;
 mod hints;
 mod named;
 mod payload;
-#[cfg(feature = "sandbox")]
-mod played;
 mod rewritten;
 #[cfg_attr(not(feature = "sandbox"), path = "no_sandbox.rs")]
 mod sandbox;

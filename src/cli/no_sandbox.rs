@@ -8,7 +8,7 @@ use super::error::Failure;
 use super::exit::Exit;
 use crate::desired::Desired;
 use crate::domain::{Diagnostics, codes};
-use crate::run::HostGate;
+use crate::run::played::Player;
 
 /// There is none, so nobody has one.
 pub enum Sandbox {}
@@ -46,8 +46,8 @@ pub fn help_for(_said: &str) -> Option<String> {
     None
 }
 
-/// Nothing is asked of this machine.
-pub fn gate() -> Option<Arc<dyn HostGate>> {
+/// Nobody runs containers here.
+pub fn player() -> Option<Arc<dyn Player>> {
     None
 }
 

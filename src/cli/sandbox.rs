@@ -11,11 +11,10 @@ use super::environment::{self, Environment, Lifetime};
 use super::error::Failure;
 use super::exit::Exit;
 use super::hidden;
-use super::played;
 use crate::desired::Desired;
-use crate::domain::{Diagnostic, Diagnostics, HumanDuration, KeyPath, codes};
-use crate::plan::{Plan, Step};
-use crate::run::{HostGate, Session};
+use crate::domain::{Diagnostic, Diagnostics, HumanDuration, KeyPath, codes, shown};
+use crate::run::played::{self, Played, Player};
+use opsctl_sandbox::runners::families;
 use opsctl_sandbox::runners::python::Python;
 use opsctl_sandbox::{Holder, ProgressSink, SandboxError, SandboxOptions};
 
@@ -117,32 +116,39 @@ pub async fn end_background(config: Option<&Path>, env: &Environment) {
 
 /// What the sandbox does in another way than AWS, or not at all.
 pub fn unlike_aws(desired: &Desired) -> Diagnostics {
-    played::warnings(desired)
+    played::warnings(desired, &ThisMachine)
 }
 
-/// What to do where a failure is about what the image has, and the sandbox has not.
+/// What to do about a module that the image holds and the sandbox has not, where a failure is about one.
 pub fn help_for(said: &str) -> Option<String> {
-    played::help_for(said)
+    let (_, rest) = said.split_once("No module named '")?;
+    let module = rest.split(['\'', '.']).next().filter(|module| !module.is_empty())?;
+    Some(format!(
+        "if the image holds `{}`: the sandbox pulls no image, so name the package in the requirements.txt of \
+         the code, in the image's version; on AWS pip finds it installed",
+        shown::line(module)
+    ))
 }
 
-/// What every run in the sandbox is held against.
-pub fn gate() -> Option<Arc<dyn HostGate>> {
-    Some(Arc::new(Gate))
+/// Who runs containers in the sandbox.
+pub fn player() -> Option<Arc<dyn Player>> {
+    Some(Arc::new(ThisMachine))
 }
 
-/// Whether what a plan makes can run here: the sandbox runs the user's code with the Python of this machine.
-struct Gate;
+/// The sandbox runs the user's code with the Python of this machine.
+struct ThisMachine;
 
-impl HostGate for Gate {
-    fn look(&self, session: &Session, plan: &Plan) -> BoxFuture<'static, Result<(), Diagnostic>> {
-        let makes = |step: &Step| !step.op.verb().removes() && session.kind(step.target.kind).runs_code();
-        let needs_python = plan.steps.iter().any(makes);
-        let played = if needs_python { played::refuse(&session.desired, plan) } else { Ok(()) };
+impl Player for ThisMachine {
+    fn training(&self, image: &str) -> Played {
+        of_family(families::training(image))
+    }
+
+    fn serving(&self, image: &str, has_code: bool) -> Played {
+        of_family(families::serving(image, has_code))
+    }
+
+    fn is_ready(&self) -> BoxFuture<'static, Result<(), Diagnostic>> {
         Box::pin(async move {
-            played?;
-            if !needs_python {
-                return Ok(());
-            }
             let found = Python::find(None, None).await;
             found.and_then(|python| python.makes_environments()).map_err(|error| {
                 let text = error.to_string();
@@ -150,6 +156,14 @@ impl HostGate for Gate {
                 Diagnostic::error(codes::NO_PYTHON, KeyPath::default(), message, help)
             })
         })
+    }
+}
+
+fn of_family(played: families::Played) -> Played {
+    match played {
+        families::Played::AsAws => Played::AsAws,
+        families::Played::Otherwise(how) => Played::Otherwise(how),
+        families::Played::Not(why) => Played::Not(why),
     }
 }
 
@@ -235,4 +249,16 @@ fn folder_help(cause: ErrorKind) -> &'static str {
 /// The Python that the sandbox runs scripts with, or why there is none.
 pub async fn python() -> Result<String, String> {
     opsctl_sandbox::python().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::help_for;
+
+    #[test]
+    fn a_module_of_the_image_is_named() {
+        let said = "AlgorithmError: ExecuteUserScriptError:\nModuleNotFoundError: No module named 'torch.nn'";
+        assert!(help_for(said).unwrap().contains("`torch`"));
+        assert_eq!(help_for("ValueError: No module"), None);
+    }
 }

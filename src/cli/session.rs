@@ -78,7 +78,7 @@ async fn with_target<T>(
             cancel: env.cancel.clone(),
             timeout: global.timeout.map(|t| t.0),
             patience: patience(global, env),
-            host_gate: global.sandbox.then(sandbox::gate).flatten(),
+            player: global.sandbox.then(sandbox::player).flatten(),
             warning,
             price_cache: env.cache.as_ref().map(|cache| cache.join("prices.json")),
         };

@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 
 use super::doctor::{self, Check};
-use super::{Intent, Session, prices};
+use super::{Intent, Session, played, prices};
 use crate::aws::OpResult;
 use crate::cost::{Cost, Estimate};
 use crate::desired::Desired;
 use crate::domain::{Diagnostic, Money, ResourceId};
-use crate::plan::{Observed, Plan};
+use crate::plan::{Observed, Plan, Step};
 
 /// What the plans of a run are held against.
 #[derive(Clone, Copy)]
@@ -76,8 +76,13 @@ impl<'a> Gates<'a> {
     /// # Errors
     /// What it cannot do.
     pub(super) async fn fit_host(self, plan: &Plan) -> Result<(), Diagnostic> {
-        match &self.session.host_gate {
-            Some(gate) => gate.look(self.session, plan).await,
+        let session = self.session;
+        let runs = |step: &Step| !step.op.verb().removes() && session.kind(step.target.kind).runs_code();
+        match session.player.as_deref().filter(|_| plan.steps.iter().any(runs)) {
+            Some(player) => {
+                played::refuse(&session.desired, plan, player)?;
+                player.is_ready().await
+            }
             None => Ok(()),
         }
     }

@@ -21,7 +21,7 @@ pub enum Refusal {
     OverBudget(OverBudget),
     /// The account keeps it from succeeding: all that is in the way.
     Impossible(Vec<Check>),
-    /// The place cannot do it: [`super::HostGate`].
+    /// The place cannot do it: [`super::played::Player`].
     NotHere(Diagnostic),
 }
 

@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use aws_sdk_ec2::operation::describe_regions::DescribeRegionsOutput;
-use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use super::played::Player;
 use super::{Host, key, latest, remote, whoami};
 use crate::aws::{Clients, OpError, OpErrorKind, SdkResultExt, Target};
 use crate::config::{Config, Document};
@@ -18,7 +18,6 @@ use crate::domain::{Diagnostic, Diagnostics, KindName, ResourceId, Scope, action
 use crate::engine::lease::LeaseHolder;
 use crate::engine::{Cancel, Event, Events, Patience, Registry, RunContext};
 use crate::inputs::{self, Inputs};
-use crate::plan::Plan;
 use crate::resources::{kinds, registry};
 
 /// What a run needs of the folders that the config names.
@@ -88,12 +87,6 @@ impl Project {
     }
 }
 
-/// What a place cannot do of a plan, where it is not AWS: the sandbox runs code with what this machine has.
-pub trait HostGate: Send + Sync {
-    /// Refuses what it cannot do. What is needed of the plan is read before the future is waited for.
-    fn look(&self, session: &Session, plan: &Plan) -> BoxFuture<'static, Result<(), Diagnostic>>;
-}
-
 /// The target of a session, and who runs it.
 pub struct Connection {
     pub target: Target,
@@ -108,8 +101,8 @@ pub struct Connection {
     pub timeout: Option<std::time::Duration>,
     /// Whether the lease is waited for.
     pub patience: Option<Patience>,
-    /// What the place cannot do, which every run is held against.
-    pub host_gate: Option<Arc<dyn HostGate>>,
+    /// Who runs containers there, where that is not AWS: every run is held against what it can.
+    pub player: Option<Arc<dyn Player>>,
     /// A warning about the target.
     pub warning: Option<Diagnostic>,
     /// The file in which AWS's prices are kept for some days.
@@ -120,8 +113,8 @@ impl Connection {
     /// To this target, for a program that neither interrupts nor limits it.
     pub fn to(target: Target) -> Self {
         let (sandbox, profile, timeout, patience, warning) = (None, None, None, None, None);
-        let (who, cancel, host_gate, price_cache) = (LeaseHolder::default(), Cancel::default(), None, None);
-        Self { target, sandbox, profile, who, cancel, timeout, patience, host_gate, warning, price_cache }
+        let (who, cancel, player, price_cache) = (LeaseHolder::default(), Cancel::default(), None, None);
+        Self { target, sandbox, profile, who, cancel, timeout, patience, player, warning, price_cache }
     }
 }
 
@@ -176,8 +169,8 @@ pub struct Session {
     pub profile: Option<String>,
     pub endpoint: Option<String>,
     pub host: Host,
-    /// See [`Connection::host_gate`].
-    pub(super) host_gate: Option<Arc<dyn HostGate>>,
+    /// See [`Connection::player`].
+    pub(super) player: Option<Arc<dyn Player>>,
     /// How many seconds AWS's clock is ahead of this machine's.
     ahead: i64,
     /// See [`Connection::price_cache`]; none for what is not AWS.
@@ -245,7 +238,7 @@ impl Session {
             profile: connection.profile,
             endpoint: target.endpoint,
             host,
-            host_gate: connection.host_gate,
+            player: connection.player,
             ahead,
             price_cache: connection.price_cache.filter(|_| host == Host::Aws),
             prices: OnceLock::new(),

@@ -70,7 +70,7 @@ const AUDIT: [&str; 31] = [
 ];
 
 /// The same inside the command line.
-const CLI: [&str; 28] = [
+const CLI: [&str; 27] = [
     "files",
     "exit",
     "args",
@@ -85,7 +85,6 @@ const CLI: [&str; 28] = [
     "hidden",
     "browser",
     "background",
-    "played",
     "sandbox",
     "session",
     "named",
@@ -374,7 +373,7 @@ fn sessions_are_opened_where_they_are_closed() {
 /// them, what a person does next.
 const NAMES_KINDS: [&str; 36] = [
     // What has a container.
-    "src/cli/played.rs",
+    "src/run/played.rs",
     // The commands of one kind, and Tab for them.
     "src/cli/commands/bucket.rs",
     "src/cli/commands/data.rs",

@@ -14,10 +14,11 @@ use opsctl::engine::{self, Event};
 use opsctl::plan::{Observation, Observed, Plan};
 use opsctl::run::invoke::{self, InvokeError};
 use opsctl::run::overview::Overview;
+use opsctl::run::played::{Played, Player};
 use opsctl::run::upload::{self, NotMeant, Upload, UploadRefusal};
 use opsctl::run::{
-    Connection, Done, Ending, Folders, HostGate, Intent, Month, OpenError, OverBudget, Project, Refusal,
-    Reviewer, Session, Stopped, Terms, named,
+    Connection, Done, Ending, Folders, Intent, Month, OpenError, OverBudget, Project, Refusal, Reviewer,
+    Session, Stopped, Terms, named,
 };
 use opsctl_sandbox::Sandbox;
 
@@ -32,14 +33,14 @@ async fn open_at(
     sandbox: &Sandbox,
     file: &Path,
     edit: impl FnOnce(String) -> String,
-    host_gate: Option<Arc<dyn HostGate>>,
+    player: Option<Arc<dyn Player>>,
 ) -> Session {
     let text = edit(std::fs::read_to_string(file).expect("the project's config"));
     let document = Document::parse(file, text).expect("it is TOML");
     let project = Project::read(&document, "dev", Folders::Read).expect("it is valid");
     let (region, address) = (Some("us-east-1".into()), Some(sandbox.endpoint_url().to_owned()));
     let target = aws::connect(&TargetOptions { region, sandbox: address, ..TargetOptions::default() }).await;
-    let connection = Connection { host_gate, ..Connection::to(target) };
+    let connection = Connection { player, ..Connection::to(target) };
     Session::open(project, connection).await.expect("it answers")
 }
 
@@ -162,13 +163,20 @@ impl Reviewer for Scripted {
     }
 }
 
-/// A place that can do nothing.
+/// A place that runs no code.
 struct Nowhere;
 
-impl HostGate for Nowhere {
-    fn look(&self, _: &Session, plan: &Plan) -> BoxFuture<'static, Result<(), Diagnostic>> {
-        let help = format!("{} steps elsewhere", plan.steps.len());
-        let refused = Diagnostic::error(codes::NOT_PLAYED, KeyPath::default(), "not here", help);
+impl Player for Nowhere {
+    fn training(&self, _: &str) -> Played {
+        Played::AsAws
+    }
+
+    fn serving(&self, _: &str, _: bool) -> Played {
+        Played::AsAws
+    }
+
+    fn is_ready(&self) -> BoxFuture<'static, Result<(), Diagnostic>> {
+        let refused = Diagnostic::error(codes::NOT_PLAYED, KeyPath::default(), "not here", "elsewhere");
         Box::pin(async move { Err(refused) })
     }
 }
@@ -178,7 +186,10 @@ impl HostGate for Nowhere {
 async fn what_a_place_cannot_do_is_refused_before_consent() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("opsctl.toml");
-    std::fs::write(&file, "[project]\nname = \"shop\"\nregion = \"us-east-1\"\n").expect("written");
+    let config = "[project]\nname = \"shop\"\nregion = \"us-east-1\"\n[training.t]\nsource = \"code\"\n";
+    std::fs::write(&file, config).expect("written");
+    std::fs::create_dir(folder.path().join("code")).expect("made");
+    std::fs::write(folder.path().join("code/train.py"), "").expect("written");
     let sandbox = sandbox(&folder.path().join("sandbox")).await;
     let session = open_at(&sandbox, &file, |text| text, Some(Arc::new(Nowhere))).await;
     let deploy = Intent::deploy(&session, false, false);

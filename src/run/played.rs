@@ -1,23 +1,46 @@
-//! What of a project the sandbox plays in another way than AWS, or not at all: said before anything is made.
+//! What of a project a place that is not AWS plays in another way, or not at all: said before anything is
+//! made.
+
+use futures_util::future::BoxFuture;
 
 use crate::desired::{Desired, Node};
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes, shown};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
 use crate::limits::images;
 use crate::plan::Plan;
 use crate::resources::image::Reference;
 use crate::resources::model::Model;
 use crate::resources::training::Training;
-use opsctl_sandbox::runners::families::{self, Played};
 
 const ALGORITHM: &str = "a built-in algorithm is a program in the image, which the sandbox does not pull";
 const WHOLE: &str = "its program is in the image, which the sandbox does not pull";
 const HUB: &str = "it has no archive: its container fetches the model itself, and the sandbox pulls no image";
 
+/// Who runs containers where that is not AWS: the sandbox, with what this machine has.
+pub trait Player: Send + Sync {
+    /// What becomes of a training's container, to which the user brings the program.
+    fn training(&self, image: &str) -> Played;
+    /// What becomes of a model's container; `has_code`: with a program of the user's.
+    fn serving(&self, image: &str, has_code: bool) -> Played;
+    /// Whether it can run code now, whatever the image.
+    fn is_ready(&self) -> BoxFuture<'static, Result<(), Diagnostic>>;
+}
+
+/// What becomes of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Played {
+    /// What AWS makes of it.
+    AsAws,
+    /// In another way, which this says.
+    Otherwise(&'static str),
+    /// Not at all, and this is why.
+    Not(&'static str),
+}
+
 /// The image of a node that has a container, and what becomes of that.
-fn of(node: &Node) -> Option<(&str, Played)> {
+fn of<'n>(node: &'n Node, player: &dyn Player) -> Option<(&'n str, Played)> {
     if let Some(job) = node.spec_as::<Training>() {
         let played = match job.code {
-            Some(_) => families::training(&job.image),
+            Some(_) => player.training(&job.image),
             None if is_algorithm(&job.image) => Played::Not(ALGORITHM),
             None => Played::Not(WHOLE),
         };
@@ -29,7 +52,7 @@ fn of(node: &Node) -> Option<(&str, Played)> {
     } else if is_algorithm(&model.image) && model.code.is_none() {
         Played::Not(ALGORITHM)
     } else {
-        families::serving(&model.image, model.code.is_some())
+        player.serving(&model.image, model.code.is_some())
     };
     Some((&model.image, played))
 }
@@ -45,9 +68,9 @@ fn named(image: &str) -> String {
 }
 
 /// Warnings of both, where the config names it.
-pub fn warnings(desired: &Desired) -> Diagnostics {
+pub fn warnings(desired: &Desired, player: &dyn Player) -> Diagnostics {
     let warning = |node: &Node| {
-        let (image, played) = of(node)?;
+        let (image, played) = of(node, player)?;
         let named = named(image);
         let (text, help) = match played {
             Played::AsAws => return None,
@@ -66,22 +89,11 @@ pub fn warnings(desired: &Desired) -> Diagnostics {
     Diagnostics(desired.nodes.iter().filter_map(warning).collect())
 }
 
-/// What to do about a module that the image holds and the sandbox has not, where a failure is about one.
-pub fn help_for(said: &str) -> Option<String> {
-    let (_, rest) = said.split_once("No module named '")?;
-    let module = rest.split(['\'', '.']).next().filter(|module| !module.is_empty())?;
-    Some(format!(
-        "if the image holds `{}`: the sandbox pulls no image, so name the package in the requirements.txt of \
-         the code, in the image's version; on AWS pip finds it installed",
-        shown::line(module)
-    ))
-}
-
 /// Refuses a plan that makes what cannot be played.
-pub fn refuse(desired: &Desired, plan: &Plan) -> Result<(), Diagnostic> {
+pub(super) fn refuse(desired: &Desired, plan: &Plan, player: &dyn Player) -> Result<(), Diagnostic> {
     let makes =
         |node: &Node| plan.steps.iter().any(|step| step.target == node.id && !step.op.verb().removes());
-    let wrong = desired.nodes.iter().filter(|node| makes(node)).filter_map(|node| match of(node)? {
+    let wrong = desired.nodes.iter().filter(|node| makes(node)).filter_map(|node| match of(node, player)? {
         (image, Played::Not(why)) => Some(format!("{}: {}: {why}", node.id, named(image))),
         _ => None,
     });
@@ -92,16 +104,4 @@ pub fn refuse(desired: &Desired, plan: &Plan) -> Result<(), Diagnostic> {
     let message = format!("the sandbox cannot play all of it, and nothing was made: {}", wrong.join("; "));
     let help = "deploy it to an account, or a part that does without: `opsctl --sandbox train NAME`";
     Err(Diagnostic::error(codes::NOT_PLAYED, KeyPath::default(), message, help))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::help_for;
-
-    #[test]
-    fn a_module_of_the_image_is_named() {
-        let said = "AlgorithmError: ExecuteUserScriptError:\nModuleNotFoundError: No module named 'torch.nn'";
-        assert!(help_for(said).unwrap().contains("`torch`"));
-        assert_eq!(help_for("ValueError: No module"), None);
-    }
 }
