@@ -30,6 +30,11 @@ impl Action {
         self.name.split(':').next().unwrap_or_default()
     }
 
+    /// What follows that: `CreateModel`.
+    pub fn operation(self) -> &'static str {
+        self.name.split_once(':').map_or("", |(_, operation)| operation)
+    }
+
     /// All permissions that the call needs.
     pub fn needs(self) -> Vec<&'static str> {
         let own = self.is_permission.then_some(self.name);

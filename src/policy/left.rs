@@ -90,7 +90,7 @@ impl Walk<'_> {
 /// Those of its calls that a look, a delete and a release may make.
 fn ending(kind: &dyn AnyKind) -> Vec<Action> {
     let ends = |call: &Action| {
-        let operation = call.name.split(':').nth(1).unwrap_or_default();
+        let operation = call.operation();
         ENDING.iter().any(|word| operation.starts_with(word))
     };
     kind.calls().iter().copied().filter(ends).collect()

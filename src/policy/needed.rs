@@ -209,7 +209,7 @@ impl Walk<'_> {
     pub(super) fn calls(&mut self, calls: &[Action], arns: &[String], when: When) {
         let mut all: BTreeMap<&'static str, When> = BTreeMap::new();
         for call in calls {
-            let operation = call.name.split(':').nth(1).unwrap_or_default();
+            let operation = call.operation();
             let makes = MAKING.iter().any(|word| operation.starts_with(word));
             let when = if makes { when } else { when.max(When::Working) };
             for permission in call.needs() {

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::policies::account_in;
-use super::{Built, Holder};
+use super::{Built, Holder, iam_arn};
 
 pub(super) fn read(template: &Value) -> Built {
     let account = account_in(&template.to_string());
@@ -205,7 +205,7 @@ impl Reader<'_> {
         let path = self.value(&resource["Properties"]["Path"]);
         let path = path.as_str().filter(|path| path.starts_with('/')).unwrap_or("/");
         match resource["Type"].as_str().unwrap_or_default().starts_with("AWS::IAM::") {
-            true => format!("arn:aws:iam::{}:{kind}{path}{}", self.account, self.name(id)),
+            true => iam_arn(&self.account, &kind, path, &self.name(id)),
             false => format!("arn:aws:template:::{id}"),
         }
     }

@@ -9,6 +9,7 @@ mod yaml;
 use serde_json::{Value, json};
 
 use super::account::{Account, ELSEWHERE, Page, UNTOLD};
+use opsctl_iam::arn::Arn;
 use opsctl_iam::time::Instant;
 
 pub use policies::of_policies;
@@ -69,6 +70,12 @@ struct Built {
     problems: Vec<(String, String)>,
 }
 
+/// The ARN that something will have: templates and plans name no partition.
+fn iam_arn(account: &str, kind: &str, path: &str, name: &str) -> String {
+    let resource = &format!("{kind}{path}{name}");
+    Arn { partition: "aws", service: "iam", region: "", account, resource }.to_string()
+}
+
 impl Built {
     fn new(account: Option<String>) -> Self {
         Self { account: account.unwrap_or_else(|| UNTOLD.to_owned()), ..Self::default() }
@@ -76,7 +83,7 @@ impl Built {
 
     fn arn(&self, kind: &str, path: &str, name: &str) -> String {
         let path = if path.starts_with('/') && path.ends_with('/') { path } else { "/" };
-        format!("arn:aws:iam::{}:{kind}{path}{name}", self.account)
+        iam_arn(&self.account, kind, path, name)
     }
 
     fn attach(&mut self, kind: Holder, name: &str, arn: &str) {
@@ -109,7 +116,7 @@ impl Built {
             Holder::Group => (&mut self.groups, "GroupName", "group"),
         };
         let place = entities.iter().position(|entity| entity[key] == name).unwrap_or_else(|| {
-            let arn = format!("arn:aws:iam::{}:{of}/{name}", self.account);
+            let arn = iam_arn(&self.account, of, "/", name);
             self.problems.push((arn.clone(), ELSEWHERE.into()));
             entities.push(json!({key: name, "Arn": arn, "Path": "/",
                 "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}}));
