@@ -71,8 +71,7 @@ fn line(group: &Group<'_>, worst: Severity, width: Option<usize>, out: &mut Stri
     let first = group.first();
     let severity =
         if first.severity == worst { String::new() } else { format!("{}: ", first.severity.word()) };
-    let statuses: Vec<_> = group.findings.iter().map(|f| f.status).collect();
-    let text = format!("{severity}{}{}: {}", named(group, false), known(&statuses), fact(first));
+    let text = format!("{severity}{}{}: {}", named(group, false), known(&group.findings), fact(first));
     let _ = writeln!(out, "  {}", wrapped(&text, width, 4));
 }
 
@@ -104,7 +103,7 @@ pub(super) fn by_role(audit: &Audit, paint: Paint, look: Layout, out: &mut Strin
 
 /// One finding under its role.
 fn of_role(finding: &Finding, paint: Paint, look: Layout, out: &mut String) {
-    let is_known = known(&[finding.status]);
+    let is_known = known(&[finding]);
     let said = format!("{} {}  {}{is_known}", finding.severity.word(), finding.rule, finding.title);
     if !look.details {
         let _ = writeln!(out, "  {}", wrapped(&format!("{said}: {}", fact(finding)), look.width, 4));

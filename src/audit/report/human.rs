@@ -6,7 +6,7 @@ use super::lines::{known, named, painted, shown_of_all, title, wrapped};
 use super::{Emphasis, GroupBy, Layout, Paint, brief};
 use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
-use crate::audit::finding::{Finding, Status};
+use crate::audit::finding::Finding;
 use crate::audit::rules::Rule;
 use crate::domain::many;
 use opsctl_iam::time::Instant;
@@ -78,8 +78,8 @@ fn in_full(group: &Group<'_>, paint: Paint, Layout { width, details, .. }: Layou
     let severity = painted(first.severity, paint);
     let _ = writeln!(out, "\n{severity} {}  {}", first.rule, paint(Emphasis::Title, &title(group)));
     let names = named(group, details);
-    let statuses: Vec<Status> = group.findings.iter().map(|f| f.status).collect();
-    let _ = writeln!(out, "         {}", wrapped(&format!("on {names}{}", known(&statuses)), width, 12));
+    let _ =
+        writeln!(out, "         {}", wrapped(&format!("on {names}{}", known(&group.findings)), width, 12));
     // What is said of the first need not be true of the others word by word.
     let example = |alike: bool| match alike {
         true => String::new(),

@@ -3,7 +3,7 @@
 use super::{Emphasis, Paint};
 use crate::audit::account::name_of;
 use crate::audit::audit::{Audit, Group};
-use crate::audit::finding::{Severity, Status};
+use crate::audit::finding::{Finding, Severity, Status};
 use crate::audit::rules;
 use crate::domain::{few, many, wrap};
 
@@ -49,10 +49,11 @@ pub(super) fn title(group: &Group<'_>) -> String {
     of_rule.unwrap_or_else(|| first.title.clone())
 }
 
-pub(super) fn known(statuses: &[Status]) -> String {
-    match statuses.iter().filter(|status| **status == Status::Unchanged).count() {
+/// How many of the findings the baseline has.
+pub(super) fn known(findings: &[&Finding]) -> String {
+    match findings.iter().filter(|finding| finding.status == Status::Unchanged).count() {
         0 => String::new(),
-        n if n == statuses.len() => " (in the baseline)".into(),
+        n if n == findings.len() => " (in the baseline)".into(),
         n => format!(" ({n} in the baseline)"),
     }
 }

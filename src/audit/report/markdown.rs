@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::lines::shown_of_all;
+use super::lines::{known, shown_of_all};
 use crate::audit::account::name_of;
 use crate::audit::audit::Audit;
 use crate::domain::{few, many, markdown};
@@ -11,24 +11,7 @@ const NAMED: usize = 5;
 
 pub(super) fn render(audit: &Audit) -> String {
     let mut out = String::new();
-    let s = &audit.summary;
-    let _ = writeln!(out, "## IAM audit of {}\n", audit.account);
-    let _ = writeln!(
-        out,
-        "{}: **{} critical, {} high, {} medium**, {} low, {} info.",
-        many(s.roles, "role"),
-        s.critical,
-        s.high,
-        s.medium,
-        s.low,
-        s.info
-    );
-    if let Some(shown) = shown_of_all(audit) {
-        let _ = writeln!(out, "\n{shown}");
-    }
-    if s.incomplete {
-        out.push_str("\n**The audit is incomplete.**\n");
-    }
+    summary(audit, &mut out);
     if !audit.findings.is_empty() {
         out.push_str("\n| severity | rule | what | where |\n|---|---|---|---|\n");
     }
@@ -37,11 +20,12 @@ pub(super) fn render(audit: &Audit) -> String {
         let names: Vec<String> = group.findings.iter().map(|f| code(name_of(&f.resource))).collect();
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {} |",
+            "| {} | {} | {} | {}{} |",
             first.severity.word(),
             first.rule,
             cell(&first.title),
-            few(&names, NAMED)
+            few(&names, NAMED),
+            known(&group.findings)
         );
     }
     if !audit.muted.is_empty() {
@@ -65,6 +49,35 @@ pub(super) fn render(audit: &Audit) -> String {
     }
     let _ = writeln!(out, "\nCatalogue of {}.", audit.catalogue_date);
     out
+}
+
+/// How much there is, before anything else.
+fn summary(audit: &Audit, out: &mut String) {
+    let s = &audit.summary;
+    let _ = writeln!(out, "## IAM audit of {}\n", audit.account);
+    let _ = writeln!(
+        out,
+        "{}: **{} critical, {} high, {} medium**, {} low, {} info.",
+        many(s.roles, "role"),
+        s.critical,
+        s.high,
+        s.medium,
+        s.low,
+        s.info
+    );
+    if s.unchanged + s.fixed > 0 {
+        let _ = writeln!(
+            out,
+            "\nBeside the baseline: **{} new**, {} known, {} fixed.",
+            s.new, s.unchanged, s.fixed
+        );
+    }
+    if let Some(shown) = shown_of_all(audit) {
+        let _ = writeln!(out, "\n{shown}");
+    }
+    if s.incomplete {
+        out.push_str("\n**The audit is incomplete.**\n");
+    }
 }
 
 /// Text within a table, on one line.

@@ -120,6 +120,17 @@ fn a_baseline_accepts_by_pattern() {
     assert_eq!(status(&entry("IAM2*", "arn:aws:iam::*:role/nobody")), (Status::New, 1, false));
 }
 
+/// What the page shows is one that is read.
+#[test]
+fn the_baseline_of_the_documentation_is_one() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/audit.md")).expect("a page");
+    let (_, block) = page.split_once("```toml\n[[accepted]]").expect("a block");
+    let (block, _) = block.split_once("```").expect("it ends");
+    let baseline = Baseline::parse(&format!("[[accepted]]{block}")).expect("a baseline");
+    assert_eq!(baseline.accepted[0].expires.as_deref(), Some("2027-01-31"));
+}
+
 #[test]
 fn a_baseline_accepts_until_it_expires() {
     let mut audit = world().audit();
@@ -133,6 +144,10 @@ fn a_baseline_accepts_until_it_expires() {
     let read = Baseline::parse(&text).expect("what was written can be read");
     read.apply(&mut audit, now());
     assert!(!audit.fails(Severity::Info) && audit.findings.iter().all(|f| f.status == Status::Unchanged));
+    // A pull request that changes nothing does not cry.
+    let said = render(&audit, Format::Markdown, options());
+    let count = format!("**0 new**, {} known, 0 fixed", audit.findings.len());
+    assert!(said.contains(&count) && said.contains("`etl` (in the baseline) |"), "{said}");
     assert_eq!(read.updated(&audit).accepted, read.accepted, "what was said is kept");
 
     let mut later = world().audit();
