@@ -324,11 +324,11 @@ fn user_error(class: &str, code: i32, message: &str, command: &str) -> String {
     let head = format!("AlgorithmError: {class}:\nExitCode {code}\nErrorMessage \"");
     let foot = format!("\"\nCommand \"{}\"", cut(command, 300));
     let room = LONGEST_REASON.saturating_sub(head.len() + foot.len() + 16);
-    let mut start = message.len().saturating_sub(room);
-    while !message.is_char_boundary(start) {
-        start += 1;
-    }
-    format!("{head}{}{foot}", &message[start..])
+    let start = message.ceil_char_boundary(message.len().saturating_sub(room));
+    let kept = &message[start..];
+    // Half a line says nothing, and half a path of this machine would be no path of the container's.
+    let whole = kept.split_once('\n').map(|(_, whole)| whole).filter(|_| start > 0);
+    format!("{head}{}{foot}", whole.unwrap_or(kept))
 }
 
 /// The last Python traceback, or else the last lines, of what the script wrote.
@@ -356,6 +356,7 @@ mod tests {
         assert!(reason.len() <= LONGEST_REASON, "{}", reason.len());
         assert!(reason.starts_with("AlgorithmError: ExecuteUserScriptError:\nExitCode 1\nErrorMessage \""));
         assert!(reason.ends_with("ValueError: é the end\"\nCommand \"python train.py\""), "{reason}");
+        assert!(reason.contains("ErrorMessage \"  File x\n"), "it begins with a whole line: {reason}");
     }
 
     #[test]

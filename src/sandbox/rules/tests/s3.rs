@@ -41,7 +41,17 @@ pub async fn block_public_policy(lab: &Lab) -> Told {
 
 pub async fn needs_checksum(lab: &Lab) -> Told {
     bucket(lab).await?;
-    lab.s3("POST /data?delete", "<Delete><Object><Key>x</Key></Object></Delete>").await
+    let rule =
+        "<Rule><Prefix></Prefix><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>";
+    let lifecycle = format!("<LifecycleConfiguration>{rule}</LifecycleConfiguration>");
+    let tagging = "<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>";
+    let mut told = lab.s3("POST /data?delete", "<Delete><Object><Key>x</Key></Object></Delete>").await;
+    for (request, body) in [("PUT /data?lifecycle", &*lifecycle), ("PUT /data?tagging", tagging)] {
+        let other = lab.s3(request, body).await;
+        assert_eq!(other.is_ok(), told.is_ok(), "{request}: {other:?}");
+        told = other;
+    }
+    told
 }
 
 pub async fn smallest_part(lab: &Lab) -> Told {

@@ -246,6 +246,30 @@ async fn services_refuse_in_their_own_form() {
     sandbox.stop().await;
 }
 
+/// A function's tags are another permission than the function.
+#[tokio::test]
+async fn a_function_is_shown_without_its_tags() {
+    for (actions, tags) in [(json!("lambda:GetFunction"), None), (json!("lambda:*"), Some(1))] {
+        let statements = json!([{"Effect": "Allow", "Action": actions, "Resource": "*"}]);
+        let (_root, sandbox, session) = lab(&statements).await;
+        // Lambda knows a new role after some seconds.
+        sandbox.state().clock.advance(std::time::Duration::from_secs(10));
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        zip.start_file("a.py", zip::write::SimpleFileOptions::default()).unwrap();
+        let zip = lambda::primitives::Blob::new(zip.finish().unwrap().into_inner());
+        let code = lambda::types::FunctionCode::builder().zip_file(zip).build();
+        let make = client!(lambda, sandbox).create_function().function_name("f").role(ROLE).code(code);
+        let make = make.runtime("python3.12".into()).handler("a.b").tags("k", "v");
+        make.send().await.unwrap();
+        let found = as_role!(lambda, sandbox, session).get_function().function_name("f").send();
+        let found = found.await.unwrap();
+        assert_eq!(found.tags().map(std::collections::HashMap::len), tags);
+        let error = found.tags_error().map(lambda::types::TagsError::error_code);
+        assert_eq!(error, tags.is_none().then_some("AccessDeniedException"));
+        sandbox.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn sessions_are_given_to_who_may_have_them() {
     let (_root, sandbox, session) =

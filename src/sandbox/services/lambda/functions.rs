@@ -10,6 +10,7 @@ use super::region::{
 };
 use super::settled::check_settled;
 use super::{aliases, code, provisioned, settings, urls, versions};
+use crate::authority::{Denied, Request, authorize};
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::{Reply, values};
@@ -66,14 +67,32 @@ pub(super) fn get_function(call: &Call) -> Result<Reply, Fault> {
         "Code": {"RepositoryType": "S3", "Location": code::location(&call.shared, sha256)},
         "Configuration": configuration,
     });
-    let tags = tags::of(&call.shared, &lambda.arn(&target.name, None));
-    if !tags.is_empty() {
-        output["Tags"] = json!(tags);
+    let arn = lambda.arn(&target.name, None);
+    let tags = tags::of(&call.shared, &arn);
+    match may_list_tags(call, &arn) {
+        Err(Denied(message)) => {
+            output["TagsError"] = json!({"ErrorCode": "AccessDeniedException", "Message": message});
+        }
+        Ok(()) if tags.is_empty() => {}
+        Ok(()) => output["Tags"] = json!(tags),
     }
     if let Some(reserved) = lambda.function(&target.name)?["Reserved"].as_u64() {
         output["Concurrency"] = json!({"ReservedConcurrentExecutions": reserved});
     }
     Ok(Reply::json(200, &output))
+}
+
+/// Lambda answers without tags, and says why beside them, to whoever may not list them
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_TagsError.html>).
+fn may_list_tags(call: &Call, arn: &str) -> Result<(), Denied> {
+    let request = Request {
+        principal: &call.principal,
+        service: "lambda",
+        operation: "ListTags",
+        region: &call.region,
+        input: &json!({"Resource": arn}),
+    };
+    authorize(&call.shared, &request)
 }
 
 pub(super) fn get_function_configuration(call: &Call) -> Result<Reply, Fault> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_applicationautoscaling as scaling_sdk;
+use aws_sdk_iam as iam_sdk;
 use aws_sdk_sagemaker as sdk;
 use aws_sdk_sagemakerruntime as runtime_sdk;
 use futures_util::future::BoxFuture;
@@ -166,4 +167,8 @@ async fn the_sdk_reads_what_is_described() {
     register.min_capacity(1).max_capacity(3).send().await.unwrap();
     let targets = scaling.describe_scalable_targets().service_namespace(namespace).send().await.unwrap();
     assert_eq!(targets.scalable_targets()[0].max_capacity(), 3);
+    // The role that acts for it is one of the account's.
+    let roles = client!(iam_sdk, bench.sandbox).list_roles().send().await.unwrap();
+    let acts = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint";
+    assert!(roles.roles().iter().any(|role| role.role_name() == acts), "{roles:?}");
 }
