@@ -264,7 +264,7 @@ codes! {
     ROLLED_BACK "E214" "The endpoint went back to its old configuration"
         "SageMaker answers InService after a failed update too, on the old endpoint configuration. opsctl compares and reports it. The reason is in the endpoint's log: `opsctl logs endpoint/NAME`.";
     LOCAL_IO "E215" "A local file could not be read or written"
-        "The message says which, and why: make room on the disk, give this user the file or folder, or move away what is in its place. Then run the command again.";
+        "The message says which, and why: make room on the disk, give this user the file or folder, make a broken file again, or move away what is in its place. Then run the command again.";
     CHANGED_MEANWHILE "E216" "The plan is out of date"
         "Between planning and now the config, the sources or AWS changed. Make a new plan.";
     NOT_OFFERED "E217" "The service does not offer the operation"
