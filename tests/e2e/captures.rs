@@ -27,8 +27,14 @@ const ALL: [(&str, Where); 4] = [
     ("github", Where::Github),
 ];
 
-/// What is seen there of a command, stdout and then stderr where they are two.
+/// What is seen there of a command, but for what differs each time: stdout, and then stderr where they are
+/// two.
 fn seen(world: &World, place: Where, arguments: &[&str]) -> String {
+    stable(&shown(world, place, arguments), world)
+}
+
+/// The same with all that a terminal is told.
+fn shown(world: &World, place: Where, arguments: &[&str]) -> String {
     let mut program = Command::new(if matches!(place, Where::Columns(_)) { "python3" } else { "env" });
     if matches!(place, Where::Columns(_)) {
         program.args([TERMINAL, "[y/N]", "n\\n"]);
@@ -42,15 +48,14 @@ fn seen(world: &World, place: Where, arguments: &[&str]) -> String {
         Where::Pipe => {}
     }
     let output = command.output().expect("it starts");
-    let text = match place {
+    match place {
         Where::Columns(_) => {
             let told: Value = serde_json::from_slice(&output.stdout)
                 .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
             told["seen"].as_str().expect("a text").replace("\r\n", "\n")
         }
         _ => String::from_utf8([output.stdout, output.stderr].concat()).expect("text"),
-    };
-    stable(&text, world)
+    }
 }
 
 /// Without what differs each time.
@@ -116,4 +121,17 @@ fn an_answer_reads_well_everywhere() {
     for (place, how) in ALL {
         compare("invoke", place, &seen(&world, how, &["invoke"]));
     }
+}
+
+/// `NO_COLOR` is about color alone: what is under way is still drawn, and drawn over.
+#[test]
+fn without_color_a_run_is_still_live() {
+    let world = World::with_config("[project]\nname = \"live\"\nregion = \"us-east-1\"\n").sandbox();
+    let _beside = Beside::start(&world, &["delay=1s@s3:CreateBucket"]);
+    let text = shown(&world, Where::Columns(80), &["deploy", "--yes"]);
+    let live = text.find("\u{1b}[2K").unwrap_or_else(|| panic!("nothing is drawn over: {text:?}"));
+    let done = text.find('✓').unwrap_or_else(|| panic!("it does not end: {text:?}"));
+    assert!(live < done, "{text:?}");
+    let colored = Regex::new("\u{1b}\\[[0-9;]*m").expect("a pattern");
+    assert!(!colored.is_match(&text), "{text:?}");
 }

@@ -85,6 +85,20 @@ fn a_call_that_hangs_keeps_nobody_from_giving_the_lease_back() {
 }
 
 /// Commands in a plan go where the command goes.
+/// The look that verifies is part of the run.
+#[test]
+fn a_run_took_as_long_as_its_last_look() {
+    let world = world();
+    let beside = Beside::start(&world, &[]);
+    world.run(DEPLOY).success();
+    world.write("opsctl.toml", &format!("{CONFIG}[bucket]\nkeep_old_versions = \"10d\"\n"));
+    // Looks before and under the lease, and the last.
+    beside.strike(&["delay=700ms@s3:GetBucketVersioning#3"]);
+    let ran = world.run(DEPLOY).success();
+    assert_eq!(beside.hits(), 1, "{ran}");
+    assert!(ran.finished()["elapsed_ms"].as_u64().is_some_and(|ms| ms >= 700), "{ran}");
+}
+
 #[test]
 fn a_plan_suggests_with_the_same_options() {
     let world = world();

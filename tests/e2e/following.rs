@@ -50,6 +50,9 @@ fn log_and_model_of_the_job_before_an_edit_are_within_reach() {
         let log = world.run(["logs", "-f", training]).success();
         assert!(log.stdout.contains("the first script runs"), "{log}");
         assert!(!log.stderr.contains("the job before it"), "{log}");
+        // So does its reader's going.
+        let gone = std::io::pipe().expect("a pipe").1;
+        let _ = world.run_into(["logs", "-f", training], gone).ended(141);
         let several = log.stdout.contains("opsctl sandbox: 1 of 2 instances runs here");
         assert_eq!(several, training == "training/cloud", "{log}");
     }

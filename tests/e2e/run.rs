@@ -12,6 +12,7 @@ use opsctl::engine::{self, Cause, Event, Events, OpCx, Probe, RunResult};
 use opsctl::plan::Mode;
 use opsctl::run::{Host, Refusal, Run, Verified};
 use opsctl_sandbox::Sandbox;
+use serde_json::json;
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::support::World;
@@ -43,6 +44,16 @@ fn what_could_not_be_written_is_not_done() {
     let changes = ["plan", "--detailed-exitcode", "-o", "json"];
     let _ = world.run_into(changes, closed()).ended(2);
     // A plan that nobody could see is not carried out.
+    let role = json!({"RoleName": "all", "Arn": "arn:aws:iam::123456789012:role/all", "Path": "/",
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []},
+        "RolePolicyList": [{"PolicyName": "all", "PolicyDocument": {"Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}}]});
+    let file = World::empty();
+    file.write("dump.json", &json!({"RoleDetailList": [role], "Policies": []}).to_string());
+    let audit = ["audit-iam", "--input", "dump.json", "--fail-on", "high"];
+    let _ = file.run(audit).ended(2);
+    let _ = file.run_into(audit, closed()).ended(2);
+    assert!(file.run_into(audit, full()).ended(1).stderr.contains("E215"));
     let ran = world.run_into(["deploy", "--yes"], full()).ended(1).says("E215");
     let _ = ran.says("the empty bucket `");
     let _ = world.run(changes).ended(2);

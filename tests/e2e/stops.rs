@@ -125,6 +125,7 @@ fn a_program_is_told_what_continues() {
     // Looks before and under the lease, and the last.
     let ran = stopped_by(&world, &beside, "delay=300s@s3:GetBucketVersioning#3x0", &deploy);
     let events = ran.events();
+    assert!(events.iter().any(|event| event["event"] == "cancelling"), "it was heard: {ran}");
     let error = events.iter().find(|event| event["event"] == "error").expect("it is not verified");
     assert_eq!(error["error"]["code"], "E213", "{ran}");
     let message = "every step succeeded, but the run was interrupted before the result was verified";

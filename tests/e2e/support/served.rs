@@ -48,11 +48,16 @@ impl Served {
             .env_clear()
             .env("PATH", std::env::join_paths(path).expect("they were split"))
             .env("HOME", self.folder.path())
-            .env("AWS_ENDPOINT_URL", &self.endpoint)
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_DEFAULT_REGION", "us-east-1");
+            .envs(self.exported());
         python::document(&mut command)
+    }
+
+    /// The variables that it tells people to set, as a shell takes them.
+    fn exported(&self) -> Vec<(String, String)> {
+        let log = self.log();
+        let lines = log.lines().filter_map(|line| line.strip_prefix("export "));
+        let pairs = lines.flat_map(str::split_whitespace).filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     /// Where it listens.
