@@ -372,19 +372,16 @@ fn proposals_stay_in_their_folder() {
         let mut role = etl.clone();
         role["RoleName"] = name.into();
         role["Arn"] = format!("arn:aws:iam::{ACCOUNT}:role/{path}").into();
+        role["Path"] = path.rfind('/').map_or("/".into(), |end| format!("/{}", &path[..=end])).into();
         role
     };
     let odd = names.iter().enumerate().map(|(n, name)| named(name, &format!("r{n}")));
-    let path = "aws-service-role/x.amazonaws.com/";
-    let mut service_linked = named("AWSServiceRoleForX", &format!("{path}AWSServiceRoleForX"));
-    service_linked["Path"] = format!("/{path}").into();
+    let of_a_service = named("AWSServiceRoleForX", "aws-service-role/x.amazonaws.com/AWSServiceRoleForX");
     let idle = named("idle", "idle");
-    let path = "aws-reserved/sso.amazonaws.com/";
-    let mut single_sign_on = named("AWSReservedSSO_Admin_1", &format!("{path}AWSReservedSSO_Admin_1"));
-    single_sign_on["Path"] = format!("/{path}").into();
+    let signed_on = named("AWSReservedSSO_A_1", "aws-reserved/sso.amazonaws.com/AWSReservedSSO_A_1");
     let mut emergency = named("emergency", "emergency");
     emergency["Tags"] = json!([{"Key": "break-glass", "Value": "true"}]);
-    let not_ours = [service_linked, idle, single_sign_on, emergency];
+    let not_ours = [of_a_service, idle, signed_on, emergency];
     let roles: Vec<Value> = std::iter::once(etl.clone()).chain(not_ours).chain(odd).collect();
     let used = json!([{"ServiceNamespace": "s3", "LastAuthenticated": "2026-10-30T00:00:00Z",
         "TrackedActionsLastAccessed": [{"ActionName": "GetObject",
