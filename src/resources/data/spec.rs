@@ -42,7 +42,7 @@ pub struct Item {
     #[serde(default)]
     exclude: Vec<String>,
     /// Delete from the bucket what is no longer in the folder. Without it such files stay, and training reads
-    /// them; a change of this key trains again.
+    /// them; turning this on trains again.
     #[serde(default)]
     delete: bool,
     /// At most this many requests at the same time.
