@@ -9,8 +9,8 @@ use aws_sdk_applicationautoscaling::types::{
     ServiceNamespace, SuspendedState, TargetTrackingScalingPolicyConfiguration,
 };
 use aws_sdk_lambda::types::{
-    AliasRoutingConfiguration, Environment, EphemeralStorage, LogFormat, LoggingConfig, TracingConfig,
-    TracingMode,
+    AliasRoutingConfiguration, Environment, EphemeralStorage, LogFormat, LoggingConfig,
+    ProvisionedConcurrencyStatusEnum, TracingConfig, TracingMode,
 };
 use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
@@ -228,6 +228,15 @@ async fn what_the_config_cannot_say_is_as_by_default() {
     sandbox.state().clock.advance(Duration::from_secs(60));
     let call = aws.lambda.update_alias().function_name(FUNCTION).name("live");
     call.set_function_version(published.version).send().await.expect("moved");
+    // Its concurrency goes along; until it has, that would be a change of its own.
+    loop {
+        let asked = aws.lambda.get_provisioned_concurrency_config().function_name(FUNCTION).qualifier("live");
+        let found = asked.send().await.expect("it is there");
+        if found.status() == Some(&ProvisionedConcurrencyStatusEnum::Ready) {
+            break;
+        }
+        sandbox.state().clock.advance(Duration::from_secs(60));
+    }
 
     let mut steps = project.steps(DEPLOY).await;
     steps.sort();
