@@ -40,7 +40,9 @@ pub fn human(cost: &Cost, reasons: Option<&BTreeMap<ResourceId, String>>, look: 
     }
     page.bills(after, |estimate| estimate.idle, ", even when idle");
     page.rest(after);
-    if let Some((ttl, most)) = cost.ends_after.zip(cost.until_end()) {
+    // Of a project that is destroyed nothing is left to end.
+    let until_end = cost.until_end().filter(|_| !after.most().is_zero() || !cost.runs.is_empty());
+    if let Some((ttl, most)) = cost.ends_after.zip(until_end) {
         page.line(
             "ttl",
             &format!("ends itself {ttl} after a deploy: at most {} USD until then", most.cents()),

@@ -74,6 +74,16 @@ fn a_first_deploy_costs_what_it_makes() {
 }
 
 #[test]
+fn what_is_destroyed_does_not_end_by_itself() {
+    let mut files = Files::new();
+    files.edit("[project]", "[project]\nttl = \"8h\"");
+    let want = files.desired();
+    let ends = |account: &Account, mode| page(&cost(account, &want, mode), None).contains("ends itself 8h");
+    assert!(ends(&Account::default(), DEPLOY));
+    assert!(!ends(&deployed(&want, 1), DESTROY));
+}
+
+#[test]
 fn forty_columns_read_well() {
     let want = Files::new().desired();
     let page = page(&cost(&Account::default(), &want, DEPLOY), Some(40));
