@@ -333,7 +333,7 @@ message() {
 finish() {
   local code=$? missing stopped=
   # A signal may meet a subshell that has not given up the traps of its parent yet.
-  [[ $BASHPID == "$$" ]] || return 0
+  [[ ${BASHPID:-$$} == "$$" ]] || return 0
   trap - EXIT
   trap '' TERM INT # nothing may come between here and the result
   set +e
