@@ -1,4 +1,4 @@
-//! KMS's `DescribeKey`, the one call that opsctl makes of it: which key an alias stands for.
+//! KMS's `DescribeKey`, the one call that opsctl makes of it: which key an alias stands for, and whose it is.
 
 use serde_json::{Value, json};
 
@@ -30,6 +30,9 @@ pub struct Key {
     pub state: String,
     /// `SYMMETRIC_DEFAULT` of one that encrypts data for AWS's services.
     pub spec: String,
+    /// Whether AWS keeps it for a service, such as `alias/aws/s3`: whoever may use the service may use it
+    /// (<https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#aws-managed-key>).
+    pub is_of_aws: bool,
 }
 
 impl Kms {
@@ -47,6 +50,7 @@ impl Kms {
             let value: &Value = &answer["KeyMetadata"][member];
             value.as_str().unwrap_or_default().to_owned()
         };
-        Ok(Key { arn: text("Arn"), state: text("KeyState"), spec: text("KeySpec") })
+        let is_of_aws = text("KeyManager") == "AWS";
+        Ok(Key { arn: text("Arn"), state: text("KeyState"), spec: text("KeySpec"), is_of_aws })
     }
 }

@@ -23,8 +23,14 @@ fn with(key: &str) -> impl FnOnce(String) -> String {
     }
 }
 
-fn default_encryption(algorithm: ServerSideEncryption) -> ServerSideEncryptionConfiguration {
-    let by_default = ServerSideEncryptionByDefault::builder().sse_algorithm(algorithm).build();
+fn default_encryption(
+    algorithm: ServerSideEncryption,
+    key: Option<&str>,
+) -> ServerSideEncryptionConfiguration {
+    let by_default = ServerSideEncryptionByDefault::builder()
+        .sse_algorithm(algorithm)
+        .set_kms_master_key_id(key.map(str::to_owned))
+        .build();
     let rule = ServerSideEncryptionRule::builder()
         .apply_server_side_encryption_by_default(by_default.expect("complete"))
         .build();
@@ -87,7 +93,8 @@ async fn everything_is_encrypted_with_the_key_of_the_config() {
     // Somebody takes it away.
     let (aws, bucket) = (&project.world.aws, "digits-dev-123456789012-us-east-1");
     let put = aws.s3.put_bucket_encryption().bucket(bucket);
-    let put = put.server_side_encryption_configuration(default_encryption(ServerSideEncryption::Aes256));
+    let put =
+        put.server_side_encryption_configuration(default_encryption(ServerSideEncryption::Aes256, None));
     put.send().await.expect("it is there");
     let function = aws.lambda.update_function_configuration().function_name("digits-dev-classify");
     function.kms_key_arn("").send().await.expect("it is there");
@@ -164,5 +171,38 @@ async fn an_alias_is_looked_up_before_the_plan() {
     let key = aws.kms.key("alias/vision").await.expect("it is there").arn;
     let function = aws.lambda.get_function_configuration().function_name("digits-dev-classify");
     assert_eq!(function.send().await.expect("it is there").kms_key_arn(), Some(&*key));
+    sandbox.stop().await;
+}
+
+/// What jobs have to use is the key that S3 would take, whatever the bucket calls it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_a_bucket_of_others_is_the_one_behind_its_name() {
+    const ADOPT: Mode = Mode::Deploy { prune: false, adopt: true };
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path()).await;
+    let theirs = |text: String| text.replacen("# name = \"my-files\"", "name = \"theirs\"", 1);
+    let project = Project::edited(&sandbox, theirs).await;
+    let aws = &project.world.aws;
+    aws.s3.create_bucket().bucket("theirs").send().await.expect("made");
+    let under = async |key: &str| {
+        let encryption = default_encryption(ServerSideEncryption::AwsKms, Some(key));
+        let call = aws.s3.put_bucket_encryption().bucket("theirs");
+        call.server_side_encryption_configuration(encryption).send().await.expect("put");
+        project.plan(ADOPT).await
+    };
+    let alias = "arn:aws:kms:us-east-1:123456789012:alias/team";
+    let key = aws.kms.key("alias/team").await.expect("it is there").arn;
+    let refused = under(alias).await.expect_err("no role may use it");
+    assert!(refused.contains("E265") && refused.contains(&key), "{refused}");
+    let ours = aws.kms.key("alias/aws/s3").await.expect("it is there").arn;
+    for named in [ours.as_str(), "alias/aws/s3"] {
+        under(named).await.expect("whoever may use S3 here may use it");
+    }
+    // Who may not look an alias up is not stopped by it.
+    sandbox
+        .state()
+        .faults
+        .extend(vec!["fail=AccessDeniedException@kms:DescribeKey".parse().expect("a rule")]);
+    under(alias).await.expect("nobody knows");
     sandbox.stop().await;
 }

@@ -91,7 +91,7 @@ impl Driver for Bucket {
                 let (algorithm, key) = (by_default.sse_algorithm.as_str(), by_default.kms_master_key_id());
                 Self::encryption(algorithm, key, *bucket_key)
             }),
-            kms_key: by_default.and_then(|(by_default, _)| by_default.kms_master_key_id),
+            kms_key: own_key(cx, &owner, by_default.and_then(|(by, _)| by.kms_master_key_id)).await?,
             versioning,
             policy,
             rules: rules.iter().filter_map(own_rule).collect(),
@@ -183,6 +183,22 @@ impl Driver for Bucket {
         all.retain(|key, _| !gone.contains(key));
         all.extend(put);
         put_tags(cx, bucket, all).await
+    }
+}
+
+/// The key of the default encryption. In a bucket of others it is the one that S3 would use: the key behind
+/// an alias, and none where it is AWS's own. Who may not look it up is told what the bucket says.
+async fn own_key(cx: &OpCx<'_>, owner: &Owner, named: Option<String>) -> OpResult<Option<String>> {
+    let Some(named) = named else { return Ok(None) };
+    if owner.is_made() {
+        return Ok(Some(named));
+    }
+    let is_no_answer =
+        |kind| matches!(kind, OpErrorKind::Denied | OpErrorKind::NotFound | OpErrorKind::Invalid);
+    match cx.aws.kms.key(&named).await {
+        Ok(key) => Ok((!key.is_of_aws).then_some(key.arn)),
+        Err(error) if is_no_answer(error.kind) => Ok(Some(named)),
+        Err(error) => Err(error),
     }
 }
 

@@ -62,7 +62,8 @@ pub struct State {
     pub public_access_blocked: bool,
     /// The default encryption, as `Bucket::encryption` says it.
     pub encryption: Option<String>,
-    /// The KMS key of it, as S3 says it: an ARN, an id, or an alias.
+    /// The KMS key of it, as S3 says it: an ARN, an id, or an alias. Of a bucket that opsctl did not make the
+    /// key itself, if it is a customer's.
     #[serde(default)]
     pub kms_key: Option<String>,
     pub versioning: bool,
@@ -276,7 +277,8 @@ impl Kind for Bucket {
     }
 
     fn encrypts_with(seen: &State) -> Option<&str> {
-        // Which key an alias stood for is not known here: what somebody has set by one is put back.
+        // An alias that stands here is one that somebody has set, and is put back, or that may not be looked
+        // up.
         seen.kms_key.as_deref().filter(|key| !key.contains("alias/"))
     }
 

@@ -29,12 +29,26 @@ fn describe_key(call: &Call) -> Answer {
         .ok_or_else(|| Fault::new(400, "NotFoundException", format!("Invalid keyId '{named}'")))?;
     let account = Arn::parse(&arn).map_or("", |arn| arn.account);
     let id = arn.rsplit('/').next().unwrap_or_default();
+    let manager = if is_of_aws(&arn) { "AWS" } else { "CUSTOMER" };
     Ok(json!({"KeyMetadata": {
         "AWSAccountId": account, "KeyId": id, "Arn": arn, "CreationDate": 1_700_000_000,
         "Enabled": true, "Description": "", "KeyUsage": "ENCRYPT_DECRYPT", "KeyState": "Enabled",
-        "Origin": "AWS_KMS", "KeyManager": "CUSTOMER", "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
+        "Origin": "AWS_KMS", "KeyManager": manager, "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
         "KeySpec": "SYMMETRIC_DEFAULT", "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"], "MultiRegion": false,
     }}))
+}
+
+/// Whether it is the one that AWS keeps for S3, which whoever may use S3 here may use
+/// (<https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#aws-managed-key>).
+pub fn is_of_aws(arn: &str) -> bool {
+    arn.rsplit('/').next() == Some(&id_behind("aws/s3"))
+}
+
+/// The same key each time, which the alias is known by.
+fn id_behind(alias: &str) -> String {
+    let hash = blake3::hash(alias.as_bytes()).to_hex();
+    let part = |from: usize, to: usize| hash[from..to].to_owned();
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
 /// The ARN of the key that is meant by an ARN, an alias or an id.
@@ -42,12 +56,7 @@ pub fn arn_of(shared: &SandboxState, region: &str, named: &str) -> Option<String
     let arn = Arn::parse(named);
     let id = match arn.map_or(named, |arn| arn.resource).split_once('/') {
         Some(("key", id)) => id.to_owned(),
-        // The same key each time, which the alias is known by.
-        Some(("alias", name)) => {
-            let hash = blake3::hash(name.as_bytes()).to_hex();
-            let part = |from: usize, to: usize| hash[from..to].to_owned();
-            [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
-        }
+        Some(("alias", name)) => id_behind(name),
         Some(_) => return None,
         None => named.to_owned(),
     };

@@ -104,7 +104,9 @@ fn with_key(
         "CreateMultipartUpload" => (&["GenerateDataKey", "Decrypt"], api::default_key(shared, bucket)),
         _ => return Vec::new(),
     };
-    let key = key.into_iter();
+    let is_customers =
+        |key: &String| kms::arn_of(shared, request.region, key).is_none_or(|arn| !kms::is_of_aws(&arn));
+    let key = key.into_iter().filter(is_customers);
     key.flat_map(|key| actions.iter().map(move |action| of_key(shared, request, action, &key))).collect()
 }
 
