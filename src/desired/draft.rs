@@ -12,7 +12,7 @@ use crate::desired::{Desired, GivenRole, Node, unread};
 use crate::domain::{
     Code, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, ResourceId, Scope, bytes, codes,
 };
-use crate::inputs::{Entry, Inputs, Listing, Remote, Tree, UseAs};
+use crate::inputs::{Entry, Inputs, Listing, Remote, Strays, Tree, UseAs};
 
 /// Nodes so far, and the problems found while making them.
 #[derive(Debug)]
@@ -217,6 +217,11 @@ impl<'a> Draft<'a> {
                 None
             }
         }
+    }
+
+    /// What is of a data set in the bucket and not in its folder; `None` while nobody has looked.
+    pub fn strays(&self, uri: &str) -> Option<&'a Strays> {
+        self.inputs.strays(uri)
     }
 
     /// A node that the config refers to by name at `at`; `section` is what the user calls it. Reports when it

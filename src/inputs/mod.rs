@@ -24,7 +24,7 @@ pub use remote::{Listing, Remote, RemoteLook, bucket_and_key};
 pub use written::{Record, home, source_of};
 
 use crate::archive;
-use crate::domain::{Crc64, Diagnostic, KeyPath, codes};
+use crate::domain::{Crc64, Diagnostic, KeyPath, Stored, codes};
 
 /// A folder of the project, as a section names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,6 +137,16 @@ impl Tree {
         Some(digest(files.collect::<Option<Vec<_>>>()?))
     }
 
+    /// The same of its files and others beside them.
+    pub fn digest_with(&self, strays: &Strays) -> Option<String> {
+        let files = self.entries.iter().map(|e| Some((&*e.path, e.size(), e.crc?)));
+        let mut files = files.collect::<Option<Vec<_>>>()?;
+        let beside = strays.iter().filter(|(path, _)| self.entry(path).is_none());
+        files.extend(beside.map(|(path, stored)| (&**path, stored.size, stored.crc)));
+        files.sort_unstable_by_key(|(path, ..)| *path);
+        Some(digest(files))
+    }
+
     /// The digest of a folder of code, which is always read whole.
     pub fn code_digest(&self) -> String {
         self.digest().expect("code is read by the walk")
@@ -168,9 +178,20 @@ fn unread(path: &Path, error: &io::Error, at: &KeyPath) -> Diagnostic {
 type Folders = BTreeMap<(PathBuf, UseAs), (KeyPath, Result<Tree, Diagnostic>)>;
 type Listings = BTreeMap<Remote, Result<Listing, Diagnostic>>;
 
-/// All folders that the config names and all that it names of other buckets, or why one could not be read.
+/// Files of a data set that are only in the bucket, by path.
+pub type Strays = BTreeMap<String, Stored>;
+
+/// All folders that the config names and what was looked up in AWS before planning, or why one could not be
+/// read.
 #[derive(Clone, Debug, Default)]
-pub struct Inputs(Folders, Listings, Option<Result<String, Diagnostic>>, Option<Tree>);
+pub struct Inputs {
+    folders: Folders,
+    listings: Listings,
+    key: Option<Result<String, Diagnostic>>,
+    stand_in: Option<Tree>,
+    /// By the URI of the data set.
+    strays: BTreeMap<String, Strays>,
+}
 
 impl Inputs {
     /// Reads every source once. Problems are kept beside their source and reported with the config's.
@@ -200,7 +221,7 @@ impl Inputs {
         let data: Vec<PathBuf> = data.chain(sources.iter().flat_map(made)).collect();
         for source in sources {
             inputs
-                .0
+                .folders
                 .entry((source.path.clone(), source.use_as.clone()))
                 .or_insert_with(|| (source.at.clone(), walk::walk(folder, &source, &data)));
         }
@@ -209,17 +230,17 @@ impl Inputs {
 
     /// Lets an empty folder stand in for each that cannot be read: whoever only looks goes on.
     pub fn spare(&mut self) {
-        self.3 = Some(Tree { root: PathBuf::new(), entries: Vec::new(), seen_at: 0 });
+        self.stand_in = Some(Tree { root: PathBuf::new(), entries: Vec::new(), seen_at: 0 });
     }
 
     /// What stands in for a folder that cannot be read. `None`: nothing does.
     pub fn stand_in(&self) -> Option<&Tree> {
-        self.3.as_ref()
+        self.stand_in.as_ref()
     }
 
     /// Takes the checksums that a cache folder has of unchanged files.
     pub fn recall(&mut self, cache: &Path) {
-        for ((_, use_as), (_, tree)) in self.0.iter_mut().filter(|((_, use_as), _)| !use_as.is_code()) {
+        for ((_, use_as), (_, tree)) in self.folders.iter_mut().filter(|((_, use_as), _)| !use_as.is_code()) {
             if let Ok(tree) = tree {
                 cache::recall(tree, use_as, cache);
             }
@@ -228,7 +249,7 @@ impl Inputs {
 
     /// Keeps the checksums for the next run. A cache that cannot be written only costs time.
     pub fn remember(&self, cache: &Path) {
-        for ((_, use_as), (_, tree)) in self.0.iter().filter(|((_, use_as), _)| !use_as.is_code()) {
+        for ((_, use_as), (_, tree)) in self.folders.iter().filter(|((_, use_as), _)| !use_as.is_code()) {
             if let Ok(tree) = tree {
                 cache::remember(tree, use_as, cache);
             }
@@ -236,12 +257,12 @@ impl Inputs {
     }
 
     fn hash_all(&mut self) {
-        self.0.values_mut().for_each(hash);
+        self.folders.values_mut().for_each(hash);
     }
 
     /// Reads the files of one folder whose checksums are not known.
     pub fn hash(&mut self, path: &Path, use_as: &UseAs) {
-        if let Some(read) = self.0.get_mut(&(path.to_owned(), use_as.clone())) {
+        if let Some(read) = self.folders.get_mut(&(path.to_owned(), use_as.clone())) {
             hash(read);
         }
     }
@@ -254,7 +275,7 @@ impl Inputs {
 
     /// Takes a folder out, to be changed and put back.
     pub fn take(&mut self, path: &Path, use_as: &UseAs) -> Option<Tree> {
-        let (_, tree) = self.0.get_mut(&(path.to_owned(), use_as.clone()))?;
+        let (_, tree) = self.folders.get_mut(&(path.to_owned(), use_as.clone()))?;
         let tree = tree.as_mut().ok()?;
         let empty = Tree { root: tree.root.clone(), entries: Vec::new(), seen_at: tree.seen_at };
         Some(std::mem::replace(tree, empty))
@@ -262,39 +283,49 @@ impl Inputs {
 
     /// Puts back what [`Inputs::take`] took.
     pub fn put(&mut self, path: &Path, use_as: &UseAs, tree: Tree) {
-        if let Some((_, place)) = self.0.get_mut(&(path.to_owned(), use_as.clone())) {
+        if let Some((_, place)) = self.folders.get_mut(&(path.to_owned(), use_as.clone())) {
             *place = Ok(tree);
         }
     }
 
     /// What was read of a source. `None`: the config does not name it.
     pub fn tree(&self, path: &Path, use_as: &UseAs) -> Option<&Result<Tree, Diagnostic>> {
-        Some(&self.0.get(&(path.to_owned(), use_as.clone()))?.1)
+        Some(&self.folders.get(&(path.to_owned(), use_as.clone()))?.1)
     }
 
     /// The folders of data, as they are named.
     pub fn data_folders(&self) -> impl Iterator<Item = &Path> {
-        self.0.keys().filter(|(_, use_as)| !use_as.is_code()).map(|(path, _)| path.as_path())
+        self.folders.keys().filter(|(_, use_as)| !use_as.is_code()).map(|(path, _)| path.as_path())
     }
 
     /// Keeps what was found in other buckets.
     pub fn found(&mut self, found: impl IntoIterator<Item = (Remote, Result<Listing, Diagnostic>)>) {
-        self.1.extend(found);
+        self.listings.extend(found);
     }
 
     /// What was found there; `None` while nobody has looked.
     pub fn listing(&self, remote: &Remote) -> Option<&Result<Listing, Diagnostic>> {
-        self.1.get(remote)
+        self.listings.get(remote)
     }
 
     /// Keeps the ARN of the key that an alias stands for.
     pub fn found_key(&mut self, key: Result<String, Diagnostic>) {
-        self.2 = Some(key);
+        self.key = Some(key);
     }
 
     /// The key behind the config's alias; `None` while nobody has looked, or where there is no alias.
     pub fn key(&self) -> Option<&Result<String, Diagnostic>> {
-        self.2.as_ref()
+        self.key.as_ref()
+    }
+
+    /// Keeps what is of a data set in the bucket and not in its folder.
+    pub fn found_strays(&mut self, uri: String, strays: Strays) {
+        self.strays.insert(uri, strays);
+    }
+
+    /// What was found so; nothing while nobody has looked.
+    pub fn strays(&self, uri: &str) -> Option<&Strays> {
+        self.strays.get(uri)
     }
 
     /// A folder that planning has already accepted.

@@ -59,6 +59,11 @@ impl Manifest {
         Self { format: Self::FORMAT, owner, digest, stray, files, meant: Vec::new() }
     }
 
+    /// Of all files, as [`Tree::digest`] is of the folder's.
+    pub fn digest_of_all(&self) -> String {
+        inputs::digest(self.files.iter().map(|(path, stored)| (path.as_str(), stored.size, stored.crc)))
+    }
+
     /// Bytes.
     pub fn bytes(&self) -> u64 {
         self.files.values().map(|f| f.size).sum()

@@ -62,6 +62,7 @@ mod remote;
 mod reviewer;
 mod session;
 pub mod stop;
+mod strays;
 pub mod upload;
 mod whoami;
 mod whose;

@@ -9,7 +9,7 @@ use aws_sdk_ec2::operation::describe_regions::DescribeRegionsOutput;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::played::Player;
-use super::{Host, key, latest, remote, whoami};
+use super::{Host, key, latest, remote, strays, whoami};
 use crate::aws::{Clients, OpError, OpErrorKind, SdkResultExt, Target};
 use crate::config::{Config, Document};
 use crate::cost::Prices;
@@ -35,6 +35,11 @@ pub enum Folders {
 }
 
 impl Folders {
+    /// Whether names are made of them, to be compared with what is there.
+    fn compare(self) -> bool {
+        matches!(self, Self::Read | Self::Spared)
+    }
+
     fn judge(self, mut problems: Diagnostics) -> Diagnostics {
         if matches!(self, Self::Spared | Self::Unneeded) {
             problems.spare_files();
@@ -191,18 +196,14 @@ impl Session {
         };
         let aws = Clients::new(&target);
         let (account, ahead) = account_of(&aws, &region).await?;
-        if connection.sandbox.is_none() {
-            expect_account(&config, &account)?;
-        }
+        expect_account(&config, &account, connection.sandbox)?;
         let (host, place) = at(connection.sandbox, &target, &account, &region);
         let scope = Scope::new(&config.project.name, &config.environment, &account, &region);
         read_elsewhere(&aws, &region, &config, (&kinds, folders), &mut inputs).await?;
         let (mut desired, problems) = desired::build(&config, &scope, &inputs, &kinds);
         let mut problems = folders.judge(problems);
         problems.extend(connection.warning);
-        if connection.sandbox.is_some() {
-            problems.0.retain(|problem| !problem.code.is_of_account());
-        }
+        problems.0.retain(|problem| connection.sandbox.is_none() || !problem.code.is_of_account());
         config.lint.silence(&mut problems);
         if problems.has_errors() {
             return Err(OpenError::invalid(config, problems));
@@ -223,6 +224,9 @@ impl Session {
             patience: connection.patience,
             began: OnceLock::new(),
         };
+        if folders.compare() && Box::pin(strays::find(&desired, &mut context)).await? {
+            (desired, _) = desired::build(&config, &context.scope, &context.inputs, &kinds);
+        }
         Box::pin(latest::take(&mut desired, &registry, &context)).await?;
         context.wanted = desired.nodes.iter().map(|n| (n.id.kind, n.physical.clone())).collect();
         Ok(Self {
@@ -303,7 +307,7 @@ async fn read_elsewhere(
     (kinds, folders): (&[Box<dyn AnyKind>], Folders),
     inputs: &mut Inputs,
 ) -> Result<(), OpError> {
-    if matches!(folders, Folders::Read | Folders::Spared) {
+    if folders.compare() {
         inputs.found(Box::pin(remote::list(aws, region, desired::remotes(config, kinds))).await?);
     }
     if let Some(alias) = config.encryption.alias() {
@@ -312,8 +316,11 @@ async fn read_elsewhere(
     Ok(())
 }
 
-/// The config may name the account that it is for.
-fn expect_account(config: &Config, account: &str) -> Result<(), OpenError> {
+/// The config may name the account that it is for. The sandbox plays any.
+fn expect_account(config: &Config, account: &str, sandbox: Option<bool>) -> Result<(), OpenError> {
+    if sandbox.is_some() {
+        return Ok(());
+    }
     match config.project.account.as_ref().filter(|wanted| *wanted != account) {
         Some(wanted) => Err(OpenError::WrongAccount { account: account.to_owned(), wanted: wanted.clone() }),
         None => Ok(()),

@@ -371,7 +371,7 @@ fn sessions_are_opened_where_they_are_closed() {
 /// What does something that only one kind has, and names it. A new kind is no line here: kinds answer for
 /// themselves where their log, their artifact and their page are, what `scale`, `stop` and `invoke` do with
 /// them, what a person does next.
-const NAMES_KINDS: [&str; 36] = [
+const NAMES_KINDS: [&str; 37] = [
     // What has a container.
     "src/run/played.rs",
     // The commands of one kind, and Tab for them.
@@ -385,6 +385,7 @@ const NAMES_KINDS: [&str; 36] = [
     "src/cli/complete.rs",
     "src/report/upload.rs",
     "src/run/pull/data.rs",
+    "src/run/strays.rs",
     "src/run/upload.rs",
     // The project's bucket: the lease is in it, and it has its name before all others.
     "src/engine/lease/wait.rs",

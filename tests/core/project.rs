@@ -26,9 +26,15 @@ pub fn sections(kinds: &[Box<dyn AnyKind>]) -> Vec<&'static str> {
 
 /// Reads one environment of a document.
 pub fn read(document: &Document, environment: &str) -> Project {
+    read_and_find(document, environment, |_| ())
+}
+
+/// The same where something is found in AWS before.
+pub fn read_and_find(document: &Document, environment: &str, find: impl FnOnce(&mut Inputs)) -> Project {
     let kinds = kinds();
     let (config, mut problems) = Config::read(document, environment, &sections(&kinds));
-    let inputs = Inputs::read(config.document.folder(), desired::sources(&config, &kinds));
+    let mut inputs = Inputs::read(config.document.folder(), desired::sources(&config, &kinds));
+    find(&mut inputs);
     let region = config.project.region.as_deref().unwrap_or("us-east-1");
     let scope = Scope::new(&config.project.name, environment, Scope::NO_ACCOUNT, region);
     let (desired, more) = desired::build(&config, &scope, &inputs, &kinds);

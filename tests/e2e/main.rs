@@ -53,6 +53,7 @@ mod shell;
 mod stays;
 mod stops;
 mod strangers;
+mod strays;
 mod support;
 mod ttl;
 mod upload;

@@ -14,7 +14,7 @@ use crate::support::inside::sandbox;
 
 const HEAD: &str = "[project]\nname = \"shop\"\nregion = \"us-east-1\"\n";
 
-async fn opened(
+pub async fn opened(
     sandbox: &Sandbox,
     folder: &Path,
     text: &str,
@@ -27,7 +27,7 @@ async fn opened(
     Session::open(project, Connection::to(target)).await
 }
 
-async fn deployed(sandbox: &Sandbox, folder: &Path, text: &str) -> (Session, Done) {
+pub async fn deployed(sandbox: &Sandbox, folder: &Path, text: &str) -> (Session, Done) {
     let session = Box::pin(opened(sandbox, folder, text, Folders::Read)).await.expect("it opens");
     let intent = Intent::deploy(&session, true, false);
     let done = Box::pin(session.run(&intent).carry_out(&LeaseHolder::default())).await.expect("it begins");
@@ -35,7 +35,7 @@ async fn deployed(sandbox: &Sandbox, folder: &Path, text: &str) -> (Session, Don
     (session, done)
 }
 
-fn made(done: &Done) -> Vec<String> {
+pub fn made(done: &Done) -> Vec<String> {
     done.plan.steps.iter().map(|step| format!("{} {}", step.op.verb().as_str(), step.target)).collect()
 }
 

@@ -86,8 +86,8 @@ async fn seen(cx: &OpCx<'_>, uri: &str, there: &RemoteState) -> OpResult<Option<
     Ok(Some(Seen::ready(Owner::Ours, "Uploaded", state))) // what opsctl has uploaded has a manifest
 }
 
-/// The data step of a deploy. Later steps are named after the digest, so what is sent must be what was
-/// planned. With `verify` the manifest is not believed.
+/// The data step of a deploy. Later steps are named after the digest, so what is there in the end must be
+/// what was planned. With `verify` the manifest is not believed.
 async fn upload(cx: &OpCx<'_>, uri: &str, spec: &Spec, verify: bool) -> OpResult<()> {
     let Some(Ok(tree)) = cx.inputs.tree(&spec.path, &spec.use_as()) else {
         return Err(OpError::local("reading the data set", "its folder was not read for this run"));
@@ -99,17 +99,18 @@ async fn upload(cx: &OpCx<'_>, uri: &str, spec: &Spec, verify: bool) -> OpResult
     }
     let report = sync::run(cx, spec, &mut tree, there).await?;
     cx.tell(|step, target| Event::StepLog { step, target, line: report.to_string() });
-    if tree.digest().as_ref() == Some(&spec.digest) {
+    if report.holds == spec.read {
         return Ok(());
     }
     let planned = cx.inputs.tree(&spec.path, &spec.use_as()).and_then(|tree| tree.as_ref().ok());
     let other = |entry: &&Entry| planned.and_then(|tree| tree.entry(&entry.path)?.crc) != entry.crc;
     let changed: Vec<String> =
         tree.entries.iter().filter(other).map(|entry| entry.path.to_string()).collect();
-    let message = format!(
-        "{} changed since it was planned: {}; run the command again",
-        tree.root.display(),
-        first(&changed)
-    );
+    // Nothing of the folder: others deleted what had left it, or this was not known while it was planned.
+    let (place, what) = match changed.is_empty() {
+        true => (uri.to_owned(), String::new()),
+        false => (tree.root.display().to_string(), format!(": {}", first(&changed))),
+    };
+    let message = format!("{place} changed since it was planned{what}; run the command again");
     Err(OpError::local("uploading the data set", message))
 }

@@ -42,7 +42,7 @@ pub struct Item {
     #[serde(default)]
     exclude: Vec<String>,
     /// Delete from the bucket what is no longer in the folder. Without it such files stay, and training reads
-    /// them; turning this on trains again.
+    /// them.
     #[serde(default)]
     delete: bool,
     /// At most this many requests at the same time.
@@ -85,9 +85,6 @@ impl Item {
     }
 }
 
-/// Said of a digest where the bucket has what the folder has, and nothing else.
-const ALONE: &str = "alone";
-
 /// As its section asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
@@ -107,21 +104,16 @@ pub struct Spec {
     /// For the jobs that read it; the data set is the same.
     #[serde(skip)]
     pub reading: Reading,
+    /// Digest of all that a job reads: of the folder's files and, without `delete`, of those that have left
+    /// it and stay in the bucket (docs/decisions/0082).
+    #[serde(skip)]
+    pub read: String,
 }
 
 impl Spec {
     /// Where it is in S3.
     pub fn uri(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.prefix)
-    }
-
-    /// What a job that reads it is known by. Without `delete` a job reads what the folder has and whatever
-    /// else lies below the prefix: that is another recipe than the folder alone.
-    pub fn read_as(&self) -> String {
-        match self.delete {
-            true => format!("{} {ALONE}", self.digest),
-            false => self.digest.clone(),
-        }
     }
 
     /// What its folder is read for.
@@ -204,11 +196,15 @@ impl Kind for Data {
                 let text = format!("max_concurrency is {}, it can be 1 to 1024", item.max_concurrency);
                 draft.error(codes::BAD_VALUE, at.join("max_concurrency"), text, "leave it out, or try 128");
             }
+            let digest = tree.and_then(Tree::digest).unwrap_or_default();
+            let strays = draft.strays(&format!("s3://{bucket}/{prefix}")).filter(|_| !item.delete);
+            let with_strays = strays.and_then(|strays| tree?.digest_with(strays));
             let spec = Spec {
                 reading: item.reading(),
+                read: with_strays.unwrap_or_else(|| digest.clone()),
                 bucket: bucket.clone(),
                 prefix,
-                digest: tree.and_then(Tree::digest).unwrap_or_default(),
+                digest,
                 files: entries.len(),
                 bytes: tree.map_or(0, Tree::bytes),
                 path: path.clone(),

@@ -15,7 +15,7 @@ use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, whol
 use crate::desired::{Kind, Mistake};
 use crate::domain::{Owner, Stored, action, bytes, few, grouped, many, shown};
 use crate::engine::OpCx;
-use crate::inputs::{Tree, is_in_place, read_kept, replace_json};
+use crate::inputs::{Strays, Tree, is_in_place, read_kept, replace_json};
 use crate::resources::bucket::owner;
 use crate::resources::manifest::Manifest;
 use crate::resources::objects::{all_deleted, split};
@@ -45,11 +45,13 @@ pub struct Report {
     pub kept: usize,
     /// Requests sent once more, because the first try failed or arrived damaged.
     pub again: usize,
+    /// Digest of all that is there now.
+    pub holds: String,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sent, bytes: size, before, deleted, same, kept, again } = self;
+        let Self { sent, bytes: size, before, deleted, same, kept, again, holds: _ } = self;
         match before {
             0 => write!(f, "{} sent ({})", grouped(*sent), bytes(*size))?,
             _ => {
@@ -111,6 +113,27 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
         keep(&file, etag, &manifest);
     }
     Ok(RemoteState { manifest, etag, bucket_is_missing: false })
+}
+
+/// What a job would read beside the folder's files: those that left it after they were uploaded. Whether all
+/// of it is still there a listing says, before a job starts.
+pub async fn strays(cx: &OpCx<'_>, spec: &Spec, tree: &Tree) -> OpResult<Strays> {
+    let uri = spec.uri();
+    let there = match read_manifest(cx, &uri).await {
+        Ok(there) => there,
+        // Whoever looks at the data set itself hears of it.
+        Err(error) if error.kind == OpErrorKind::Denied || error.is("PermanentRedirect") => {
+            return Ok(Strays::new());
+        }
+        Err(error) => return Err(error),
+    };
+    let Manifest { owner, files, .. } = there.manifest;
+    if !owner.is_empty() && owner != cx.scope.whose() {
+        return Ok(Strays::new());
+    }
+    // What an upload has sent that did not come to its end is in no manifest.
+    let confirmed = Journal::confirmed(&journal_of(cx, &uri));
+    Ok(files.into_iter().chain(confirmed).filter(|(path, _)| tree.entry(path).is_none()).collect())
 }
 
 /// Whose a data set is that is not this project's, and the key that tells: an upload would replace what is
@@ -224,7 +247,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
             Ok(etag) => {
                 keep(&local_file(cx, "manifest", &uri), &etag, &manifest);
                 journal.finish();
-                return Ok(report);
+                return Ok(Report { holds: manifest.digest_of_all(), ..report });
             }
             // Somebody else finished an upload. The journal has what this round sent.
             Err(error) if error.kind == OpErrorKind::Conflict => {

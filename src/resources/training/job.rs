@@ -415,16 +415,15 @@ impl Set {
     /// Where it is, and what it is known by.
     fn place(&self) -> (String, String) {
         match self {
-            Self::Ours(_, data) => (data.uri(), data.read_as()),
+            Self::Ours(_, data) => (data.uri(), data.read.clone()),
             Self::Outside(data) => (data.uri(), data.digest.clone()),
         }
     }
 }
 
-/// The first ten digits of a digest, and what is said of it: `10ab3c0ed5 alone`.
+/// The first ten digits of a digest.
 pub fn short(digest: &str) -> String {
-    let (digits, said) = digest.split_at(digest.find(' ').unwrap_or(digest.len()));
-    format!("{}{said}", digits.get(..10).unwrap_or(digits))
+    digest.get(..10).unwrap_or(digest).to_owned()
 }
 
 /// What is said of a script that left no model.

@@ -48,13 +48,25 @@ fn the_serving_code() {
 #[test]
 fn what_is_only_in_the_bucket() {
     let mut files = Files::new();
-    let mut account = Account::with(&files.desired());
-    account.seen(&files.desired(), "data/digits")["stray"] = json!(1);
+    let before = files.desired_with_a_stray();
+    let mut account = Account::with(&before);
+    account.seen(&before, "data/digits")["stray"] = json!(1);
     files.edit("[data.digits]", "[data.digits]\ndelete = true");
-    let want = files.desired();
+    let want = files.desired_with_a_stray();
     let plan = account.deploy(&want, DEPLOY);
     expect_file!["plans/strays.txt"].assert_eq(&shown(&plan));
-    assert!(account.plan(&want, DEPLOY).steps.is_empty());
+    // It is gone: without the key nothing is read besides either.
+    files.edit("\ndelete = true", "");
+    assert!(account.plan(&files.desired(), DEPLOY).steps.is_empty());
+}
+
+/// Where nothing has left the folder, what would happen to it is no change.
+#[test]
+fn what_would_be_deleted() {
+    let mut files = Files::new();
+    let account = Account::with(&files.desired());
+    files.edit("[data.digits]", "[data.digits]\ndelete = true");
+    assert!(account.plan(&files.desired(), DEPLOY).steps.is_empty());
 }
 
 #[test]

@@ -19,8 +19,9 @@ fn names_the_only_one(at: &KeyPath, value: &Value, sections: &Map<String, Value>
     of_kind.is_some_and(|all| all.len() == 1 && value.as_str().is_some_and(|name| all.contains_key(name)))
 }
 
-/// Leaves that say how a command works, not what is to be there. `why` is words for people.
-const HOW: [&str; 2] = ["data.digits.bandwidth", "data.digits.max_concurrency"];
+/// Leaves that say how a command works, or what becomes of files that have left a folder, not what is to be
+/// there. `why` is words for people.
+const HOW: [&str; 3] = ["data.digits.bandwidth", "data.digits.max_concurrency", "data.digits.delete"];
 
 /// Another possible value of a leaf that has words, and what must change with it.
 fn another(leaf: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {

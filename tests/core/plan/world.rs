@@ -5,7 +5,8 @@ use std::path::Path;
 
 use opsctl::config::Document;
 use opsctl::desired::{AnySeen, Desired, Node};
-use opsctl::domain::{Contents, FieldChange, KindName, Needs, ResourceId, tags};
+use opsctl::domain::{Contents, Crc64, FieldChange, KindName, Needs, ResourceId, Stored, tags};
+use opsctl::inputs::Inputs;
 use opsctl::plan::{self, Leftover, Mode, Observation, Observed, Op, Plan, Verb};
 use opsctl::report;
 use opsctl::report::style::Styles;
@@ -68,9 +69,22 @@ impl Files {
 
     #[track_caller]
     pub fn desired(&self) -> Desired {
+        self.desired_of(|_| ())
+    }
+
+    /// The same where the data set `digits` has left a file in the bucket.
+    #[track_caller]
+    pub fn desired_with_a_stray(&self) -> Desired {
+        let stored = Stored { size: 3, crc: Crc64::of(b"1,2"), etag: "tag".into() };
+        let uri = "s3://shop-dev-000000000000-us-east-1/data/digits/".into();
+        self.desired_of(|inputs| inputs.found_strays(uri, [("old.csv".into(), stored)].into()))
+    }
+
+    #[track_caller]
+    fn desired_of(&self, find: impl FnOnce(&mut Inputs)) -> Desired {
         let file = self.folder.path().join("opsctl.toml");
         let document = Document::parse(&file, self.text.clone()).unwrap();
-        let project = project::read(&document, "dev");
+        let project = project::read_and_find(&document, "dev", find);
         assert!(!project.problems.has_errors(), "{:#?}", project.problems);
         project.desired
     }
