@@ -193,7 +193,8 @@ impl Reviewer for AtTerminal<'_> {
     type Refused = Failure;
 
     fn accept(&mut self, plan: &Plan) -> Result<(), Failure> {
-        self.saved.as_ref().map_or(Ok(()), |saved| saved.holds(plan))
+        let desired = &self.intent.desired;
+        self.saved.as_ref().map_or(Ok(()), |saved| saved.holds(plan, desired))
     }
 
     fn show(&mut self, plan: &Plan, have: &Observed) -> bool {

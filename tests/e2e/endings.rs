@@ -148,6 +148,22 @@ fn a_saved_plan_must_still_be_true_under_the_lease() {
     assert_eq!(world.run(saved).ended(1).error_code(), "E216");
 }
 
+/// What was changed, and not only that something was; what follows from it is named beside it.
+#[test]
+fn a_saved_plan_that_is_out_of_date_says_what_differs() {
+    let world = World::shipped().sandbox().env("OPSCTL_CONFIG", "config/opsctl.toml");
+    let _ = world.run(["plan", "--out", "plan.json"]).success();
+    let script = world.read("config/training/train.py");
+    world.write("config/training/train.py", &format!("{script}# changed\n"));
+    let ran = world.run(["deploy", "--plan", "plan.json"]).ended(1).says("error[E216]");
+    let ran = ran.says("what differs: training/numbers has another `code`; ").says(" change with it\n");
+    let _ = ran.says("model/numbers").does_not_say("to create").does_not_say("role/");
+    world.write("config/training/train.py", &script);
+    let _ = world.run(["--env", "prod", "deploy", "--plan", "plan.json"]).ended(1).says(
+        "it is of digits / dev in account 123456789012, us-east-1, and this is digits / prod in account",
+    );
+}
+
 /// Nobody is shown a plan where nobody is asked: the events say how much goes.
 #[test]
 fn the_events_of_a_destroy_count_what_goes() {

@@ -11,6 +11,7 @@ use crate::cli::budget;
 use crate::cli::environment::Environment;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::saved;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::cli::wrote::{self, Replace};
@@ -96,7 +97,7 @@ impl Planned<'_> {
         }
         allowed?;
         if let Some(file) = &args.out {
-            let document = render::json(plan, &session.kinds, &session.place);
+            let document = saved::document(plan, &intent.desired, &session.kinds, &session.place);
             wrote::write(&wrote::record(session), file, format!("{document:#}\n"))?;
             wrote::say_left_out(session, ui, file);
             let file = quoted(&file.to_string_lossy());
