@@ -14,7 +14,7 @@ use super::done;
 use super::environment::Environment;
 use super::error::{Failure, help_of};
 use super::exit::Exit;
-use super::saved::Saved;
+use super::saved::{Saved, Standing};
 use super::session::with_session;
 use super::ui::Ui;
 use crate::config::project::DEFAULT_ENVIRONMENT;
@@ -193,8 +193,11 @@ impl Reviewer for AtTerminal<'_> {
     type Refused = Failure;
 
     fn accept(&mut self, plan: &Plan) -> Result<(), Failure> {
-        let desired = &self.intent.desired;
-        self.saved.as_ref().map_or(Ok(()), |saved| saved.holds(plan, desired))
+        let Some(saved) = &self.saved else { return Ok(()) };
+        if saved.holds(plan, &self.intent.desired)? == Standing::Applied {
+            self.ui.say("The saved plan was applied already.");
+        }
+        Ok(())
     }
 
     fn show(&mut self, plan: &Plan, have: &Observed) -> bool {

@@ -1,5 +1,5 @@
 //! Plans that `plan --out` has saved: the fingerprint decides whether one still holds. Its steps, and what
-//! they are made of, are for the reader.
+//! they are made of, are for the reader, and for a job that is run again: they say whether it is done.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
@@ -18,6 +18,15 @@ use crate::report::plan as render;
 
 /// Digests of the parts of a spec, by their names.
 type Parts = BTreeMap<String, String>;
+
+/// How a saved plan stands to what would be done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is just that.
+    True,
+    /// It is done, and nothing is left to do.
+    Applied,
+}
 
 /// A plan as it was saved: its promise, and what it said that it would do.
 #[derive(Debug, Deserialize)]
@@ -90,16 +99,16 @@ impl<'d> Names<'d> {
 }
 
 impl Saved {
-    /// Whether this is the plan that was saved.
-    pub fn holds(&self, plan: &Plan, desired: &Desired) -> Result<(), Failure> {
+    /// Whether this is the plan that was saved, or what is left when that was applied: nothing.
+    ///
+    /// # Errors
+    /// It is neither. What differs is said.
+    pub fn holds(&self, plan: &Plan, desired: &Desired) -> Result<Standing, Failure> {
         if self.fingerprint == plan.fingerprint() {
-            return Ok(());
+            return Ok(Standing::True);
         }
-        if plan.is_empty() {
-            let message = "the saved plan was applied already: everything is as the config says, and \
-                           nothing is left to do";
-            let help = "there is no need to run it again; `opsctl status` shows what is there";
-            return Err(Failure::new(codes::CHANGED_MEANWHILE, Exit::Failed, message, help));
+        if self.is_applied(plan, desired) {
+            return Ok(Standing::Applied);
         }
         let message = format!(
             "the saved plan is out of date: the config, the sources or AWS changed since; what differs: {}",
@@ -107,6 +116,34 @@ impl Saved {
         );
         let help = "make a new one with `opsctl plan --out`";
         Err(Failure::new(codes::CHANGED_MEANWHILE, Exit::Failed, message, help))
+    }
+
+    /// Whether nothing is left to do because all that was saved is done: the config wants it as it was
+    /// saved, and it is there.
+    fn is_applied(&self, plan: &Plan, desired: &Desired) -> bool {
+        let names = Names::of(desired);
+        let is_done = |step: &SavedStep| {
+            let node = desired.nodes.iter().find(|node| step.target == node.id.to_string());
+            match (node, self.made(&step.target)) {
+                (Some(node), Some(made)) => {
+                    made.physical == node.physical
+                        && plan.unchanged.contains(&node.id)
+                        && self.made_of.get(&step.target) == names.parts(&node.id).as_ref()
+                }
+                (None, None) => plan.leftovers.iter().all(|left| step.target != left.id.to_string()),
+                _ => false,
+            }
+        };
+        plan.is_empty()
+            && self.place.as_ref() == Some(&Place::of(&plan.scope))
+            && !self.steps.is_empty()
+            && self.steps.iter().all(is_done)
+    }
+
+    /// The step that makes or changes it.
+    fn made(&self, target: &str) -> Option<&SavedStep> {
+        let makes = |step: &&SavedStep| ["create", "update"].contains(&step.op.as_str());
+        self.steps.iter().filter(makes).find(|step| step.target == target)
     }
 
     /// How a plan differs from what was saved, in a person's words.
@@ -124,6 +161,10 @@ impl Saved {
         let new = now.difference(&saved).map(|(verb, id)| format!("also to {verb} {id}"));
         let mut different: Vec<String> = gone.chain(new).collect();
         different.extend(self.of_same_steps(plan, desired));
+        if plan.is_empty() {
+            // What was saved and never done is not wanted any more.
+            different = vec!["nothing is left to do, and what was saved is not what is there".into()];
+        }
         if different.is_empty() {
             different.push("the tags of the project, or the order of the steps".into());
         }
