@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Session, prices};
-use crate::cost::{self, Bill, Prices};
+use crate::cost::{self, Bill, Estimate, Prices};
 use crate::desired::{AnySeen, Desired, Log, LogObject, Node};
 use crate::domain::{Facts, HumanDuration, KindName, Owner, Phase, ResourceId, Status};
-use crate::engine::OpCx;
+use crate::engine::{OpCx, lease};
 use crate::evidence::Instead;
 use crate::plan::{Leftover, Lost, Observation, Observed};
 use crate::resources::instance::Instance;
@@ -74,7 +74,8 @@ impl Overview {
             rows.push(Row { instead, ..row(session, node, have).await });
         }
         let prices = prices::load(session, desired, have).await;
-        let bill = cost::live(desired, have, &session.kinds, &prices);
+        let mut bill = cost::live(desired, have, &session.kinds, &prices);
+        name_force(session, &mut bill).await;
         let unread = have.unread.iter().map(|(id, why, _)| (id.clone(), why.clone())).collect();
         let leftovers = have.leftovers.clone();
         let lost = have
@@ -128,6 +129,23 @@ async fn row(session: &Session, node: &Node, have: &Observed) -> Row {
         took: seen.and_then(|seen| seen.took()),
         facts: seen.map(|seen| seen.facts()).unwrap_or_default(),
         page,
+    }
+}
+
+/// While a run holds the lease, which may wait for a job, `stop` stops the job only with `--force`.
+async fn name_force(session: &Session, bill: &mut Bill) {
+    let is_stopped = |estimate: &&mut Estimate| {
+        let runs = estimate.run.is_some() && estimate.now.runs();
+        runs && estimate.ended_by == format!("`opsctl stop {}`", estimate.id)
+    };
+    let mut jobs = bill.0.iter_mut().filter(is_stopped).peekable();
+    if jobs.peek().is_none() {
+        return;
+    }
+    // Who may not read it is told so by `stop`.
+    let found = lease::read(&session.context.aws, session.bucket()).await.ok().flatten();
+    if found.is_some_and(|found| !found.left().is_zero()) {
+        jobs.for_each(|job| job.ended_by = format!("`opsctl stop --force {}`", job.id));
     }
 }
 

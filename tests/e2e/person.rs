@@ -155,6 +155,8 @@ fn what_runs_on_is_stopped_by_the_command_that_is_shown() {
     let ran = world.signal_when(["train", "--yes"], Signal::INT, |_| {
         let begun = world.run(["logs", "training/lab"]).stdout.contains("begun");
         if begun {
+            // What bills is ended by a command that is not refused.
+            world.run(["status"]).success().says("until `opsctl --sandbox stop --force training/lab`: ");
             // Whoever waits for it, perhaps elsewhere, is not robbed of it by a slip.
             let ran = world.run(["stop", "training/lab"]).ended(5).says("E211").says("may be waiting for");
             ran.says("`opsctl --sandbox stop --force training/lab` stops the job all the same");
@@ -166,6 +168,7 @@ fn what_runs_on_is_stopped_by_the_command_that_is_shown() {
     assert!(ran.stderr.contains(running) && !ran.stderr.contains("error"), "{ran}");
     let log = world.run(["logs", "training/lab"]).success();
     assert_eq!(log.stdout, "begun\n");
+    world.run(["status"]).success().says("until `opsctl --sandbox stop training/lab`: ");
     world.run(["stop", "training/lab"]).success().says("training/lab is stopped.");
     let status = world.run(["status"]).success();
     assert!(status.stdout.contains("Stopped"), "{status}");
