@@ -141,9 +141,14 @@ impl Ui {
         columns(io::stdout())
     }
 
+    /// Whether stdout is a terminal, and no file or pipe.
+    pub fn out_is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// Whether stdout is a terminal whose lines may be rewritten.
     pub fn rewrites(&self) -> bool {
-        self.live && io::stdout().is_terminal()
+        self.live && self.out_is_terminal()
     }
 
     /// Shows a page in the place of the last one

@@ -214,6 +214,22 @@ fn refused_credentials_say_what_is_wrong_with_them() {
     }
 }
 
+/// Two documents one after the other are none, and whoever writes them into a file would not see it.
+#[test]
+fn several_policies_are_not_written_into_one_file() {
+    let world = World::shipped().env("OPSCTL_CONFIG", "config/opsctl.toml");
+    let deployer = ["policy", "deployer", "--account", "123456789012"];
+    let ran = world.run(deployer).ended(64).says("error[U302]").says("there are 3 documents, and a file");
+    let ran = ran.says("`--part 1` to `--part 3` print one each, `-o json` prints all in a list");
+    assert_eq!(ran.stdout, "");
+    for part in ["1", "2", "3"] {
+        let ran = world.run(deployer.into_iter().chain(["--part", part])).success();
+        assert!(ran.json()["Statement"].is_array(), "{ran}");
+    }
+    let all = world.run(deployer.into_iter().chain(["-o", "json"])).success().json();
+    assert_eq!(all["documents"].as_array().map(Vec::len), Some(3));
+}
+
 #[test]
 fn github_marks_the_lines_of_the_file() {
     let world = World::with_config("[project]\nname = \"x\"\nregion = \"us-east-1\"\nname2 = 1\n")

@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::session::{document, with_clients, with_session};
 use crate::cli::ui::Ui;
 use crate::desired::Desired;
-use crate::domain::{codes, places};
+use crate::domain::{codes, many, places};
 use crate::policy::trust::{self, Runs};
 use crate::policy::{self, LARGEST, Names, Whom};
 use crate::resources::kinds;
@@ -116,6 +116,10 @@ async fn print(
             }
         },
     };
+    if chosen.len() > 1 && !ui.out_is_terminal() {
+        let help = format!("`--part 1` to `--part {count}` print one each, `-o json` prints all in a list");
+        return Err(several(count, help));
+    }
     let text: String = chosen.iter().map(|document| format!("{document:#}\n")).collect();
     ui.out(&text);
     if count > 1 && args.part.is_none() {
@@ -126,6 +130,12 @@ async fn print(
         ui.say(&message);
     }
     Ok(Exit::Done)
+}
+
+/// A file that is written from stdout would be no JSON.
+fn several(count: usize, help: String) -> Failure {
+    let message = format!("there are {}, and a file or a pipe takes one", many(count, "document"));
+    Failure::new(codes::USAGE, Exit::Usage, message, help)
 }
 
 /// What the config wants, in the account that the options name, else in that of the credentials.

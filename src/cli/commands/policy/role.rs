@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{AccountArgs, desired};
+use super::{AccountArgs, desired, several};
 use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
@@ -38,6 +38,14 @@ pub async fn run(args: &RoleArgs, global: &Global, ui: &Ui, env: &Environment) -
         let roles: Vec<Value> = roles.iter().map(document).collect();
         ui.out_json(&json!({ "format": 1, "roles": roles }));
         return Ok(Exit::Done);
+    }
+    let count = roles.iter().map(|role| role.documents.len()).sum();
+    if count > 1 && !ui.out_is_terminal() {
+        let help = match roles.len() {
+            1 => "`-o json` prints all in a list",
+            _ => "name a section, such as training/NAME; `-o json` prints all in a list",
+        };
+        return Err(several(count, help.to_owned()));
     }
     for GivenPolicy { arn, services, sections, documents } in &roles {
         ui.out(&documents.iter().map(|document| format!("{document:#}\n")).collect::<String>());
