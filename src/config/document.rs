@@ -65,13 +65,13 @@ impl Document {
             Err(error) => {
                 let at = KeyPath::of([""]);
                 let span = error.span().unwrap_or_else(|| deepest_line(&document.text));
+                let twice = Some(&span).filter(|_| error.message() == "duplicate key");
+                let (message, help) = match twice.and_then(|span| document.defined_twice(span)) {
+                    Some(message) => (message, "keep one of the two, with what both have"),
+                    None => (error.message().to_owned(), "correct the TOML here, or one line above"),
+                };
                 document.spans.insert(at.clone(), Place { key: span.clone(), value: span });
-                let problem = Diagnostic::error(
-                    codes::SYNTAX,
-                    at,
-                    error.message().to_owned(),
-                    "correct the TOML here, or one line above",
-                );
+                let problem = Diagnostic::error(codes::SYNTAX, at, message, help);
                 Err(Box::new((document, problem)))
             }
         }
@@ -96,6 +96,21 @@ impl Document {
         let help = "save the file as UTF-8; if it is Latin-1: iconv -f LATIN1 -t UTF-8";
         // What stands in for it in the shown text has three bytes.
         Err(Self::not_utf8(file, text, start..start + '\u{fffd}'.len_utf8(), (&message, help)))
+    }
+
+    /// Which key is defined a second time at these bytes, and where it was first: with another name in its
+    /// place, the two stand beside each other.
+    fn defined_twice(&self, second: &Range<usize>) -> Option<String> {
+        const OTHER: &str = "opsctl-the-second-one";
+        let (before, after) = (self.text.get(..second.start)?, self.text.get(second.end..)?);
+        let name = self.text[second.clone()].trim_matches(['"', '\'']);
+        let renamed = format!("{before}{OTHER}{after}");
+        let (table, _) = DeTable::parse_recoverable(&renamed);
+        let (first, _) = with_key(table.get_ref(), OTHER)?.iter().find(|(key, _)| key.get_ref() == name)?;
+        let (line, _) = self.line_column(first.span().start);
+        let named = self.key_shown(second.clone()).map(|key| format!("`{key}`"));
+        let named = named.unwrap_or_else(|| "this key".to_owned());
+        Some(format!("{named} is defined twice, first in line {line}"))
     }
 
     fn of(file: &Path, text: String) -> Self {
@@ -286,6 +301,19 @@ fn overlapping<'p>(
 ) -> impl Iterator<Item = &'p Range<usize>> {
     let (first, end) = (places.partition_point(|place| place.end <= within.start), within.end);
     places[first..].iter().take_while(move |place| place.start < end)
+}
+
+/// The table that has the key, at any depth.
+fn with_key<'t, 'd>(table: &'t DeTable<'d>, name: &str) -> Option<&'t DeTable<'d>> {
+    fn within<'t, 'd>(value: &'t DeValue<'d>, name: &str) -> Option<&'t DeTable<'d>> {
+        match value {
+            DeValue::Table(table) => with_key(table, name),
+            DeValue::Array(items) => items.iter().find_map(|item| within(item.get_ref(), name)),
+            _ => None,
+        }
+    }
+    let has = table.iter().any(|(key, _)| key.get_ref() == name);
+    if has { Some(table) } else { table.iter().find_map(|(_, value)| within(value.get_ref(), name)) }
 }
 
 /// The reader gives no place for what is nested too deeply: it is the line with the most dots and brackets.

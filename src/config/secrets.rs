@@ -62,6 +62,15 @@ pub(super) fn may_be_shown(at: &KeyPath) -> bool {
 }
 
 impl Document {
+    /// The key at these bytes of a text that is no TOML, if it may be named: one of opsctl's, or one in the
+    /// header of a section.
+    pub(super) fn key_shown(&self, key: Range<usize>) -> Option<&str> {
+        let start = self.text[..key.start].rfind('\n').map_or(0, |at| at + 1);
+        let is_in_header = header_end(self.text[start..].lines().next()?.as_bytes()).is_some();
+        let key = self.text[key].trim_matches(['"', '\'']);
+        Some(key).filter(|key| is_in_header || KEYS.contains(*key))
+    }
+
     /// A line of the text as it may be shown with a problem: without a comment, and with an asterisk for each
     /// byte of what is not shown.
     pub fn shown(&self, line: Range<usize>, problem: &Diagnostic) -> String {

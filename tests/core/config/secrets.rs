@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use opsctl::config::Document;
 use proptest::prelude::*;
 
 use crate::project;
@@ -103,4 +104,21 @@ fn of_what_is_on_no_line_none_is_shown() {
         assert!(said.contains("error[C003]: there is no [project]\n --> opsctl.toml:1:1\n"), "{said}");
         assert!(!said.contains("1 |"), "{said}");
     }
+}
+
+/// Of a key that is there twice, which one and where; one of an environment is not named.
+#[test]
+fn a_key_that_is_there_twice_is_named_if_it_is_no_users() {
+    let said = |text: &str| {
+        let text = format!("[project]\nname = \"a\"\n{text}");
+        let (_, problem) = *Document::parse(Path::new("x.toml"), text).unwrap_err();
+        problem.message
+    };
+    assert_eq!(said("name = \"b\"\n"), "`name` is defined twice, first in line 2");
+    assert_eq!(said("[data.a]\n[data.b]\n[ data.\"a\" ]\n"), "this key is defined twice, first in line 3");
+    assert_eq!(said("[data.a]\n[data.a]\n"), "`a` is defined twice, first in line 3");
+    let twice = "[training.t]\nenvironment = { TOKEN = \"x\",\n TOKEN = \"y\" }\n";
+    assert_eq!(said(twice), "this key is defined twice, first in line 4");
+    // What follows is not read, and need not be TOML.
+    assert_eq!(said("name = 1\n[[[\n"), "`name` is defined twice, first in line 2");
 }
