@@ -60,7 +60,14 @@ fn json(media: Media, given: &Given<'_>) -> Result<Media, Failure> {
     match serde_json::from_slice::<Value>(bytes) {
         Ok(_) => Ok(Media::json(bytes)),
         Err(error) => {
-            let message = format!("the payload is not JSON: {error}");
+            // The words of the reader are about its own work.
+            let message = match error.is_eof() {
+                true => "the payload is not JSON: it ends too early".to_owned(),
+                false => {
+                    let (line, column) = (error.line(), error.column());
+                    format!("the payload is not JSON from line {line}, column {column} on")
+                }
+            };
             let help = match given.text {
                 Some(_) => "in a shell, put it in single quotes; what is no JSON has a --content-type",
                 None => "say what it is with --content-type, such as image/jpeg",
@@ -120,5 +127,14 @@ mod tests {
         let text = |content_type| payload(Given { text: Some("1,2"), file: None, content_type }, &config);
         assert_eq!(text(Some("text/csv; header=absent")).unwrap().bytes, b"1,2");
         assert!(text(None).is_err());
+        let said = |text: &str| {
+            let given = Given { text: Some(text), file: None, content_type: None };
+            match payload(given, &config) {
+                Err(Failure::Message { message, .. }) => message,
+                _ => panic!("{text}"),
+            }
+        };
+        assert_eq!(said("nope"), "the payload is not JSON from line 1, column 2 on");
+        assert_eq!(said("{\"a\": 1"), "the payload is not JSON: it ends too early");
     }
 }
