@@ -107,7 +107,8 @@ pub struct Run {
 }
 
 impl Run {
-    fn lasting(&self, time: HumanDuration) -> Money {
+    /// What one costs that takes so long.
+    pub fn lasting(&self, time: HumanDuration) -> Money {
         self.per_hour.part(time.as_secs(), 3_600)
     }
 

@@ -8,7 +8,7 @@ use super::page::Suggest;
 use super::style::Styles;
 use crate::cost::{Bill, Cost, Estimate, Item, Prices, Rate, Run, TABLE_OF_OPSCTL};
 use crate::domain::wrap::wrapped;
-use crate::domain::{Money, ResourceId, shown};
+use crate::domain::{HumanDuration, Money, ResourceId, shown};
 
 /// How costs are shown.
 #[derive(Clone, Copy)]
@@ -125,16 +125,20 @@ fn changed(before: Rate, after: Rate) -> String {
     format!("{month} ({} → {} an hour)", before.per_hour().fine(), after.per_hour().fine())
 }
 
-/// `about 0.04 USD (10m as the last), at most 5.66`
+/// `about 0.04 USD (10m as the last), at most 5.66 for 24h`; before the first one ended, how long the script
+/// runs is anybody's guess: `0.02 USD for 5m, 0.24 for 1h, at most 5.66 for 24h`
 fn of_a_run(run: &Run) -> String {
-    let most = run.highest_price().fine();
+    let most = format!("at most {} for {}", run.highest_price().fine(), run.at_most);
     let spot = if run.spot { "; spot instances cost less" } else { "" };
-    match (run.usual, run.usual_price()) {
-        (Some(usual), Some(price)) => {
-            format!("about {} USD ({usual} as the last), at most {most}{spot}", price.fine())
-        }
-        _ => format!("{} USD an hour, at most {most}{spot}", run.per_hour.fine()),
+    if let (Some(usual), Some(price)) = (run.usual, run.usual_price()) {
+        return format!("about {} USD ({usual} as the last), {most}{spot}", price.fine());
     }
+    let shorter = [5, 60].map(HumanDuration::minutes).into_iter().filter(|time| *time < run.at_most);
+    let mut parts: Vec<String> =
+        shorter.map(|time| format!("{} for {time}", run.lasting(time).fine())).collect();
+    parts.push(most);
+    parts[0] = parts[0].replacen(" for ", " USD for ", 1);
+    format!("{}{spot}", parts.join(", "))
 }
 
 /// The page under construction.
