@@ -91,8 +91,12 @@ impl Running {
         let head = self.head();
         let phase = self.phase.clone().unwrap_or_else(|| doing(self.verb).to_owned());
         let facts = self.facts();
-        let elapsed = clock(now.saturating_sub(self.began));
-        let whole = self.usual.map(|usual| format!("{elapsed} of about {}", about(usual)));
+        let passed = now.saturating_sub(self.began);
+        let elapsed = clock(passed);
+        let whole = self.usual.map(|usual| match passed > usual {
+            true => format!("{elapsed}, longer than usual ({})", about(usual)),
+            false => format!("{elapsed} of about {}", about(usual)),
+        });
         let bar = self.progress.as_ref().map(bar);
         for times in [whole.as_ref(), Some(&elapsed)].into_iter().flatten() {
             for kept in (0..=facts.len()).rev() {
@@ -111,6 +115,9 @@ impl Running {
         // In a narrow terminal the phase stays: of the lines above, none says it.
         let room = width.saturating_sub(columns(&phase) + columns(&elapsed) + 4);
         let target = shown::line(&self.target.to_string()).into_owned();
+        if bar.is_none() && room >= columns(&head) - columns(&target) + NAMED {
+            return join(&[cut(&head, room), phase, elapsed]);
+        }
         if bar.is_none() && room >= NAMED {
             return join(&[cut(&target, room), phase, elapsed]);
         }

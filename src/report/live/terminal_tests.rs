@@ -228,15 +228,27 @@ fn the_live_line_fits_every_width() {
         120 [10/18] endpoint/a-name-of-sixty-three-characters-is-as-long-as-names-may-be-in-aws  creating  1:12
          80 [9/18] training/numbers  Training  epoch 12/40  1:12 of about 4m
          80 [3/18] data/dogs  ████░░░░░░  45% · 11s left · 495.0 MB of 1.1 GB  1:12
-         80 endpoint/a-name-of-sixty-three-characters-is-as-long-as-names-m…  creating  1:12
+         80 [10/18] endpoint/a-name-of-sixty-three-characters-is-as-long-as…  creating  1:12
          40 [9/18] training/numbers  Training  1:12
          40 [3/18] data/dogs  ████░░░░░░  45%  1:12
-         40 endpoint/a-name-of-sixt…  creating  1:12
-         35 training/numbers  Training  1:12
+         40 [10/18] endpoint/a-name…  creating  1:12
+         35 [9/18] training/nu…  Training  1:12
          35 [3/18] data/dogs  ████░░░░░░  1:12
          35 endpoint/a-name-of…  creating  1:12
          24 [9/18] training/n…  1:12
          24 [3/18] data/dogs  1:12
          24 [10/18] endpoint/…  1:12
     "#]].assert_eq(&text);
+}
+
+/// A clock that has passed the usual time is not "of about" that.
+#[test]
+fn what_takes_longer_than_usual_says_so() {
+    let usual = Some(Duration::from_secs(58));
+    let mut training = Running::new((0, 4), id("training/numbers"), Verb::Create, Duration::ZERO, usual);
+    training.phase = Some("Training".to_owned());
+    let line = |seconds, width| training.line(Duration::from_secs(seconds), width);
+    assert_eq!(line(58, 80), "[0/4] training/numbers  Training  0:58 of about 58s");
+    assert_eq!(line(411, 80), "[0/4] training/numbers  Training  6:51, longer than usual (58s)");
+    assert_eq!(line(411, 40), "[0/4] training/numbers  Training  6:51");
 }
