@@ -97,12 +97,15 @@ fn say_gone(done: &Done, session: &Session, ui: &Ui) {
     let scope = &session.context.scope;
     let left = done.left();
     let gone = match (left.is_some(), done.plan.is_empty()) {
-        (true, true) => "Nothing was deleted",
-        (true, false) => "Not all is gone",
-        (false, true) => "There was nothing",
-        (false, false) => "Nothing is left",
+        (true, true) => Some("Nothing was deleted"),
+        (true, false) => Some("Not all is gone"),
+        // The plan has said so.
+        (false, true) => None,
+        (false, false) => Some("Nothing is left"),
     };
-    ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, session.place));
+    if let Some(gone) = gone {
+        ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, session.place));
+    }
     for step in done.plan.steps.iter().filter(|step| step.op == Op::Release) {
         ui.say(&format!("{} `{}` {}.", step.target, step.physical, step.why.join("; ")));
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::leftovers::{Left, counted, grouped};
 use super::style::Styles;
 use crate::desired::AnyKind;
+use crate::domain::wrap::wrapped;
 use crate::domain::{Contents, FieldChange, HumanDuration, many, shown};
 use crate::plan::{Foreign, Leftover, Op, Plan, Step, Verb};
 
@@ -32,13 +33,14 @@ pub fn human(
             let _ = writeln!(text, "      {line}");
         }
     }
-    if plan.is_empty() {
+    if plan.is_empty() && plan.destroys() {
+        let _ = writeln!(text, "Nothing to delete.");
+    } else if plan.is_empty() {
         let _ = writeln!(text, "Nothing to do{}.", as_the_config_says(plan.unchanged.len()));
     } else {
         let count = |verb| plan.steps.iter().filter(|s| s.op.verb() == verb).count();
-        let _ = writeln!(
-            text,
-            "\n{} to create, {} to update, {} to delete{}, {} unchanged{}",
+        let sums = format!(
+            "{} to create, {} to update, {} to delete{}, {} unchanged{}",
             count(Verb::Create),
             count(Verb::Update),
             count(Verb::Delete),
@@ -49,6 +51,7 @@ pub fn human(
             plan.unchanged.len(),
             longest(plan, kinds).map(|time| format!("; AWS usually takes about {time}")).unwrap_or_default(),
         );
+        let _ = writeln!(text, "\n{}", wrapped(&sums, width.unwrap_or(usize::MAX)).join("\n"));
     }
     leftovers(&mut text, plan, styles);
     for (heading, foreign) in staying(plan) {

@@ -49,7 +49,7 @@ fn what_takes_away_looks_or_fetches_needs_no_folder() {
     world.run(["data", "pull", "--to", "back"]).success().says("1 fetched");
     world.run(["notebook", "stop"]).ended(1).says("notebook/lab is not deployed");
     world.run(["destroy", "--yes"]).success().says("Nothing is left").says("warning[C009]");
-    world.run(["destroy", "--yes"]).success().says("There was nothing");
+    world.run(["destroy", "--yes"]).success().says("Nothing to delete.\n").does_not_say("Nothing to do");
 }
 
 const AT_WORK: &str = r#"
