@@ -63,7 +63,7 @@ pub fn run(args: &InitArgs, ui: &Ui) -> CommandResult {
             with_all(args)
         ));
     }
-    ui.say(&next(&args.folder, chosen.whole));
+    ui.say(&next(&args.folder, chosen.whole, Ui::width_err()));
     Ok(Exit::Done)
 }
 
@@ -99,8 +99,8 @@ const NEXT: [(&str, &str); 4] = [
     ("plan", "# with an AWS account"),
 ];
 
-/// What to do now, one command per line.
-fn next(folder: &Path, whole: bool) -> String {
+/// What to do now, one command per line; what to know of it is above it where it has no room beside it.
+fn next(folder: &Path, whole: bool, columns: usize) -> String {
     let mut lines = vec!["Next:".to_owned()];
     if folder.canonicalize().ok() != std::env::current_dir().and_then(|here| here.canonicalize()).ok() {
         lines.push(format!("  cd {}", quoted(&shown::line(&folder.display().to_string()))));
@@ -108,9 +108,14 @@ fn next(folder: &Path, whole: bool) -> String {
     if !whole {
         lines.push("  edit opsctl.toml: `path`, `source` and `code` are your folders".to_owned());
     }
-    lines.extend(
-        NEXT.iter().map(|(command, note)| format!("  opsctl {command:<17}{note}").trim_end().to_owned()),
-    );
+    for (command, note) in NEXT {
+        let line = format!("  opsctl {command:<17}{note}");
+        if line.len() > columns {
+            lines.extend([format!("  {note}"), format!("  opsctl {command}")]);
+        } else {
+            lines.push(line.trim_end().to_owned());
+        }
+    }
     lines.join("\n")
 }
 
@@ -140,4 +145,19 @@ fn project_name(args: &InitArgs) -> Result<Name, Failure> {
     wanted
         .parse()
         .map_err(|error: String| Failure::new(codes::BAD_NAME, Exit::Usage, error, "give one with --name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_next_fits_forty_columns() {
+        let narrow = next(Path::new("."), true, 40);
+        assert!(narrow.lines().all(|line| line.len() <= 40), "{narrow}");
+        let deploy = "\n  # on this machine: no account, no cost\n  opsctl --sandbox deploy\n";
+        assert!(narrow.contains(deploy), "{narrow}");
+        let wide = next(Path::new("."), true, 80);
+        assert!(wide.contains("\n  opsctl --sandbox deploy # on this machine: no account, no cost\n"), "{wide}");
+    }
 }
