@@ -76,6 +76,7 @@ fn init_puts_nothing_beside_what_is_there_unless_it_is_asked_to() {
     let written = world.run(["init", "new", "-o", "json"]).success().json();
     assert_eq!(written["left_out"], json!([]));
     assert!(world.path("new/training/train.py").exists());
+    world.run(["init", "new"]).success().says("Left as it was: README.md and .gitignore.\n");
     assert_eq!(world.read("new/README.md") + &world.read("new/.gitignore"), "minemine");
 }
 

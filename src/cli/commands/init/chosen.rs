@@ -17,6 +17,8 @@ const SCHEMA: &str = "opsctl.schema.json";
 const IGNORE: &str = ".gitignore";
 /// The sandbox's state and caches, and what Python leaves.
 const IGNORED: &str = ".opsctl/\n__pycache__/\n";
+/// What is left as it is where it is there.
+const KEPT: [&str; 2] = ["README.md", IGNORE];
 /// What a repository has before anything is in it, besides what is hidden. What is there of it stays.
 const NO_FILES: [&str; 3] = ["readme", "licen", "copying"];
 
@@ -29,6 +31,8 @@ pub struct Chosen {
     pub whole: bool,
     /// The template's files that are not.
     pub left_out: Vec<&'static str>,
+    /// What a repository has from its beginning, and stays as it is.
+    pub kept: Vec<&'static str>,
 }
 
 impl Chosen {
@@ -49,19 +53,19 @@ impl Chosen {
         let mut others = other_files(folder)?;
         others.retain(|name| !is_of_template(folder, Path::new(name), files.iter().chain(&starters)));
         let whole = args.all || others.is_empty();
-        let mut left_out = Vec::new();
+        let (mut left_out, mut kept) = (Vec::new(), Vec::new());
         if whole {
             free_folders(folder, &starters)?;
             files.extend(starters);
             files.push(Starter { path: IGNORE, content: IGNORED.as_bytes().to_vec() });
-            files.retain(|file| {
-                !["README.md", IGNORE].contains(&file.path) || !folder.join(file.path).exists()
-            });
+            let stays = |file: &&Starter| KEPT.contains(&file.path) && folder.join(file.path).exists();
+            kept = files.iter().filter(stays).filter(|f| !f.is_in(folder)).map(|f| f.path).collect();
+            files.retain(|file| !stays(&file));
         } else {
             left_out =
                 starters.iter().map(|starter| starter.path).filter(|path| *path != "README.md").collect();
         }
-        Ok(Self { files, others, whole, left_out })
+        Ok(Self { files, others, whole, left_out, kept })
     }
 
     /// Writes what is not there yet, and returns it. All or nothing: what is there already and is something
@@ -112,7 +116,7 @@ fn other_files(folder: &Path) -> Result<Vec<String>, Failure> {
 fn is_of_template<'s>(folder: &Path, path: &Path, files: impl Iterator<Item = &'s Starter> + Clone) -> bool {
     let Ok(entries) = fs::read_dir(folder.join(path)) else {
         let mut here = files.filter(|file| Path::new(file.path) == path);
-        return here.any(|file| fs::read(folder.join(path)).is_ok_and(|there| there == file.content));
+        return here.any(|file| file.is_in(folder));
     };
     let counts = |name: &str| !name.starts_with('.') && name != "__pycache__";
     let names = entries.flatten().map(|entry| entry.file_name());

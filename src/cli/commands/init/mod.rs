@@ -50,6 +50,9 @@ pub fn run(args: &InitArgs, ui: &Ui) -> CommandResult {
         return Ok(Exit::Done);
     }
     ui.say(&wrote(&new, chosen.whole));
+    if !chosen.kept.is_empty() {
+        ui.say(&format!("Left as it was: {}.", chosen.kept.join(" and ")));
+    }
     let called = args.folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_owned()));
     if args.name.is_none() && called.is_some_and(|called| called != *name) {
         ui.say(&format!("The project is called `{name}`, by its folder; --name gives it another name."));

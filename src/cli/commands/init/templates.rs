@@ -1,5 +1,8 @@
 //! The projects that `opsctl init` can start with: those in `config/`, made independent of their place.
 
+use std::fs;
+use std::path::Path;
+
 use clap::ValueEnum;
 
 use crate::config::Name;
@@ -19,6 +22,13 @@ pub enum Template {
 pub struct Starter {
     pub path: &'static str,
     pub content: Vec<u8>,
+}
+
+impl Starter {
+    /// Whether just that is in the folder.
+    pub fn is_in(&self, folder: &Path) -> bool {
+        fs::read(folder.join(self.path)).is_ok_and(|there| there == self.content)
+    }
 }
 
 macro_rules! shipped {
