@@ -47,14 +47,35 @@ impl Desired {
             }
         }
         if nodes.is_empty() {
-            let help =
-                "add [endpoint.NAME.autoscaling] or [function.NAME], or give --min, --max and --target";
+            let help = match lacking(kinds, wholes().filter(named), to) {
+                Some(numbers) => format!("give {numbers} too, or add [endpoint.NAME.autoscaling]"),
+                None => "add [endpoint.NAME.autoscaling] or [function.NAME], or give --min, --max and --target"
+                    .to_owned(),
+            };
             let message = match names {
                 [] => "nothing is scaled in the config".to_owned(),
                 names => format!("nothing named {} is scaled in the config", names.join(" or ")),
             };
-            return Err(error(codes::UNKNOWN_NAME, message, help));
+            return Err(error(codes::UNKNOWN_NAME, message, &help));
         }
         Ok(Self::new(self.scope.clone(), nodes, origin))
     }
+}
+
+/// The numbers that are not given, where all of them would scale what the config does not.
+fn lacking<'n>(
+    kinds: &[Box<dyn AnyKind>],
+    wholes: impl Iterator<Item = &'n Node>,
+    to: &Scale,
+) -> Option<String> {
+    let all = Scale { min: Some(1), max: Some(1), target: Some(1.0), ..*to };
+    let takes = |kind: &dyn AnyKind, whole: &Node| {
+        kind.part_of() == Some(whole.id.kind) && kind.scaled(whole, None, None, &all).is_some()
+    };
+    let mut wholes = wholes.filter(|_| to.is_of_instances());
+    wholes.find(|whole| kinds.iter().any(|kind| kind.is_scaled() && takes(&**kind, whole)))?;
+    let given = [to.min.is_some(), to.max.is_some(), to.target.is_some()];
+    let options = ["--min", "--max", "--target"].into_iter().zip(given);
+    let lacking: Vec<&str> = options.filter(|(_, given)| !given).map(|(option, _)| option).collect();
+    Some(lacking.join(" and "))
 }

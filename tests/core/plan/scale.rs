@@ -107,6 +107,11 @@ fn what_the_config_does_not_scale_needs_all_numbers() {
     let account = Account::with(&want);
     let half = to_scale(&want, &[], Scale { max: Some(3), ..NOTHING });
     assert_eq!(half.unwrap_err(), "U303: nothing is scaled in the config");
+    let help = |to: Scale| want.to_scale(&kinds(), &[], &to).unwrap_err().help;
+    assert!(help(Scale { min: Some(1), max: Some(3), ..NOTHING }).starts_with("give --target too, or add ["));
+    assert!(help(Scale { target: Some(9.0), ..NOTHING }).starts_with("give --min and --max too"));
+    let nothing = "add [endpoint.NAME.autoscaling] or [function.NAME], or give --min, --max and --target";
+    assert_eq!(help(NOTHING), nothing);
     let all = Scale { min: Some(1), max: Some(3), target: Some(9.0), provisioned_concurrency: Some(1) };
     assert_eq!(
         steps(&account, &want, all),
