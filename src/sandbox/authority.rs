@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::extensions::Plug;
 use super::fault::Fault;
-use super::state::SandboxState;
+use super::state::{SandboxState, arn_of};
 
 /// The name of the user that every caller is who has no session.
 pub const CALLER: &str = "sandbox";
@@ -91,7 +91,7 @@ impl Session {
     pub fn arn(&self) -> String {
         let (account, name) = Arn::parse(&self.role).map_or(("", ""), |role| (role.account, role.name()));
         let resource = &format!("assumed-role/{name}/{}", self.name);
-        Arn { partition: "aws", service: "sts", region: "", account, resource }.to_string()
+        arn_of("sts", "", account, resource)
     }
 }
 

@@ -9,7 +9,7 @@ use opsctl_iam::arn::is_account_id;
 use serde_json::{Map, Value};
 
 use super::rules::AwsRule;
-use super::state::SandboxState;
+use super::state::{SandboxState, arn_of};
 
 /// What is kept of a document that was accepted. Text that is no document stays as it is.
 pub fn kept(shared: &SandboxState, text: &str) -> String {
@@ -88,7 +88,7 @@ fn each(value: Value, change: impl Fn(Value) -> Value) -> Value {
 /// `123456789012` → `arn:aws:iam::123456789012:root`.
 fn root_of(principal: Value) -> Value {
     match principal.as_str() {
-        Some(id) if is_account_id(id) => format!("arn:aws:iam::{id}:root").into(),
+        Some(id) if is_account_id(id) => arn_of("iam", "", id, "root").into(),
         _ => principal,
     }
 }

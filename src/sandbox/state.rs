@@ -26,6 +26,12 @@ use super::rules::AwsRule;
 use super::store::{HasBytes, ScopedTable, Store, TimelineBuilder};
 use super::users::Users;
 
+/// An ARN of any account, in the one partition that the sandbox has; fields that a service's ARNs lack are
+/// empty.
+pub fn arn_of(service: &str, region: &str, account: &str, resource: &str) -> String {
+    Arn { partition: "aws", service, region, account, resource }.to_string()
+}
+
 /// The sandbox behind its endpoint. Shared by `Arc` between requests and background tasks.
 #[derive(Debug)]
 pub struct SandboxState {
@@ -121,7 +127,7 @@ impl SandboxState {
 
     /// `arn:aws:<service>:<region>:<account>:<rest>`; the region of global services is empty.
     pub fn arn(&self, service: &str, region: &str, rest: &str) -> String {
-        Arn { partition: "aws", service, region, account: &self.account, resource: rest }.to_string()
+        arn_of(service, region, &self.account, rest)
     }
 
     /// Whether an AWS rule is to be enforced. A rule that emulators commonly let through has a name, so that

@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::faults::FaultCodes;
 use crate::operation::op;
 use crate::protocol::json11::Api;
+use crate::state::arn_of;
 
 /// The operations.
 pub const API: Api = Api {
@@ -110,7 +111,7 @@ fn parameter(region: &str, name: &str) -> Option<Value> {
         "Value": image.id(region),
         "Version": 1,
         "LastModifiedDate": epoch_seconds(PUBLISHED),
-        "ARN": format!("arn:aws:ssm:{region}::parameter{name}"),
+        "ARN": arn_of("ssm", region, "", &format!("parameter{name}")),
         "DataType": "text",
     }))
 }

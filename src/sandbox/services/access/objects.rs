@@ -6,7 +6,7 @@ use super::read;
 use crate::authority::Request;
 use crate::services::kms;
 use crate::services::s3::api;
-use crate::state::SandboxState;
+use crate::state::{SandboxState, arn_of};
 
 /// Operations that need an action of another name. Those of one version have a name of their own, too.
 const ACTIONS: &[(&str, &str)] = &[
@@ -129,7 +129,7 @@ fn versioned(action: &str) -> String {
 
 fn on(shared: &SandboxState, action: &str, bucket: &str, key: Option<&str>) -> Need {
     let key = key.map(|key| format!("/{key}")).unwrap_or_default();
-    let mut need = Need::new(&format!("s3:{action}"), [format!("arn:aws:s3:::{bucket}{key}")]);
+    let mut need = Need::new(&format!("s3:{action}"), [arn_of("s3", "", "", &format!("{bucket}{key}"))]);
     // S3 writes ARNs in quotes.
     need.quoted = true;
     need.resource_policy = api::policy(shared, bucket).and_then(|policy| read(&policy));

@@ -10,7 +10,7 @@ use super::need::Need;
 use super::read;
 use crate::authority::Request;
 use crate::services::{iam, kms, lambda};
-use crate::state::SandboxState;
+use crate::state::{SandboxState, arn_of};
 use crate::tags::{self, Tags};
 
 /// Prefixes of actions that are not the sandbox's names of services.
@@ -207,7 +207,7 @@ impl Asked<'_> {
             }
             "ssm" if text("Name").is_some_and(|name| name.starts_with("/aws/")) => {
                 let name = text("Name")?;
-                Some(vec![format!("arn:aws:ssm:{}::parameter{name}", self.request.region)])
+                Some(vec![arn_of("ssm", self.request.region, "", &format!("parameter{name}"))])
             }
             "kms" => {
                 Some(kms::arn_of(self.shared, self.request.region, text("KeyId")?).into_iter().collect())
@@ -215,7 +215,7 @@ impl Asked<'_> {
             "ecr" => {
                 let account = text("registryId").unwrap_or(&self.shared.account);
                 let (region, name) = (self.request.region, text("repositoryName")?);
-                Some(vec![format!("arn:aws:ecr:{region}:{account}:repository/{name}")])
+                Some(vec![arn_of("ecr", region, account, &format!("repository/{name}"))])
             }
             _ => None,
         }

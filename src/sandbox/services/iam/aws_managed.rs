@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::state::arn_of;
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Managed {
@@ -30,7 +32,7 @@ static ALL: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
 impl Managed {
     /// ARN and document, of the same shape as those of customer managed policies.
     fn entry(&self) -> (String, Value) {
-        let arn = format!("arn:aws:iam::aws:policy{}{}", self.path, self.name);
+        let arn = arn_of("iam", "", "aws", &format!("policy{}{}", self.path, self.name));
         let id: String = blake3::hash(arn.as_bytes()).to_hex()[..17].to_uppercase();
         let document = json!({
             "PolicyName": self.name,

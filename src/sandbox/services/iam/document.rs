@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use opsctl_iam::arn::is_account_id;
+use opsctl_iam::arn::{Arn, is_account_id};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use super::ROLES;
 use crate::authority::CALLER;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
-use crate::state::SandboxState;
+use crate::state::{SandboxState, arn_of};
 
 /// A policy document whose syntax is right: its types are the grammar.
 #[derive(Debug, Deserialize)]
@@ -217,7 +217,8 @@ impl Statement {
 
 /// `*`, an account, or an ARN; one of our own account's must be the caller or a role that exists.
 fn known_principal(shared: &SandboxState, name: &str) -> bool {
-    let Some(resource) = name.strip_prefix(&format!("arn:aws:iam::{}:", shared.account)) else {
+    let is_ours = |arn: &Arn| arn_of("iam", "", &shared.account, arn.resource) == name;
+    let Some(Arn { resource, .. }) = Arn::pattern(name).filter(is_ours) else {
         return name == "*" || is_account_id(name) || name.starts_with("arn:");
     };
     match resource.split_once('/') {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{ROLES, policies, roles};
 use crate::call::{Answer, Call};
 use crate::fault::Fault;
+use crate::state::arn_of;
 use crate::store::merge;
 
 /// A service, the name of its role, and the policy of AWS attached to it where the sandbox has that.
@@ -79,7 +80,7 @@ impl Linked {
         let path = format!("/aws-service-role/{}/", self.service);
         let mut role = roles::new_role(call, &path, self.role, &trust.to_string());
         if let Some(policy) = self.policy {
-            let arn = format!("arn:aws:iam::aws:policy/aws-service-role/{policy}");
+            let arn = arn_of("iam", "", "aws", &format!("policy/aws-service-role/{policy}"));
             debug_assert!(policies::find(&call.shared, &arn).is_some(), "{arn} is in aws_managed.json");
             merge(&mut role, json!({"Attached": {arn: policy}}));
         }

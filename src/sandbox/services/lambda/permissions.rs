@@ -7,7 +7,7 @@ use super::region::{FUNCTIONS, LATEST, LambdaRegion, Target, conflict, invalid, 
 use crate::call::Call;
 use crate::fault::Fault;
 use crate::protocol::rest_json::Reply;
-use crate::state::SandboxState;
+use crate::state::{SandboxState, arn_of};
 
 /// docs/aws/lambda.md#limits
 const LARGEST_POLICY: usize = 20 << 10;
@@ -52,7 +52,7 @@ fn statement(call: &Call, arn: &Value) -> Value {
         "Principal": match principal {
             "*" => json!("*"),
             service if service.ends_with(".amazonaws.com") => json!({"Service": service}),
-            _ if account => json!({"AWS": format!("arn:aws:iam::{principal}:root")}),
+            _ if account => json!({"AWS": arn_of("iam", "", principal, "root")}),
             arn => json!({"AWS": arn}),
         },
         "Action": call.text("Action"),

@@ -8,7 +8,7 @@ use super::Cx;
 use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::rules::AwsRule;
-use crate::state::SandboxState;
+use crate::state::{SandboxState, arn_of};
 use crate::store::{Entry, ScopedTable};
 
 /// A bucket's document.
@@ -70,7 +70,7 @@ impl Bucket {
 
 /// ARNs of buckets name neither region nor account.
 pub fn arn(name: &str) -> String {
-    format!("arn:aws:s3:::{name}")
+    arn_of("s3", "", "", name)
 }
 
 /// Names are unique across regions, so the buckets of all regions are on one table.
