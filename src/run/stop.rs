@@ -22,7 +22,7 @@ pub enum Change {
 
 /// What was found or done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Changed {
+pub enum ChangeOutcome {
     Done,
     /// It had ended before.
     AlreadyEnded,
@@ -75,7 +75,7 @@ pub async fn change(
     change: Change,
     force: bool,
     held: impl FnOnce(&str),
-) -> Result<Changed, ChangeError> {
+) -> Result<ChangeOutcome, ChangeError> {
     let driver = session.registry.of(job.id.kind);
     let cx = OpCx::new(&session.context, job.id.clone());
     whose::ours(session, &job.id, &job.physical).await?;
@@ -83,7 +83,7 @@ pub async fn change(
     let seen = session.context.cancel.reading("looking", look).await?.ok_or(ChangeError::Absent)?;
     let starts = session.kind(job.id.kind).starts();
     if matches!(seen.status().phase, Phase::Ready | Phase::Failed) && !starts {
-        return Ok(Changed::AlreadyEnded);
+        return Ok(ChangeOutcome::AlreadyEnded);
     }
     if let Change::Start { monthly } = change
         && let Some(limit) = MonthlyLimit::of(session, monthly)
@@ -126,5 +126,5 @@ pub async fn change(
     let is_as_before = change == Change::Stop
         && !starts
         && driver.observe(&cx, &job.physical).await?.is_some_and(|seen| seen.status().phase == Phase::Busy);
-    Ok(if is_as_before { Changed::NeverRan } else { Changed::Done })
+    Ok(if is_as_before { ChangeOutcome::NeverRan } else { ChangeOutcome::Done })
 }

@@ -209,7 +209,7 @@ pub enum UploadRefusal {
     /// A file cannot be read, or what would be sent or deleted is refused.
     Problems(Diagnostics),
     /// Somebody else has uploaded it since its manifest was read.
-    Changed(ResourceId),
+    UploadedMeanwhile(ResourceId),
 }
 
 /// Data sets that may be sent: the lease is held, and the bucket has not changed since it was read.
@@ -314,7 +314,7 @@ async fn unchanged(session: &Session, sets: &[DataSet]) -> Result<(), UploadRefu
         let cx = OpCx::new(&session.context, set.id.clone());
         match sync::read_manifest(&cx, &set.spec.uri()).await {
             Ok(now) if now.etag == set.there.etag => Ok(()),
-            Ok(_) => Err(UploadRefusal::Changed(set.id.clone())),
+            Ok(_) => Err(UploadRefusal::UploadedMeanwhile(set.id.clone())),
             Err(error) => Err(UploadRefusal::Op(error)),
         }
     }))

@@ -15,7 +15,7 @@ use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::domain::{Money, codes};
 use crate::run::jobs::Job;
-use crate::run::stop::{self, Change, ChangeError, Changed};
+use crate::run::stop::{self, Change, ChangeError, ChangeOutcome};
 use crate::run::{Folders, Session};
 
 #[derive(Debug, Args)]
@@ -79,10 +79,10 @@ pub(super) async fn change(session: &Session, job: &Job, to: Change, force: bool
         ChangeError::OverBudget(over) => budget::refused(session, &over),
     })?;
     let (state, sentence) = match (changed, to) {
-        (Changed::AlreadyEnded, _) => ("ended", format!("{} has ended already.", job.id)),
-        (Changed::NeverRan, _) => ("ended", format!("{} was not running: there is nothing to stop.", job.id)),
-        (Changed::Done, Change::Stop) => ("stopped", format!("{} is stopped.", job.id)),
-        (Changed::Done, Change::Start { .. }) => ("running", format!("{} is running.", job.id)),
+        (ChangeOutcome::AlreadyEnded, _) => ("ended", format!("{} has ended already.", job.id)),
+        (ChangeOutcome::NeverRan, _) => ("ended", format!("{} was not running: there is nothing to stop.", job.id)),
+        (ChangeOutcome::Done, Change::Stop) => ("stopped", format!("{} is stopped.", job.id)),
+        (ChangeOutcome::Done, Change::Start { .. }) => ("running", format!("{} is running.", job.id)),
     };
     match ui.json() {
         true => {

@@ -109,7 +109,7 @@ fn not_compared(why: UploadRefusal, session: &Session) -> Failure {
     match why {
         UploadRefusal::Op(error) => error.into(),
         UploadRefusal::Problems(problems) => Failure::config(session.config.document.clone(), problems),
-        UploadRefusal::Changed(id) => {
+        UploadRefusal::UploadedMeanwhile(id) => {
             let message = format!("somebody else has just uploaded {id}; nothing was done");
             Failure::new(codes::CHANGED_MEANWHILE, Exit::Failed, message, "run the same command again")
         }
