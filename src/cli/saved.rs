@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use super::error::Failure;
 use super::exit::Exit;
 use super::files;
-use crate::desired::{AnyKind, Desired};
+use crate::desired::Desired;
 use crate::domain::{ResourceId, Scope, codes, few, few_sentences};
-use crate::plan::{Plan, Step};
+use crate::plan::{Mode, Plan, Step};
 use crate::report::plan as render;
+use crate::run::{Intent, Session};
 
 /// Digests of the parts of a spec, by their names.
 type Parts = BTreeMap<String, String>;
@@ -39,6 +40,10 @@ pub struct Saved {
     /// What each resource of its steps is made of. The document of `plan -o json` does not have it.
     #[serde(default)]
     made_of: BTreeMap<String, Parts>,
+    #[serde(default)]
+    prune: bool,
+    #[serde(default)]
+    adopt: bool,
 }
 
 /// Where it goes.
@@ -61,10 +66,13 @@ struct SavedStep {
     why: Vec<String>,
 }
 
-/// What is saved: the plan, and what the resources of its steps are made of.
-pub fn document(plan: &Plan, desired: &Desired, kinds: &[Box<dyn AnyKind>], place: &str) -> Value {
-    let mut document = render::json(plan, kinds, place);
-    let names = Names::of(desired);
+/// What is saved: the plan, what it was allowed, and what the resources of its steps are made of.
+pub fn document(plan: &Plan, intent: &Intent, session: &Session) -> Value {
+    let mut document = render::json(plan, &session.kinds, &session.place);
+    if let Mode::Deploy { prune, adopt } = intent.mode {
+        (document["prune"], document["adopt"]) = (prune.into(), adopt.into());
+    }
+    let names = Names::of(&intent.desired);
     let targets: BTreeSet<&ResourceId> = plan.steps.iter().map(|step| &step.target).collect();
     let made_of = targets.into_iter().filter_map(|id| Some((id.to_string(), names.parts(id)?)));
     document["made_of"] = made_of.map(|(id, parts)| (id, json!(parts))).collect();
@@ -99,6 +107,11 @@ impl<'d> Names<'d> {
 }
 
 impl Saved {
+    /// What it does under this config. What it was allowed when it was saved need not be said again.
+    pub fn intent(&self, session: &Session, prune: bool, adopt: bool) -> Intent {
+        Intent::deploy(session, prune || self.prune, adopt || self.adopt)
+    }
+
     /// Whether this is the plan that was saved, or what is left when that was applied: nothing.
     ///
     /// # Errors
@@ -122,6 +135,11 @@ impl Saved {
     /// saved, and it is there.
     fn is_applied(&self, plan: &Plan, desired: &Desired) -> bool {
         let names = Names::of(desired);
+        // A leftover goes by its physical name.
+        let is_there = |target: &str| {
+            let mut wanted = desired.nodes.iter().map(|node| format!("{}/{}", node.id.kind, node.physical));
+            wanted.any(|id| id == target) || plan.leftovers.iter().any(|left| left.id.to_string() == target)
+        };
         let is_done = |step: &SavedStep| {
             let node = desired.nodes.iter().find(|node| step.target == node.id.to_string());
             match (node, self.made(&step.target)) {
@@ -130,7 +148,7 @@ impl Saved {
                         && plan.unchanged.contains(&node.id)
                         && self.made_of.get(&step.target) == names.parts(&node.id).as_ref()
                 }
-                (None, None) => plan.leftovers.iter().all(|left| step.target != left.id.to_string()),
+                (None, None) => !is_there(&step.target),
                 _ => false,
             }
         };
@@ -154,9 +172,8 @@ impl Saved {
         }
         let saved: BTreeSet<(&str, &str)> = self.steps.iter().map(SavedStep::does).collect();
         let words: Vec<String> = plan.steps.iter().map(|step| step.target.to_string()).collect();
-        let now: Vec<(&str, &str)> =
+        let now: BTreeSet<(&str, &str)> =
             plan.steps.iter().zip(&words).map(|(step, id)| (step.op.verb().as_str(), id.as_str())).collect();
-        let now: BTreeSet<(&str, &str)> = now.into_iter().collect();
         let gone = saved.difference(&now).map(|(verb, id)| format!("no longer to {verb} {id}"));
         let new = now.difference(&saved).map(|(verb, id)| format!("also to {verb} {id}"));
         let mut different: Vec<String> = gone.chain(new).collect();
@@ -177,7 +194,9 @@ impl Saved {
         let (mut own, mut follow, mut reasons) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
         for step in &plan.steps {
             let (verb, id) = (step.op.verb().as_str(), step.target.to_string());
-            let Some(before) = self.steps.iter().find(|saved| saved.does() == (verb, id.as_str())) else { continue };
+            let Some(before) = self.steps.iter().find(|saved| saved.does() == (verb, id.as_str())) else {
+                continue;
+            };
             let parts = self.made_of.get(&id).zip(names.parts(&step.target));
             let parts = parts.map(|(before, now)| changed(before, &now)).unwrap_or_default();
             if !parts.is_empty() {

@@ -49,8 +49,10 @@ impl Desired {
         if nodes.is_empty() {
             let help = match lacking(kinds, wholes().filter(named), to) {
                 Some(numbers) => format!("give {numbers} too, or add [endpoint.NAME.autoscaling]"),
-                None => "add [endpoint.NAME.autoscaling] or [function.NAME], or give --min, --max and --target"
-                    .to_owned(),
+                None => {
+                    "add [endpoint.NAME.autoscaling] or [function.NAME], or give --min, --max and --target"
+                        .to_owned()
+                }
             };
             let message = match names {
                 [] => "nothing is scaled in the config".to_owned(),

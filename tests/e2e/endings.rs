@@ -155,6 +155,23 @@ fn a_saved_plan_must_still_be_true_under_the_lease() {
     let _ = world.run(["deploy", "--plan", "plan.json"]).ended(1).says("error[E216]");
 }
 
+/// The command that `plan --out` suggests does what was shown.
+#[test]
+fn a_plan_that_was_saved_with_prune_is_applied_with_it() {
+    let world = world();
+    world.write("opsctl.toml", &format!("{CONFIG}\n[notebook.lab]\n"));
+    let _ = world.run(DEPLOY).success();
+    world.write("opsctl.toml", CONFIG);
+    let saved = ["deploy", "--plan", "plan.json"];
+    let _ = world.run(["plan", "--prune", "--out", "plan.json"]).success().says("2 to delete");
+    let _ = world.run(saved).success().says("2 deleted in");
+    let _ = world.run(saved).success().says("The saved plan was applied already.");
+    // Without it nothing is taken away.
+    world.write("opsctl.toml", &format!("{CONFIG}\n[notebook.lab]\n"));
+    let _ = world.run(DEPLOY).success();
+    let _ = world.run(saved).ended(1).says("error[E216]");
+}
+
 /// What was changed, and not only that something was; what follows from it is named beside it.
 #[test]
 fn a_saved_plan_that_is_out_of_date_says_what_differs() {

@@ -28,7 +28,11 @@ pub struct DeployArgs {
 pub async fn run(args: &DeployArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     let saved = args.plan.as_deref().map(Saved::load).transpose()?;
     with_session(global, env, Folders::Read, async |session| {
-        let intent = Intent::deploy(session, args.changes.prune, args.changes.adopt);
+        let (prune, adopt) = (args.changes.prune, args.changes.adopt);
+        let intent = match &saved {
+            Some(saved) => saved.intent(session, prune, adopt),
+            None => Intent::deploy(session, prune, adopt),
+        };
         let allowed = Allowed { saved, monthly: args.changes.max_monthly };
         run_plan(session, &intent, args.preview, allowed, global, ui).await
     })

@@ -97,7 +97,7 @@ impl Planned<'_> {
         }
         allowed?;
         if let Some(file) = &args.out {
-            let document = saved::document(plan, &intent.desired, &session.kinds, &session.place);
+            let document = saved::document(plan, intent, session);
             wrote::write(&wrote::record(session), file, format!("{document:#}\n"))?;
             wrote::say_left_out(session, ui, file);
             let file = quoted(&file.to_string_lossy());

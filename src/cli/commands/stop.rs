@@ -80,7 +80,9 @@ pub(super) async fn change(session: &Session, job: &Job, to: Change, force: bool
     })?;
     let (state, sentence) = match (changed, to) {
         (ChangeOutcome::AlreadyEnded, _) => ("ended", format!("{} has ended already.", job.id)),
-        (ChangeOutcome::NeverRan, _) => ("ended", format!("{} was not running: there is nothing to stop.", job.id)),
+        (ChangeOutcome::NeverRan, _) => {
+            ("ended", format!("{} was not running: there is nothing to stop.", job.id))
+        }
         (ChangeOutcome::Done, Change::Stop) => ("stopped", format!("{} is stopped.", job.id)),
         (ChangeOutcome::Done, Change::Start { .. }) => ("running", format!("{} is running.", job.id)),
     };

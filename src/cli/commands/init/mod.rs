@@ -161,6 +161,9 @@ mod tests {
         let deploy = "\n  # on this machine: no account, no cost\n  opsctl --sandbox deploy\n";
         assert!(narrow.contains(deploy), "{narrow}");
         let wide = next(Path::new("."), true, 80);
-        assert!(wide.contains("\n  opsctl --sandbox deploy # on this machine: no account, no cost\n"), "{wide}");
+        assert!(
+            wide.contains("\n  opsctl --sandbox deploy # on this machine: no account, no cost\n"),
+            "{wide}"
+        );
     }
 }
