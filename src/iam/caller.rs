@@ -58,7 +58,7 @@ pub fn has_own_variables(statement: &Statement) -> bool {
     patterns.chain(statement.conditions.iter().flat_map(|c| &c.values)).any(|pattern| {
         pattern.contains("${") && {
             let lower = pattern.to_ascii_lowercase();
-            lower.contains("${aws:principaltag/") || lower.contains("${aws:username}")
+            lower.contains("${aws:principaltag/") || lower.contains("${aws:username")
         }
     })
 }
@@ -117,7 +117,11 @@ impl Caller<'_> {
             let default = default.trim().strip_prefix('\'').and_then(|d| d.strip_suffix('\''));
             let value = match lower.strip_prefix(OWN_TAG) {
                 Some(tag) => self.tag(tag).or(default),
-                None => self.user.filter(|_| lower == "aws:username"),
+                // Sessions of roles have no name of a user, so that the default stands.
+                None if lower.trim() == "aws:username" => {
+                    self.user.or(default.filter(|_| !self.arn.is_empty()))
+                }
+                None => None,
             };
             filled.push_str(before);
             match value {
@@ -302,6 +306,17 @@ fn exclude(a: &Condition, b: &Condition) -> bool {
     if !a.key.eq_ignore_ascii_case(&b.key) || !single(a) || !single(b) {
         return false;
     }
+    let absent = |c: &Condition| {
+        let null = Operator::parse(&c.operator).base.eq_ignore_ascii_case("Null");
+        null && c.values.iter().all(|v| v.eq_ignore_ascii_case("true"))
+    };
+    let present = |c: &Condition| {
+        let operator = Operator::parse(&c.operator);
+        !operator.is_negated() && !operator.base.eq_ignore_ascii_case("Null")
+    };
+    if (absent(a) && present(b)) || (absent(b) && present(a)) {
+        return true;
+    }
     let literal = |c: &Condition| {
         let operator = Operator::parse(&c.operator);
         let wild = operator.takes_wildcards() && c.values.iter().any(|v| pattern::is_wild(v));
@@ -408,6 +423,10 @@ mod tests {
         assert!(pair(("StringEquals", region, "a"), ("StringLike", region, "b*")));
         assert!(pair(("StringEquals", region, "a"), ("StringNotEquals", region, "a")));
         assert!(pair(("Bool", "aws:SecureTransport", "true"), ("Bool", "aws:SecureTransport", "false")));
+        let endpoint = "aws:SourceVpce";
+        assert!(pair(("StringEquals", endpoint, "vpce-1"), ("Null", endpoint, "true")));
+        assert!(!pair(("StringNotEquals", endpoint, "vpce-1"), ("Null", endpoint, "true")));
+        assert!(!pair(("StringEquals", endpoint, "vpce-1"), ("Null", endpoint, "false")));
         assert!(!pair(("StringEquals", region, "ab"), ("StringLike", region, "a*")));
         assert!(!pair(("StringLike", region, "a*"), ("StringLike", region, "*b")));
         assert!(!pair(("StringEqualsIfExists", region, "a"), ("StringEquals", region, "b")));

@@ -115,7 +115,7 @@ pub fn fact(key: &str) -> KeyKind {
             KeyKind::Telling { always: false }
         }
         _ if OTHER_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) => {
-            KeyKind::Telling { always: false }
+            KeyKind::Telling { always: is_in_every_token(&key) }
         }
         _ => KeyKind::Unknown,
     }
@@ -130,6 +130,8 @@ pub fn is_in_every_token(key: &str) -> bool {
     let of_github = key.strip_prefix("token.actions.githubusercontent.com:");
     key.ends_with(":sub")
         || key.ends_with(":aud")
+        // Cognito tells guests by it.
+        || key == "cognito-identity.amazonaws.com:amr"
         || of_github.is_some_and(|claim| OF_GITHUB.contains(&claim))
 }
 
