@@ -159,11 +159,18 @@ fn statements(view: &RoleView<'_>, wanted: impl Fn(&Sourced) -> bool) -> Option<
 }
 
 fn allow_not_action(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    statements(view, |s| matches!(s.grant.statement.actions, Selector::Except(_)))
+    statements(view, |s| matches!(s.grant.statement.actions, Selector::Except(_)) && !is_on_nothing(s))
 }
 
 fn allow_not_resource(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    statements(view, |s| matches!(s.grant.statement.resources, Some(Selector::Except(_))))
+    let but = |s: &Sourced| matches!(s.grant.statement.resources, Some(Selector::Except(_)));
+    statements(view, |s| but(s) && !is_on_nothing(s))
+}
+
+/// "Everything but everything".
+fn is_on_nothing(s: &Sourced) -> bool {
+    let Some(Selector::Except(spared)) = &s.grant.statement.resources else { return false };
+    spared.iter().any(|pattern| pattern::is_everything(pattern))
 }
 
 /// What workloads of the compute services need on `*` by AWS's own service-role policies: logs, traces,

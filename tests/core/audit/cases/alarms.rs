@@ -194,3 +194,31 @@ fn writing_everywhere_is_told_once() {
     let of = groups.iter().filter(|group| group.first().rule == "IAM109");
     assert_eq!(of.map(|group| group.findings.len()).collect::<Vec<_>>(), [2], "one policy, one block");
 }
+
+#[test]
+fn everything_but_everything_is_nothing() {
+    let nothing = json!({"Effect": "Allow", "NotAction": ["iam:*"], "NotResource": ["*"]});
+    check("all spared", one(nothing), &[], &["IAM103", "IAM107", "IAM108", "IAM109"]);
+    let but_one = json!({"Effect": "Allow", "NotAction": ["iam:*"], "NotResource": ["arn:aws:s3:::b"]});
+    check("one spared", one(but_one), &["IAM107", "IAM108"], &[]);
+}
+
+#[test]
+fn an_endpoint_that_is_not_there_is_none() {
+    let all = when(everything(), "StringEquals", "aws:SourceVpce", "vpce-1");
+    check("both", one(when(all, "Null", "aws:SourceVpce", "true")), &[], &["IAM103", "IAM104", "IAM201"]);
+}
+
+#[test]
+fn every_assertion_has_an_audience() {
+    let provider = format!("arn:aws:iam::{ACCOUNT}:saml-provider/corp");
+    let statement = json!({"Effect": "Allow", "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithSAML"});
+    let aud = "https://signin.aws.amazon.com/saml";
+    check(
+        "if it exists",
+        trusting(when(statement, "StringEqualsIfExists", "SAML:aud", aud)),
+        &[],
+        &["IAM308"],
+    );
+}
