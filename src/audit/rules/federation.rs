@@ -1,14 +1,13 @@
 //! 305 to 308, 313, 314, 316: identity providers, and what of their tokens is checked.
 
+use super::guests::cognito;
 use super::objection::objections;
 use super::rule::{Check, Context, Hit, Rule};
 use crate::audit::finding::Severity;
-use crate::audit::role_view::{Admin, RoleView};
+use crate::audit::role_view::RoleView;
 use crate::audit::trust::{Admission, Principal};
-use opsctl_iam::catalogue::Level;
 use opsctl_iam::condition::Operator;
 use opsctl_iam::pattern;
-use opsctl_iam::policy::Condition;
 
 const OIDC: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html";
 const SAML: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_saml.html";
@@ -75,7 +74,7 @@ pub const RULES: &[Rule] = &[
         slug: "cognito",
         severity: Severity::High,
         title: "A Cognito identity pool is not told apart, or lets guests in",
-        what: "The trust in cognito-identity.amazonaws.com does not fix `aud`, or lets guests into a role that may write.",
+        what: "The trust in cognito-identity.amazonaws.com does not fix `aud`, or lets guests into a role that may write or read data.",
         why: "Any identity pool of any account fits, or anybody without signing in.",
         fix: "Fix aud to the pool's id, and amr to authenticated.",
         page: "https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html",
@@ -327,6 +326,23 @@ fn is_for_colleagues(a: &Admission<'_>, host: &str) -> bool {
     !is_shared(host) && a.fixes_any(|key| key == audience)
 }
 
+/// Issuers that many share, and what the audience of their tokens begins with before the customer's name.
+/// <https://vercel.com/docs/oidc/reference>,
+/// <https://www.pulumi.com/docs/pulumi-cloud/access-management/oidc/client/aws/>
+const AUDIENCE_OF_OWNER: [(&str, &str); 2] =
+    [("oidc.vercel.com", "https://vercel.com/"), ("api.pulumi.com/oidc", "aws:")];
+
+/// Whether the audience names one customer of the issuer.
+fn audience_names_owner(a: &Admission<'_>, host: &str) -> bool {
+    let Some((_, prefix)) = AUDIENCE_OF_OWNER.iter().find(|(of, _)| host.eq_ignore_ascii_case(of)) else {
+        return false;
+    };
+    let names = |value: &String| {
+        value.strip_prefix(prefix).is_some_and(|owner| !owner.is_empty() && !pattern::is_wild(owner))
+    };
+    a.fixing(&format!("{host}:aud")).any(|c| c.values.iter().all(names))
+}
+
 fn widest(subject: &Subject<'_>) -> Width {
     subject.fixed.iter().map(|values| widest_of(subject.host, values)).min().unwrap_or(Width::Strangers)
 }
@@ -334,7 +350,8 @@ fn widest(subject: &Subject<'_>) -> Width {
 pub(super) fn oidc_subject(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
         let open = |s: &Subject<'_>| {
-            let own = is_own_tenant(s.host) || is_for_colleagues(a, s.host);
+            let own =
+                is_own_tenant(s.host) || is_for_colleagues(a, s.host) || audience_names_owner(a, s.host);
             !is_of_cluster(s) && !own && widest(s) == Width::Strangers
         };
         let consumer = a.principals.iter().find_map(|p| match *p {
@@ -397,7 +414,8 @@ fn oidc_any_ref(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let hit = objections(view, |a| {
         let open = |s: &Subject<'_>| {
             let width = reach(a, s);
-            let own = is_own_tenant(s.host) || is_for_colleagues(a, s.host);
+            let own =
+                is_own_tenant(s.host) || is_for_colleagues(a, s.host) || audience_names_owner(a, s.host);
             let tenant = own && width == Width::Strangers;
             tenant || width == Width::AnyRef || width == Width::AnyRepository
         };
@@ -467,35 +485,6 @@ fn missing_provider(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         Hit::new(missing.join(", "), missing.iter().map(|arn| format!("{arn} does not exist")).collect())
     })
 }
-
-fn cognito(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let writes = || {
-        view.admin == Admin::Yes
-            || view.effective.some.iter().any(|id| cx.catalogue.has_level(id, Level::Write))
-    };
-    let hit = objections(view, |a| {
-        if !a.principals.contains(&Principal::Public("cognito-identity.amazonaws.com")) {
-            return None;
-        }
-        // `us-east-1:*` is any pool of the region.
-        let named = |c: &Condition| {
-            !Operator::parse(&c.operator).takes_wildcards() || c.values.iter().all(|v| !pattern::is_wild(v))
-        };
-        if !a.fixing("cognito-identity.amazonaws.com:aud").any(named) {
-            return Some("any identity pool of any account".into());
-        }
-        let mut amr = a.statement.conditions_on("cognito-identity.amazonaws.com:amr").flat_map(|c| &c.values);
-        if amr.any(|value| pattern::matches(value, "unauthenticated")) && writes() {
-            return Some("guests, into a role that may write".into());
-        }
-        (!a.fixes("cognito-identity.amazonaws.com:amr") && writes()).then(|| GUESTS.into())
-    })?;
-    // Whether the pool has guests is not in the data.
-    let only_guests = hit.cause == GUESTS;
-    Some(if only_guests { hit.severity(Severity::Medium) } else { hit })
-}
-
-const GUESTS: &str = "guests, too, where the pool lets them in, and into a role that may write";
 
 fn eks_wide(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let open = |s: &Subject<'_>| {

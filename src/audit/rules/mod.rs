@@ -6,6 +6,7 @@ mod escalation;
 mod exposure;
 mod federation;
 mod found;
+mod guests;
 pub(super) mod honesty;
 mod hygiene;
 mod objection;
