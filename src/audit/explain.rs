@@ -2,13 +2,15 @@
 
 use std::rc::Rc;
 
-use super::account::{Account, Tag};
+use super::account::{Account, Role, Tag};
 use super::evaluate::Engine;
+use super::role_view;
+use super::trust::{Admission, Principal};
 use super::variables;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective};
-use opsctl_iam::grant::Sourced;
+use opsctl_iam::grant::{Sourced, condition_text};
 use opsctl_iam::time::Instant;
 
 /// The answer, and what it rests on.
@@ -61,8 +63,14 @@ pub fn explain(
     {
         lines.push("asked for all resources; name an ARN to ask about one".into());
     }
-    let (decision, open) = variables::decide(&effective, tags, action, resource);
+    let (mut decision, open) = variables::decide(&effective, tags, action, resource);
     lines.extend(open);
+    let target = account.roles.iter().find(|role| role.arn == resource);
+    if let Some(target) = target.filter(|_| action.eq_ignore_ascii_case("sts:AssumeRole")) {
+        let (by_trust, told) = trusted(&engine, target, arn, decision);
+        decision = by_trust;
+        lines.extend(told);
+    }
     let lost = account.problems.iter().filter(|problem| problem.resource == *arn);
     let before = lines.len();
     lines.extend(lost.map(|problem| problem.reason.clone()));
@@ -74,6 +82,43 @@ pub fn explain(
         known => known,
     };
     Some(Explanation { role: arn.clone(), action: action.into(), resource: resource.into(), decision, lines })
+}
+
+/// What the trust policy of a role that is to be assumed makes of the decision: both must let the caller in,
+/// but for one that the trust policy names.
+fn trusted<'a>(engine: &Engine<'a>, role: &'a Role, caller: &str, own: Decision) -> (Decision, Vec<String>) {
+    let account = engine.account.id.as_str();
+    let admissions = role_view::admissions(engine, role);
+    let lets = |a: &&Admission<'_>| {
+        let is_it = |p: &Principal<'_>| match *p {
+            Principal::Anyone => true,
+            Principal::Account(id) => id == account,
+            Principal::Identity { arn, .. } => arn == caller,
+            _ => false,
+        };
+        a.by("sts:AssumeRole") && a.principals.iter().any(is_it) != a.negated
+    };
+    let line = |a: &Admission<'_>, what: &str| {
+        format!("{}, {}: {what}{}", role.name, a.label(), condition_text(&a.statement, a.restriction))
+    };
+    let mut open: Vec<&Admission<'_>> = admissions.iter().filter(lets).collect();
+    open.sort_by_key(|a| !a.restriction.is_open());
+    let Some(first) = open.first() else {
+        let told = format!("{}: its trust policy does not let it in", role.name);
+        return match own {
+            Decision::Allowed | Decision::Conditional => (Decision::NotAllowed, vec![told]),
+            other => (other, vec![told]),
+        };
+    };
+    let is_named = |p: &Principal<'_>| matches!(*p, Principal::Identity { arn, .. } if arn == caller);
+    let is_open = first.restriction.is_open();
+    let decision = match own {
+        Decision::Allowed if is_open => Decision::Allowed,
+        Decision::Allowed | Decision::Conditional => Decision::Conditional,
+        Decision::NotAllowed if is_open && first.principals.iter().any(is_named) => Decision::Allowed,
+        other => other,
+    };
+    (decision, vec![line(first, "lets it in")])
 }
 
 /// A line for each statement or limit that has a say.
