@@ -9,6 +9,7 @@ use super::compliance;
 use super::evaluate::Engine;
 use super::finding::{Finding, NotEvaluated, Severity, Status, fingerprint};
 use super::graph::Graph;
+use super::later;
 use super::role_view::{RoleKind, RoleView};
 use super::rules::{self, Context, Family, Hit, Rule};
 use super::settings::Settings;
@@ -122,8 +123,10 @@ fn sort(list: &mut [Finding]) {
 
 fn of_one(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
     let engine = Engine::at(account, settings.now);
-    let graph = Graph::build(&engine);
+    let graph = Graph::build(&engine, None);
     let cx = Context::new(&engine, &graph, usage, settings);
+    let graphs = later::graphs(&engine, &graph);
+    let later = later::all(&engine, &graphs, &graph, usage, settings);
     let mut findings = Vec::new();
     let mut muted = Vec::new();
     for (index, role) in account.roles.iter().enumerate() {
@@ -131,9 +134,10 @@ fn of_one(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
         if view.kind != RoleKind::ServiceLinked {
             rules::honesty::of_role(&cx, &view);
         }
+        let views = later::views(&later, &view);
         let mut escalates = false;
         for rule in rules::all().filter(|rule| rule.applies_to(&cx, &view)) {
-            if let Some(hit) = rule.check(&cx, &view) {
+            if let Some(hit) = later::check(rule, &cx, &view, &later, &views) {
                 let mut finding = finding(rule, hit, &view, settings);
                 escalates |= rule.id.starts_with("IAM2") && finding.severity > Severity::Info;
                 // What nobody uses and is a way up is first to go.
@@ -147,7 +151,9 @@ fn of_one(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
     rules::honesty::of_account(&cx);
     let by_arn: HashMap<&str, &Role> = account.roles.iter().map(|role| (role.arn.as_str(), role)).collect();
     for rule in rules::all() {
-        for hit in rule.look_at_account(&cx) {
+        let mut hits = rule.look_at_account(&cx);
+        hits.extend(later::look_at_users(rule, &later, &hits));
+        for hit in hits {
             let mut finding = plain(rule, hit, &account.id);
             if let Some(role) = by_arn.get(finding.resource.as_str()) {
                 finding.muted = set_aside(role, rule, settings.now);
@@ -171,8 +177,8 @@ fn of_one(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
         not_evaluated: cx.not_evaluated(),
     };
     audit.summary.roles = account.roles.len();
-    audit.summary.service_linked =
-        account.roles.iter().filter(|role| RoleKind::of(role) == RoleKind::ServiceLinked).count();
+    let is_linked = |role: &&Role| RoleKind::of(role) == RoleKind::ServiceLinked;
+    audit.summary.service_linked = account.roles.iter().filter(is_linked).count();
     audit.count();
     audit
 }

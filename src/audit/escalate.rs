@@ -129,6 +129,14 @@ pub static EXISTING_WAYS: LazyLock<Vec<EscalationPath>> =
 pub static CENTER_WAYS: LazyLock<Vec<EscalationPath>> =
     LazyLock::new(|| IDENTITY_CENTER.iter().map(|actions| way("", actions)).collect());
 
+/// The actions that are part of any way up.
+pub static LEADS: LazyLock<ActionSet> = LazyLock::new(|| {
+    let iam = Catalogue::embedded().service("iam").unwrap_or(0..0);
+    let mut all: ActionSet = iam.chain(Catalogue::embedded().find("sts:AssumeRole")).collect();
+    all.extend(PASSING_WAYS.iter().flat_map(|(_, way)| way.actions.iter().copied()));
+    all
+});
+
 fn way(service: &'static str, actions: &str) -> EscalationPath {
     let find = |name: &str| {
         Catalogue::embedded()

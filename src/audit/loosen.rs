@@ -3,8 +3,9 @@
 
 use super::account::{Account, Attachment, Group, InlinePolicy, Role, User, is_aws_owned, name_of};
 use super::evaluate::Engine;
+use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::effective::{Ceiling, Effective};
-use opsctl_iam::grant::{Source, Sourced};
+use opsctl_iam::grant::{Grant, Source, Sourced};
 
 /// A principal with what it holds.
 pub struct Held<'a> {
@@ -146,5 +147,25 @@ impl Engine<'_> {
         }
         let other = may("iam:SetDefaultPolicyVersion", policy).then(|| self.mighty_version(policy))??;
         Some(format!("iam:SetDefaultPolicyVersion to {other} of {policy}"))
+    }
+
+    /// What the versions of a policy that are not in force allow that it does not allow now.
+    pub fn kept_back(&self, arn: &str) -> ActionSet {
+        let mut more = ActionSet::default();
+        let Some(policy) = self.policy(arn) else { return more };
+        let now = policy.default_document().and_then(|document| self.compile(document));
+        for version in policy.versions.iter().filter(|version| !version.is_default) {
+            let (Some(now), Some(other)) = (&now, self.compile(&version.document)) else {
+                more.extend(self.catalogue.all());
+                continue;
+            };
+            let lacks = |grant: &&Grant, of: &[Grant]| {
+                !of.iter().any(|known| known.statement.allow == grant.statement.allow && known.covers(grant))
+            };
+            let allowed = other.iter().filter(|grant| grant.statement.allow && lacks(grant, now));
+            let denied = now.iter().filter(|grant| !grant.statement.allow && lacks(grant, &other));
+            allowed.chain(denied).for_each(|grant| more.union(&grant.actions));
+        }
+        more
     }
 }

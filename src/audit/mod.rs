@@ -9,7 +9,7 @@
 //! escalate.rs  ways up, as tables        services.rs   what runs with a passed role
 //! ways.rs      whether one is open       loosen.rs     boundaries and Deny, taken off
 //! graph/       who can become whom, and what one can become by rewriting it
-//! circles.rs   who can become each other
+//! circles.rs   who can become each other  later.rs     ways that wait for the right moment
 //! rules/       a table row and a function each
 //! audit.rs     rules over roles -> findings
 //! finding.rs   what a rule found         compliance.rs the requirements that it is about
@@ -46,6 +46,7 @@ pub mod finding;
 pub mod graph;
 #[cfg(feature = "sdk")]
 pub mod last_accessed;
+mod later;
 pub mod least;
 pub mod lenient;
 mod loosen;

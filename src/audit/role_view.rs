@@ -8,8 +8,10 @@ use super::evaluate::Engine;
 use super::loosen::Held;
 use super::trust::{self, Admission};
 use opsctl_iam::catalogue::Catalogue;
+use opsctl_iam::condition::{Asked, Bound};
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective, is_admin, is_everything};
+use opsctl_iam::moment::Moment;
 use opsctl_iam::policy::{Document, Policy};
 
 /// Who manages a role, which decides who can fix it.
@@ -77,6 +79,9 @@ pub struct RoleView<'a> {
     pub index: usize,
     pub kind: RoleKind,
     pub effective: Rc<Effective>,
+    /// The same with all its conditions, where the view is of a moment at which some are met: what evidence
+    /// quotes.
+    pub written: Rc<Effective>,
     pub admissions: Vec<Admission<'a>>,
     pub admin: Admin,
     /// Whether it may do nearly everything: so plainly an administrator that finer rules have nothing to add.
@@ -90,7 +95,16 @@ pub struct RoleView<'a> {
 
 impl<'a> RoleView<'a> {
     pub(super) fn new(engine: &Engine<'a>, role: &'a Role, index: usize) -> Self {
-        let effective = engine.role(role);
+        Self::with(engine, role, index, engine.role(role), admissions(engine, role))
+    }
+
+    fn with(
+        engine: &Engine<'a>,
+        role: &'a Role,
+        index: usize,
+        effective: Rc<Effective>,
+        admissions: Vec<Admission<'a>>,
+    ) -> Self {
         let admin = Admin::of(&effective, engine.catalogue);
         let iam = engine.catalogue.service("iam").unwrap_or(0..0);
         let touches_iam = effective.allows.iter().any(|s| iam.clone().any(|id| s.grant.actions.contains(id)));
@@ -99,12 +113,25 @@ impl<'a> RoleView<'a> {
             index,
             of_service: OnceCell::new(),
             kind: RoleKind::of(role),
-            admissions: admissions(engine, role),
+            admissions,
             everything: is_everything(&effective.open, engine.catalogue),
+            written: Rc::clone(&effective),
             effective,
             admin,
             touches_iam,
         }
+    }
+
+    /// The role at a moment; `None` where it may do no more then.
+    pub(super) fn at(&self, engine: &Engine<'a>, moment: Moment) -> Option<Self> {
+        let effective = at(&self.effective, moment, self.may_have_mfa())?;
+        let view = Self::with(engine, self.role, self.index, effective, self.admissions.clone());
+        Some(Self { written: Rc::clone(&self.effective), ..view })
+    }
+
+    /// Whether a session of the role may have been begun with MFA.
+    pub(super) fn may_have_mfa(&self) -> bool {
+        self.admissions.iter().any(Admission::lets_people_in)
     }
 
     /// The action by which the role can write its own permissions, and on what: itself, or a policy it holds.
@@ -119,11 +146,23 @@ impl<'a> RoleView<'a> {
             ["iam:PutRolePolicy", "iam:AttachRolePolicy"].into_iter().flat_map(|a| own.map(|arn| (a, arn)));
         let on_policies = held.clone().map(|arn| ("iam:CreatePolicyVersion", arn));
         let versions = held.map(|arn| ("iam:SetDefaultPolicyVersion", arn));
-        let allowed = |(action, on): &(&'static str, &str)| effective.decide(action, on) == Decision::Allowed;
+        let allowed = |(action, on): &(&'static str, &str)| self.may(effective, action, on);
         on_itself
             .chain(on_policies)
             .find(allowed)
             .or_else(|| versions.filter(allowed).find(|(_, policy)| engine.mighty_version(policy).is_some()))
+    }
+
+    /// Whether these permissions allow an action on something, which may be the role itself.
+    fn may(&self, effective: &Effective, action: &str, on: &str) -> bool {
+        self.decide(effective, action, on) == Decision::Allowed
+    }
+
+    /// As [`Effective::decide`], with what is known of the role where it is the role itself.
+    pub(super) fn decide(&self, effective: &Effective, action: &str, on: &str) -> Decision {
+        let own = self.role.permissions_boundary.as_ref().map(|boundary| boundary.arn.as_str());
+        let boundary = if on == self.role.arn { Bound::of(action, own) } else { None };
+        effective.decide_for(action, on, Asked { boundary, ..Asked::default() })
     }
 
     /// Whether the role can make itself an administrator.
@@ -141,7 +180,7 @@ impl<'a> RoleView<'a> {
             return None;
         }
         let held = Held::by_role(self.role, &self.effective);
-        let may = |action: &str, on: &str| self.effective.decide(action, on) == Decision::Allowed;
+        let may = |action: &str, on: &str| self.may(&self.effective, action, on);
         let arrives = |free: &Effective| {
             is_admin(&free.open, engine.catalogue)
                 || (self.rewrite_by(free, engine).is_some() && engine.may_be_admin(free))
@@ -153,6 +192,16 @@ impl<'a> RoleView<'a> {
     pub fn is_known(&self) -> bool {
         self.effective.unreadable.is_empty() && !matches!(self.effective.ceiling, Ceiling::Missing { .. })
     }
+}
+
+/// What is allowed at a moment to somebody who may have MFA or not; `None` where it is no more than always.
+pub(super) fn at(effective: &Effective, moment: Moment, may_have_mfa: bool) -> Option<Rc<Effective>> {
+    let moment = if may_have_mfa { moment } else { Moment::InPlace };
+    let mut then = effective.at(moment)?;
+    // Whoever holds the same always holds the same then.
+    let bit = if moment == Moment::WithMfa { 1 << 31 } else { 1 << 30 };
+    then.serial = effective.serial.map(|serial| serial | bit);
+    Some(Rc::new(then))
 }
 
 /// Whom a role's trust policy lets in, less what the organization denies to all.

@@ -8,6 +8,7 @@ use opsctl_iam::arn::{Arn, is_account_id};
 use opsctl_iam::caller::in_time;
 use opsctl_iam::condition::{self, Operator, opposite};
 use opsctl_iam::keys::is_in_every_token;
+use opsctl_iam::moment::{Moment, is_on_mfa};
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Condition, Policy, Statement};
 use opsctl_iam::restriction::Restriction;
@@ -190,7 +191,11 @@ impl<'a> Admission<'a> {
     /// the tokens of another issuer excludes everybody.
     fn fits_anybody(&mut self) -> bool {
         let conditions = self.statement.conditions.clone();
-        if conditions.iter().any(|c| is_of_other_issuer(c, &self.statement)) {
+        let is_empty = |c: &Condition| {
+            let operator = Operator::parse(&c.operator);
+            c.values.is_empty() && !operator.is_negated() && !operator.for_all && !operator.if_exists
+        };
+        if conditions.iter().any(|c| is_empty(c) || is_of_other_issuer(c, &self.statement)) {
             return false;
         }
         for c in conditions.iter().filter(|c| fixes(c, &conditions)) {
@@ -338,6 +343,11 @@ impl<'a> Admission<'a> {
         all.iter().any(|c| wanted(&c.key.to_ascii_lowercase()) && fixes(c, all))
     }
 
+    /// Whether somebody who has MFA, a user or whom a user with MFA became, may come in.
+    pub fn lets_people_in(&self) -> bool {
+        self.by("sts:AssumeRole") && (self.negated || self.principals.iter().any(Principal::is_of_aws))
+    }
+
     /// Whether MFA is asked for.
     pub fn asks_for_mfa(&self) -> bool {
         self.fixes("aws:MultiFactorAuthPresent")
@@ -422,30 +432,66 @@ fn is_of_caller(c: &Condition) -> bool {
         || key.starts_with("aws:principaltag/")
 }
 
+/// Services that give the external id that their customer has set.
+/// <https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html>,
+/// <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SmsConfigurationType.html>
+const GIVES_EXTERNAL_ID: [&str; 2] = ["firehose.amazonaws.com", "cognito-idp.amazonaws.com"];
+
+/// Whether a service that acts for this account may meet a condition of a role's trust: it acts for no other
+/// account, gives no external id, and is no principal of an account.
+fn is_met_by_service(c: &Condition, service: &str, account: &str) -> bool {
+    let operator = Operator::parse(&c.operator);
+    if operator.is_negated() || operator.if_exists || operator.for_all || operator.base == "Null" {
+        return true;
+    }
+    let key = c.key.to_ascii_lowercase();
+    let is_own = |value: &String| {
+        let wild = operator.takes_wildcards();
+        value.contains("${") || value == account || (wild && pattern::matches(value, account))
+    };
+    match key.as_str() {
+        "aws:sourceaccount" => account.is_empty() || c.values.iter().any(is_own),
+        "aws:sourcearn" => c.values.iter().any(|arn| {
+            let of = Arn::pattern(arn).map_or("*", |arn| arn.account);
+            // Names of buckets and the like have no account.
+            of.is_empty() || account.is_empty() || of.contains("${") || pattern::matches(of, account)
+        }),
+        "sts:externalid" => GIVES_EXTERNAL_ID.contains(&condition::plain_service(service).as_ref()),
+        _ => !is_of_caller(c),
+    }
+}
+
 /// The entries open to principals of `account` and to services, without a condition that holds them back. A
-/// bare `*` is services, too: `{"AWS": "*"}` is not.
-pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str) -> Vec<Entry<'a>> {
+/// bare `*` is services, too: `{"AWS": "*"}` is not. At a moment its circumstances hold nobody back; MFA is
+/// then asked of the caller.
+pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str, moment: Option<Moment>) -> Vec<Entry<'a>> {
+    let meets = |c: &Condition| moment.is_some_and(|moment| moment.meets(c));
     let mut entries = Vec::new();
     for admission in admissions.iter().filter(|a| !a.negated && a.by("sts:AssumeRole")) {
         let all = &admission.statement.conditions;
         // The source account and the external id are the caller's or the service's own to give.
         let given = ["aws:SourceAccount", "aws:SourceArn", "sts:ExternalId"];
-        let others = all
-            .iter()
-            .filter(|c| !is_of_caller(c) && !given.iter().any(|key| c.key.eq_ignore_ascii_case(key)))
-            .filter(|c| {
-                !(c.key.eq_ignore_ascii_case(SAID_IDENTITY) && admission.by("sts:SetSourceIdentity"))
-            });
-        if !others.into_iter().all(|c| condition::restriction_of(c, all).is_open()) {
+        let is_given = |c: &Condition| given.iter().any(|key| c.key.eq_ignore_ascii_case(key));
+        let others = all.iter().filter(|c| !is_of_caller(c) && !is_given(c)).filter(|c| {
+            !(c.key.eq_ignore_ascii_case(SAID_IDENTITY) && admission.by("sts:SetSourceIdentity"))
+        });
+        let held: Vec<&Condition> = others.filter(|c| !condition::restriction_of(c, all).is_open()).collect();
+        if !held.iter().all(|c| meets(c)) {
             continue;
         }
+        // Nobody chooses where a service calls from.
+        let of_service =
+            |name: &str| held.is_empty() && all.iter().all(|c| is_met_by_service(c, name, account));
         let asks = || -> Vec<&Condition> {
             // Also one that everybody meets: users have names, and sessions of roles have none.
-            all.iter().filter(|c| is_of_caller(c) || c.key.eq_ignore_ascii_case(SAID_IDENTITY)).collect()
+            let of_caller = |c: &Condition| is_of_caller(c) || c.key.eq_ignore_ascii_case(SAID_IDENTITY);
+            let by_mfa =
+                |c: &Condition| is_on_mfa(c) && meets(c) && !condition::restriction_of(c, all).is_open();
+            all.iter().filter(|c| of_caller(c) || by_mfa(c)).collect()
         };
         for principal in &admission.principals {
             match *principal {
-                Principal::Service(name) => entries.push(Entry::Service(name)),
+                Principal::Service(name) if of_service(name) => entries.push(Entry::Service(name)),
                 Principal::Identity { account: theirs, arn } if theirs == account => {
                     entries.push(Entry::Named(arn, asks()))
                 }

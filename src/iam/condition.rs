@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::addresses::are_open;
 use crate::arn::Arn;
 use crate::keys::{KeyKind, fact, is_form};
+use crate::moment::is_on_circumstance;
 use crate::pattern;
 use crate::policy::{Condition, Statement};
 use crate::restriction::Restriction;
@@ -134,7 +136,7 @@ pub fn restriction_of(condition: &Condition, all: &[Condition]) -> Restriction {
     {
         return Restriction::Weak;
     }
-    if operator.is("IpAddress") && is_every_address(&condition.values) {
+    if operator.is("IpAddress") && are_open(&condition.values) {
         return Restriction::Void;
     }
     let asks_for = |value: &str| condition.values.iter().any(|v| v.eq_ignore_ascii_case(value));
@@ -262,32 +264,15 @@ pub fn is_guard(deny: &Statement) -> bool {
     !deny.allow && !deny.conditions.is_empty() && deny.conditions.iter().all(strong)
 }
 
-/// Facts about the caller's circumstances rather than about what is acted upon: under such a condition the
-/// whole grant still stands, at the right moment.
-const CIRCUMSTANCES: &[&str] = &[
-    "aws:multifactorauthpresent",
-    "aws:multifactorauthage",
-    "aws:sourceip",
-    "aws:vpcsourceip",
-    "aws:sourcevpc",
-    "aws:sourcevpce",
-    "aws:tokenissuetime",
-    "aws:viaawsservice",
-    "aws:calledvia",
-    "aws:calledviafirst",
-    "aws:calledvialast",
-];
-
 /// Whether a statement is held back by the caller's circumstances only.
 pub fn is_circumstance(statement: &Statement) -> bool {
     let all = &statement.conditions;
-    let by_circumstance = |c: &Condition| CIRCUMSTANCES.contains(&c.key.to_ascii_lowercase().as_str());
-    all.iter().all(|c| restriction_of(c, all).is_open() || by_circumstance(c))
+    all.iter().all(|c| restriction_of(c, all).is_open() || is_on_circumstance(c))
 }
 
 /// Whether what a guarding Deny asks for is a circumstance; see [`is_guard`].
 pub fn guards_by_circumstance(deny: &Statement) -> bool {
-    deny.conditions.iter().any(|c| CIRCUMSTANCES.contains(&c.key.to_ascii_lowercase().as_str()))
+    deny.conditions.iter().any(is_on_circumstance)
 }
 
 /// Whether what a guarding Deny asks for is only about what the call asks for; see [`is_by_form`].
@@ -298,10 +283,8 @@ pub fn guards_by_form(deny: &Statement) -> bool {
 /// As [`is_circumstance`], with a limit on the service that a role is passed to set aside.
 pub fn is_circumstance_but_service(statement: &Statement) -> bool {
     let all = &statement.conditions;
-    let set_aside = |c: &Condition| {
-        let key = c.key.to_ascii_lowercase();
-        key == "iam:passedtoservice" || CIRCUMSTANCES.contains(&key.as_str())
-    };
+    let set_aside =
+        |c: &Condition| c.key.eq_ignore_ascii_case("iam:PassedToService") || is_on_circumstance(c);
     all.iter().all(|c| restriction_of(c, all).is_open() || set_aside(c))
 }
 
@@ -314,6 +297,42 @@ pub struct Asked<'a> {
     pub tags: Tags<'a>,
     /// The tag that the call itself sets, and its value unless that may be any.
     pub sets: Option<(&'a str, Option<&'a str>)>,
+    /// The boundary of the role or user whose policies or boundary the call changes; `None`: not told, or the
+    /// call itself sets one.
+    pub boundary: Option<Bound<'a>>,
+}
+
+/// The boundary of a role or user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound<'a> {
+    /// It has none.
+    Free,
+    /// This policy.
+    By(&'a str),
+}
+
+/// Calls whose `iam:PermissionsBoundary` is the boundary that the principal has already, and not one that
+/// they give it.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#available-keys-for-iam>
+const ABOUT_BOUNDED: [&str; 10] = [
+    "iam:AttachRolePolicy",
+    "iam:AttachUserPolicy",
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:DeleteRolePolicy",
+    "iam:DeleteUserPermissionsBoundary",
+    "iam:DeleteUserPolicy",
+    "iam:DetachRolePolicy",
+    "iam:DetachUserPolicy",
+    "iam:PutRolePolicy",
+    "iam:PutUserPolicy",
+];
+
+impl<'a> Bound<'a> {
+    /// What is known of a call on a principal that has this boundary, or none.
+    pub fn of(action: &str, boundary: Option<&'a str>) -> Option<Self> {
+        let is_about = ABOUT_BOUNDED.contains(&action);
+        is_about.then(|| boundary.filter(|arn| !arn.is_empty()).map_or(Self::Free, Self::By))
+    }
 }
 
 impl<'a> From<Option<&'a str>> for Asked<'a> {
@@ -351,6 +370,17 @@ impl Asked<'_> {
             };
             let negated = Operator::parse(&c.operator).is_negated();
             return (!negated && !c.values.iter().any(of_it)).then_some(false);
+        }
+        if let Some(bound) = self.boundary.filter(|_| c.key.eq_ignore_ascii_case("iam:PermissionsBoundary")) {
+            let operator = Operator::parse(&c.operator);
+            return match bound {
+                _ if operator.is("Null") => {
+                    Some(c.values.iter().any(|v| v.eq_ignore_ascii_case("true")) == (bound == Bound::Free))
+                }
+                _ if c.values.iter().any(|v| v.contains("${")) => None,
+                Bound::By(arn) => admits(c, arn),
+                Bound::Free => Some(operator.is_negated() || operator.if_exists || operator.for_all),
+            };
         }
         if let Some(told) = self.sets.and_then(|(tag, value)| allows_tag(c, tag, value, allow)) {
             return Some(told);
@@ -466,40 +496,6 @@ pub fn is_avoided(condition: &Condition, asked: Asked<'_>) -> bool {
 /// Whether every condition of a statement is decided by what is known of a request.
 pub fn is_decided(statement: &Statement, asked: Asked<'_>) -> bool {
     statement.conditions.iter().all(|c| asked.decides(c, statement.allow).is_some())
-}
-
-/// Whether ranges of addresses leave none of IPv4, or none of IPv6, out: both halves are the whole.
-fn is_every_address(ranges: &[String]) -> bool {
-    // By the length of an address; the last address of a range, since the next may be none.
-    let mut covered: [Vec<(u128, u128)>; 2] = Default::default();
-    for range in ranges {
-        let (address, bits) = range.split_once('/').unwrap_or((range, ""));
-        let (list, start, width) = match address.parse::<std::net::IpAddr>() {
-            Ok(std::net::IpAddr::V4(v4)) => (0, u128::from(u32::from(v4)), 32u32),
-            Ok(std::net::IpAddr::V6(v6)) => (1, u128::from(v6), 128),
-            Err(_) => continue,
-        };
-        let bits = if bits.is_empty() { Some(width) } else { bits.parse().ok() };
-        let Some(host) = bits.and_then(|bits: u32| width.checked_sub(bits)) else { continue };
-        let mask = 1u128.checked_shl(host).map_or(u128::MAX, |size| size - 1);
-        covered[list].push((start & !mask, start | mask));
-    }
-    let whole = |ranges: &mut Vec<(u128, u128)>, last: u128| {
-        ranges.sort_unstable();
-        let mut next = 0u128;
-        for &(from, to) in ranges.iter() {
-            if from > next {
-                return false;
-            }
-            if to >= last {
-                return true;
-            }
-            next = next.max(to + 1);
-        }
-        false
-    };
-    let [v4, v6] = &mut covered;
-    whole(v4, u128::from(u32::MAX)) || whole(v6, u128::MAX)
 }
 
 /// Whether a condition on a single-valued text key holds for a value; `None` for other kinds of operators.

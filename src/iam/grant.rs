@@ -11,7 +11,7 @@ use crate::caller::{self, Caller};
 use crate::catalogue::{AccountRef, Catalogue};
 use crate::condition;
 use crate::pattern;
-use crate::policy::{Document, Selector, Statement};
+use crate::policy::{Condition, Document, Selector, Statement};
 use crate::restriction::Restriction;
 
 /// Compiles documents against the catalogue, each distinct pattern once.
@@ -21,6 +21,7 @@ pub struct Compiler<'a> {
     /// The account that the documents are of; its id may be empty.
     pub home: AccountRef<'a>,
     whole: OnceCell<ActionSet>,
+    of_one_region: OnceCell<ActionSet>,
     actions: RefCell<HashMap<String, Rc<[ActionId]>>>,
     unlimited: [RefCell<HashMap<String, Rc<ActionSet>>>; 2],
     regional: RefCell<HashMap<String, Rc<ActionSet>>>,
@@ -33,6 +34,8 @@ pub struct Grant {
     pub statement: Arc<Statement>,
     /// Place in its document, from 0.
     pub index: usize,
+    /// Which of the services that it names it is about.
+    pub part: Part,
     /// The catalogued actions it names.
     pub actions: Rc<ActionSet>,
     /// Those of them it names without leaving out a resource; an Allow may leave out those of other regions,
@@ -49,10 +52,41 @@ pub struct Grant {
     pub has_variables: bool,
 }
 
+/// Which services a compiled statement is about. Those that are asked in one region only know what a condition
+/// on the region comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All that it names.
+    Whole,
+    /// Those that are asked in one region.
+    OfOneRegion,
+    /// The others.
+    OfAnyRegion,
+}
+
+/// Services with one endpoint, which is in one region whoever calls from where.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-requestedregion>
+const OF_ONE_REGION: [&str; 3] = ["account", "iam", "organizations"];
+
+/// Where these are, by partition.
+/// <https://docs.aws.amazon.com/general/latest/gr/iam-service.html>
+const THEIR_REGIONS: [(&str, &str); 3] =
+    [("aws", "us-east-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")];
+
+impl Part {
+    fn takes(self, action: &str) -> bool {
+        let is_of_one = || {
+            let service = action.split(':').next().unwrap_or_default();
+            OF_ONE_REGION.iter().any(|known| known.eq_ignore_ascii_case(service))
+        };
+        self == Self::Whole || is_of_one() == (self == Self::OfOneRegion)
+    }
+}
+
 impl Grant {
     /// Whether the statement names an action, catalogued or not.
     pub fn names(&self, action: &str) -> bool {
-        self.statement.actions.covers(action, pattern::matches_ignoring_case)
+        self.part.takes(action) && self.statement.actions.covers(action, pattern::matches_ignoring_case)
     }
 
     /// Whether the statement names a resource.
@@ -276,6 +310,7 @@ impl<'a> Compiler<'a> {
             catalogue: Catalogue::embedded(),
             home,
             whole: OnceCell::new(),
+            of_one_region: OnceCell::new(),
             actions: RefCell::default(),
             unlimited: Default::default(),
             regional: RefCell::default(),
@@ -287,9 +322,10 @@ impl<'a> Compiler<'a> {
         let policy = document.policy()?;
         let knows_variables = policy.version.as_deref() == Some("2012-10-17");
         let statements = policy.statements.iter().enumerate();
-        let compiled = statements.map(|(i, s)| match self.resolved(s).filter(|_| knows_variables) {
-            Some(resolved) => self.compile_statement(i, &resolved),
-            None => self.compile_statement(i, s),
+        let compiled = statements.flat_map(|(i, s)| {
+            let resolved = self.resolved(s).filter(|_| knows_variables);
+            let parts = self.parts(resolved.as_ref().unwrap_or(s));
+            parts.into_iter().map(move |(part, statement)| self.compile_statement(i, part, &statement))
         });
         let named = |grant: &Grant| {
             let patterns = grant.statement.resources.iter().flat_map(|scope| scope.patterns());
@@ -325,8 +361,47 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    fn compile_statement(&self, index: usize, statement: &Arc<Statement>) -> Grant {
-        let actions = Rc::new(self.named(&statement.actions));
+    /// A statement under a condition on the region, taken apart: for the services that are asked in one
+    /// region only the condition always holds, or never.
+    fn parts(&self, statement: &Arc<Statement>) -> Vec<(Part, Arc<Statement>)> {
+        let on_region = |c: &&Condition| c.key.eq_ignore_ascii_case("aws:RequestedRegion");
+        let mut asks = statement.conditions.iter().filter(on_region).peekable();
+        let there = THEIR_REGIONS.iter().find(|(partition, _)| *partition == self.home.partition);
+        let (Some(_), Some((_, region))) = (asks.peek(), there) else {
+            return vec![(Part::Whole, Arc::clone(statement))];
+        };
+        let decided = |c: &Condition| {
+            let told = !c.values.iter().any(|v| v.contains("${"));
+            told.then(|| condition::admits(c, region)).flatten()
+        };
+        let Some(holds) = asks.map(decided).collect::<Option<Vec<bool>>>() else {
+            return vec![(Part::Whole, Arc::clone(statement))];
+        };
+        let mut parts = vec![(Part::OfAnyRegion, Arc::clone(statement))];
+        if holds.iter().all(|holds| *holds) {
+            let mut there = Statement::clone(statement);
+            there.conditions.retain(|c| !on_region(&c));
+            parts.push((Part::OfOneRegion, Arc::new(there)));
+        }
+        parts
+    }
+
+    /// The catalogued actions of services that are asked in one region.
+    fn of_one_region(&self) -> &ActionSet {
+        self.of_one_region.get_or_init(|| {
+            let ids = OF_ONE_REGION.iter().filter_map(|name| self.catalogue.service(name));
+            ids.flatten().collect()
+        })
+    }
+
+    fn compile_statement(&self, index: usize, part: Part, statement: &Arc<Statement>) -> Grant {
+        let mut actions = self.named(&statement.actions);
+        match part {
+            Part::Whole => {}
+            Part::OfOneRegion => actions.intersect(self.of_one_region()),
+            Part::OfAnyRegion => actions.subtract(self.of_one_region()),
+        }
+        let actions = Rc::new(actions);
         let Reach { everywhere, mut regional, confines } = self.reach(statement, &actions);
         let unlimited = match regional.is_subset(&everywhere) {
             true => Rc::clone(&everywhere),
@@ -338,6 +413,7 @@ impl<'a> Compiler<'a> {
         Grant {
             statement: Arc::clone(statement),
             index,
+            part,
             actions,
             unlimited,
             confines,

@@ -21,6 +21,7 @@
 #![warn(missing_docs)]
 
 pub mod action_set;
+mod addresses;
 pub mod arn;
 pub mod caller;
 mod canonical;
@@ -35,6 +36,7 @@ pub mod grant;
 mod json;
 pub mod keys;
 pub mod managed;
+pub mod moment;
 pub mod pattern;
 pub mod policy;
 pub mod request;

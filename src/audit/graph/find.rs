@@ -45,11 +45,11 @@ impl Graph {
             && steps > 0
         {
             if let Some(&(_, via)) = self.edges[node].iter().find(|&&(to, _)| to == next)
-                && node < self.nodes.len()
+                && self.is_somebody(node)
             {
                 words.push_str(&format!(" {} ", via.words()));
             }
-            if let Some(reached) = self.nodes.get(next) {
+            if let Some(reached) = self.nodes.get(*self.sessions.get(&next).unwrap_or(&next)) {
                 words.push_str(name_of(&reached.arn));
                 words.push(',');
             }
@@ -61,6 +61,11 @@ impl Graph {
         }
         let who = if from < self.roles { "role" } else { "user" };
         (!words.is_empty()).then(|| format!("the {who}{}", words.trim_end_matches(',')))
+    }
+
+    /// Whether a node is a principal or its sessions, and no pattern.
+    fn is_somebody(&self, node: usize) -> bool {
+        node < self.nodes.len() || self.sessions.contains_key(&node)
     }
 
     /// What a principal becomes an administrator by, or can give others, though nobody is one yet.

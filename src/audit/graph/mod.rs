@@ -5,10 +5,13 @@
 //! so that a thousand roles that may assume a thousand others are two thousand edges, not a million.
 
 mod find;
+mod moments;
 mod node;
+mod sessions;
 mod stacks;
 mod tags;
 mod takeover;
+mod via;
 mod walk;
 
 use std::cell::RefCell;
@@ -27,92 +30,12 @@ use opsctl_iam::condition::{self, Asked, ConditionResult, Tags};
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective, is_admin};
 use opsctl_iam::grant::Grant;
+use opsctl_iam::moment::{Moment, is_on_mfa};
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Condition, Selector};
 
 pub use takeover::Takeover;
-
-/// How one principal becomes another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Via {
-    /// `sts:AssumeRole`
-    Assume,
-    /// A tag that the trust asks for, set on oneself, then `sts:AssumeRole`.
-    Tagged,
-    /// `iam:PassRole` to a service, and what starts it; an index into the ways.
-    Pass(usize),
-    /// `iam:UpdateAssumeRolePolicy`, then `sts:AssumeRole`.
-    Rewrite,
-    /// A key or password of a user; an index into [`KEYS`].
-    Key(usize),
-    /// `iam:UpdateSAMLProvider`: whose key signs the assertions that the role trusts.
-    Provider,
-}
-
-/// What makes credentials of a user for whoever calls.
-pub const KEYS: [&str; 3] = ["iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile"];
-
-impl Via {
-    /// The action whose resource is the other principal.
-    pub fn action(self) -> &'static str {
-        match self {
-            Self::Assume | Self::Tagged => "sts:AssumeRole",
-            Self::Pass(_) => "iam:PassRole",
-            Self::Rewrite => "iam:UpdateAssumeRolePolicy",
-            Self::Key(way) => KEYS[way],
-            Self::Provider => "iam:UpdateSAMLProvider",
-        }
-    }
-
-    /// The service that the role is passed to.
-    pub fn service(self) -> Option<&'static str> {
-        match self {
-            Self::Pass(way) => Some(&PASSING_WAYS[way].0),
-            _ => None,
-        }
-    }
-
-    /// Ways of passing to one service reach the same roles, and all keys the same users: the first of them
-    /// stands for all.
-    fn representative(self) -> Self {
-        match self {
-            Self::Pass(way) => {
-                let first = PASSING_WAYS.iter().position(|(service, _)| *service == PASSING_WAYS[way].0);
-                Self::Pass(first.unwrap_or(way))
-            }
-            Self::Key(_) => Self::Key(0),
-            other => other,
-        }
-    }
-
-    /// The calls that take the way to a principal, in order.
-    pub fn calls(self, arn: &str) -> String {
-        match self {
-            Self::Assume | Self::Key(_) => format!("{} on {arn}", self.action()),
-            Self::Tagged => format!("a tag set on itself, then sts:AssumeRole on {arn}"),
-            Self::Pass(way) => {
-                let (service, way) = &PASSING_WAYS[way];
-                format!("iam:PassRole of {arn} to {service} with {}", way.name())
-            }
-            Self::Rewrite => format!("iam:UpdateAssumeRolePolicy on {arn}"),
-            Self::Provider => format!("{} on the provider that {arn} trusts", self.action()),
-        }
-    }
-
-    /// For a chain: `assumes`, `passes to lambda`.
-    pub fn words(self) -> String {
-        match self {
-            Self::Assume => "assumes".into(),
-            Self::Tagged => "tags itself as asked and assumes".into(),
-            Self::Pass(way) => {
-                format!("passes to {} ({})", PASSING_WAYS[way].1.service, PASSING_WAYS[way].1.name())
-            }
-            Self::Rewrite => "rewrites the trust of".into(),
-            Self::Key(way) => format!("by {} becomes", KEYS[way]),
-            Self::Provider => "rewrites the identity provider of".into(),
-        }
-    }
-}
+pub use via::{KEYS, Via};
 
 /// What an action of a role is aimed at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,6 +65,8 @@ pub struct Graph {
     /// Roles by the SAML provider that they trust.
     federated: HashMap<String, Vec<usize>>,
     patterns: HashMap<(Via, String), usize>,
+    /// The nodes that stand for tagged sessions of a role.
+    sessions: HashMap<usize, usize>,
     /// See [`Graph::targets`].
     reached: RefCell<HashMap<Question, Rc<[Target]>>>,
     /// Edges by node; the first nodes are the principals, the others patterns.
@@ -150,6 +75,10 @@ pub struct Graph {
     way: Vec<Option<(u32, usize)>>,
     /// What principals become administrators by, though none is there yet.
     takeovers: HashMap<usize, Takeover>,
+    /// The moment that it is of; `None`: what is so at all times.
+    pub moment: Option<Moment>,
+    /// The moments at which more may be, by what conditions it met while it was made.
+    waiting: Vec<Moment>,
     /// ARNs of users who are administrators.
     pub admin_users: Vec<String>,
     users: HashSet<String>,
@@ -176,46 +105,77 @@ impl Graph {
             asking: HashMap::new(),
             federated: HashMap::new(),
             patterns: HashMap::new(),
+            sessions: HashMap::new(),
             reached: RefCell::default(),
             edges: vec![Vec::new(); account.roles.len() + account.users.len()],
             way: Vec::new(),
             takeovers: HashMap::new(),
+            moment: None,
+            waiting: Vec::new(),
             admin_users: Vec::new(),
             users: account.users.iter().map(|user| user.arn.clone()).collect(),
         }
     }
 
-    /// Works out who can become whom.
-    pub fn build(engine: &Engine<'_>) -> Self {
-        let account = engine.account;
-        let mut graph = Self::empty(account);
+    /// Works out who can become whom, at all times or at a moment.
+    pub fn build(engine: &Engine<'_>, moment: Option<Moment>) -> Self {
+        let mut graph = Self { moment, ..Self::empty(engine.account) };
+        let mut asking = graph.add_nodes(engine);
+        graph.find_asked(&asking);
+        asking.retain(|asked| asked.conditions.iter().any(is_on_tag));
+        let mut writers = Vec::new();
+        let mut sources = graph.add_edges_of_roles(engine, &asking, &mut writers);
+        sources.extend(graph.add_edges_of_users(engine, &asking, &mut writers));
+        sources.extend(graph.add_sessions(engine, &asking));
+        graph.takeovers = takeover::find(&graph, engine, &writers);
+        sources.extend(graph.takeovers.iter().filter(|(_, t)| t.becomes_admin).map(|(&index, _)| index));
+        sources.sort_unstable();
+        graph.find_ways(sources);
+        graph
+    }
+
+    /// Adds all principals; returns the roles that ask something of who comes.
+    fn add_nodes(&mut self, engine: &Engine<'_>) -> Vec<Asking> {
         let mut asking = Vec::new();
-        for (index, role) in account.roles.iter().enumerate() {
-            graph.add_role(index, role, engine, &mut asking);
+        for (index, role) in engine.account.roles.iter().enumerate() {
+            self.add_role(index, role, engine, &mut asking);
         }
-        for user in &account.users {
-            graph.nodes.push(Node::new(&user.arn, &user.user_id, &user.tags));
+        for user in &engine.account.users {
+            let node = Node::new(&user.arn, &user.user_id, &user.tags);
+            let boundary = user.permissions_boundary.as_ref().map(|b| b.arn.clone());
+            self.nodes.push(Node { may_have_mfa: true, boundary, ..node });
         }
         let sorted = |range: std::ops::Range<usize>| {
-            let mut sorted: Vec<_> = range.map(|index| (graph.nodes[index].arn.clone(), index)).collect();
+            let mut sorted: Vec<_> = range.map(|index| (self.nodes[index].arn.clone(), index)).collect();
             sorted.sort();
             sorted
         };
-        (graph.sorted, graph.sorted_users) = (sorted(0..graph.roles), sorted(graph.roles..graph.nodes.len()));
-        graph.find_asked(&asking);
-        asking.retain(|asked| asked.conditions.iter().any(is_on_tag));
+        (self.sorted, self.sorted_users) = (sorted(0..self.roles), sorted(self.roles..self.nodes.len()));
+        asking
+    }
+
+    /// Returns the roles that are administrators or can make themselves one.
+    fn add_edges_of_roles(
+        &mut self,
+        engine: &Engine<'_>,
+        asking: &[Asking],
+        writers: &mut Vec<(usize, Rc<Effective>)>,
+    ) -> Vec<usize> {
         let mut sources = Vec::new();
-        let mut writers = Vec::new();
-        for (index, role) in account.roles.iter().enumerate() {
+        for (index, role) in engine.account.roles.iter().enumerate() {
             if RoleKind::of(role) == RoleKind::ServiceLinked {
                 continue;
             }
-            let view = RoleView::new(engine, role, index);
-            graph.nodes[index].admin = view.admin == Admin::Yes;
-            let has_arrived = graph.nodes[index].admin || view.rewrites_itself(engine);
-            graph.add_edges(index, &view.effective, view.touches_iam, engine);
+            let mut view = RoleView::new(engine, role, index);
+            self.note_waiting(&view.effective);
+            if let Some(then) = self.moment.and_then(|moment| view.at(engine, moment)) {
+                view = then;
+            }
+            self.nodes[index].admin = view.admin == Admin::Yes;
+            let has_arrived = self.nodes[index].admin || view.rewrites_itself(engine);
+            self.add_edges(index, &view.effective, view.touches_iam, engine);
             if view.touches_iam {
-                graph.add_tagged(index, &view.effective, &asking);
+                self.add_tagged(index, &view.effective, asking);
             }
             if has_arrived {
                 sources.push(index);
@@ -223,25 +183,36 @@ impl Graph {
                 writers.push((index, view.effective));
             }
         }
-        for (place, user) in account.users.iter().enumerate() {
-            let (index, effective) = (graph.roles + place, Rc::new(engine.user(user)));
+        sources
+    }
+
+    /// Returns the users who are administrators.
+    fn add_edges_of_users(
+        &mut self,
+        engine: &Engine<'_>,
+        asking: &[Asking],
+        writers: &mut Vec<(usize, Rc<Effective>)>,
+    ) -> Vec<usize> {
+        let mut sources = Vec::new();
+        for (place, user) in engine.account.users.iter().enumerate() {
+            let (index, mut effective) = (self.roles + place, Rc::new(engine.user(user)));
+            self.note_waiting(&effective);
+            if let Some(then) = self.moment.and_then(|moment| role_view::at(&effective, moment, true)) {
+                effective = then;
+            }
             if is_admin(&effective.open, engine.catalogue) {
-                graph.admin_users.push(user.arn.clone());
-                graph.nodes[index].admin = true;
+                self.admin_users.push(user.arn.clone());
+                self.nodes[index].admin = true;
                 sources.push(index);
                 continue;
             }
-            graph.add_edges(index, &effective, true, engine);
-            graph.add_tagged(index, &effective, &asking);
+            self.add_edges(index, &effective, true, engine);
+            self.add_tagged(index, &effective, asking);
             if takeover::may_write(&effective) {
                 writers.push((index, effective));
             }
         }
-        graph.takeovers = takeover::find(&graph, engine, &writers);
-        sources.extend(graph.takeovers.iter().filter(|(_, t)| t.becomes_admin).map(|(&index, _)| index));
-        sources.sort_unstable();
-        graph.find_ways(sources);
-        graph
+        sources
     }
 
     fn add_role(&mut self, index: usize, role: &Role, engine: &Engine<'_>, asking: &mut Vec<Asking>) {
@@ -255,10 +226,16 @@ impl Graph {
         for provider in admissions.iter().flat_map(trust::Admission::saml_providers) {
             self.federated.entry(provider.to_owned()).or_default().push(index);
         }
-        for entry in trust::entries(&admissions, account) {
+        node.boundary = role.permissions_boundary.as_ref().map(|b| b.arn.clone());
+        node.may_have_mfa = admissions.iter().any(trust::Admission::lets_people_in);
+        for admission in &admissions {
+            self.note_statement(&admission.statement);
+        }
+        for entry in trust::entries(&admissions, account, self.moment) {
             let owned = |all: Vec<&Condition>| all.into_iter().map(|c| with_tags_of(role, c)).collect();
             match entry {
                 Entry::Account(asks) if asks.is_empty() => node.entries_account = true,
+                Entry::Account(asks) if asks.iter().all(|c| is_on_mfa(c)) => node.entries_mfa = true,
                 Entry::Account(asks) => {
                     asking.push(Asking { named: None, conditions: owned(asks), role: index })
                 }
@@ -279,26 +256,25 @@ impl Graph {
                 Entry::Service(name) if kind != RoleKind::ServiceLinked => {
                     let name = condition::plain_service(name);
                     node.of_machines |= name == "ec2.amazonaws.com" && !role.instance_profiles.is_empty();
-                    let trusting = self.trusting.entry(name.into_owned()).or_default();
-                    if trusting.last() != Some(&index) {
-                        trusting.push(index);
-                    }
+                    self.add_trusting(name.into_owned(), index);
                 }
                 Entry::AnyService => {
                     let mut services: Vec<&str> = PASSING_WAYS.iter().map(|(name, _)| &**name).collect();
                     services.dedup();
-                    for name in services {
-                        let trusting = self.trusting.entry(name.to_owned()).or_default();
-                        if trusting.last() != Some(&index) {
-                            trusting.push(index);
-                        }
-                    }
+                    services.into_iter().for_each(|name| self.add_trusting(name.to_owned(), index));
                 }
                 Entry::Service(_) => {}
             }
         }
         self.arns.insert(role.arn.clone(), index);
         self.nodes.push(node);
+    }
+
+    fn add_trusting(&mut self, service: String, role: usize) {
+        let trusting = self.trusting.entry(service).or_default();
+        if trusting.last() != Some(&role) {
+            trusting.push(role);
+        }
     }
 
     /// Finds the principals that roles ask for by conditions.
@@ -354,6 +330,9 @@ impl Graph {
         let open = |name: &str| engine.catalogue.find(name).filter(|&id| may(effective, id));
         if let Some(assume) = open("sts:AssumeRole") {
             self.connect(index, effective, assume, Via::Assume);
+            if self.moment == Some(Moment::WithMfa) && self.nodes[index].may_have_mfa {
+                self.connect(index, effective, assume, Via::WithMfa);
+            }
         }
         // An administrator has arrived; that roles go round is told by who assumes whom.
         if !touches_iam || self.nodes[index].admin {
@@ -430,7 +409,7 @@ impl Graph {
             names_action(grant) && condition::read(&grant.statement, service) == ConditionResult::Open
         };
         // By the tags of what is acted upon, which the dump has.
-        let by_tags = Asked { service, tags: Tags::Settable, sets: None };
+        let by_tags = Asked { service, tags: Tags::Settable, ..Asked::default() };
         let opens_by_tags = |grant: &Grant| {
             names_action(grant)
                 && grant.statement.allow
@@ -479,6 +458,7 @@ impl Graph {
         let node = &self.nodes[index];
         match via {
             Via::Assume => node.entries_account,
+            Via::WithMfa => node.entries_mfa,
             Via::Rewrite => node.rewritable && index < self.roles,
             Via::Pass(way) => self
                 .trusting
@@ -489,6 +469,8 @@ impl Graph {
             Via::Provider => false,
             // See `add_tagged`.
             Via::Tagged => false,
+            // See `add_sessions`.
+            Via::WithTags => false,
         }
     }
 
@@ -511,6 +493,12 @@ impl Graph {
     /// Whether an ARN is a role of the account.
     pub fn has_role(&self, arn: &str) -> bool {
         self.arns.contains_key(arn)
+    }
+
+    /// The node of a user.
+    pub fn node_of_user(&self, arn: &str) -> Option<usize> {
+        let place = self.sorted_users.binary_search_by(|(known, _)| known.as_str().cmp(arn)).ok()?;
+        Some(self.sorted_users[place].1)
     }
 
     /// Whether an ARN is no user of the account; never so when the data tells of no users at all.

@@ -3,6 +3,7 @@
 use crate::audit::account::{Role, Tag, name_of};
 use crate::audit::trust::SAID_IDENTITY;
 use opsctl_iam::condition;
+use opsctl_iam::moment::is_on_mfa;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::Condition;
 
@@ -12,6 +13,12 @@ pub(super) struct Node {
     pub id: String,
     pub tags: Vec<(String, String)>,
     pub entries_account: bool,
+    /// As `entries_account`, with MFA; told apart only at a moment that has it.
+    pub entries_mfa: bool,
+    /// The policy that bounds it.
+    pub boundary: Option<String>,
+    /// Whether it may have MFA itself.
+    pub may_have_mfa: bool,
     pub admin: bool,
     pub rewritable: bool,
     /// Its trust asks for a source identity.
@@ -28,6 +35,9 @@ impl Node {
             id: id.to_owned(),
             tags: tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect(),
             entries_account: false,
+            entries_mfa: false,
+            boundary: None,
+            may_have_mfa: false,
             admin: false,
             rewritable: true,
             asks_identity: false,
@@ -46,6 +56,7 @@ impl Node {
             }
             None if key == "aws:principalarn" => Some(self.arn.as_str()),
             None if key == "aws:principaltype" => Some(if is_user { "User" } else { "AssumedRole" }),
+            None if is_on_mfa(c) => return self.may_have_mfa,
             None if key == "aws:userid" => return self.has_id(c),
             // Whoever may set one says what it likes; see `Graph::may_say_so`.
             None if c.key.eq_ignore_ascii_case(SAID_IDENTITY) => return true,

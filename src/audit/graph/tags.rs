@@ -2,7 +2,7 @@
 
 use super::node::{Asking, Node, is_on_tag};
 use super::{Graph, Via};
-use opsctl_iam::condition::{Asked, Tags};
+use opsctl_iam::condition::{Asked, Bound, Tags};
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::Grant;
@@ -41,7 +41,8 @@ impl Graph {
     fn settable(&self, effective: &Effective, node: usize, tag: &str, c: &Condition) -> Option<String> {
         let Node { arn, tags, .. } = &self.nodes[node];
         let may = |value: Option<&str>| {
-            let asked = Asked { service: None, tags: Tags::Told(tags), sets: Some((tag, value)) };
+            let asked =
+                Asked { service: None, tags: Tags::Told(tags), sets: Some((tag, value)), boundary: None };
             effective.decide_for(self.tag_action(node), arn, asked) == Decision::Allowed
         };
         let found = fitting_values(c).into_iter().find(|value| may(value.as_deref()));
@@ -71,8 +72,10 @@ impl Graph {
         node: usize,
         service: Option<&str>,
     ) -> bool {
-        let Node { arn, tags, .. } = &self.nodes[node];
-        let decide = |tags: Tags<'_>| effective.decide_for(action, arn, Asked { service, tags, sets: None });
+        let Node { arn, tags, boundary, .. } = &self.nodes[node];
+        let boundary = Bound::of(action, boundary.as_deref());
+        let decide =
+            |tags: Tags<'_>| effective.decide_for(action, arn, Asked { service, tags, sets: None, boundary });
         match decide(Tags::Told(tags)) {
             Decision::Allowed => true,
             Decision::DeniedExplicitly | Decision::Unknown => false,

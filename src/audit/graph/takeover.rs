@@ -37,6 +37,11 @@ impl Takeover {
         self.calls.join(", then ")
     }
 
+    /// The actions of the calls that are known by their action.
+    pub fn actions(&self) -> Vec<&str> {
+        self.calls.iter().filter_map(|call| call.split(' ').next()).collect()
+    }
+
     /// Whether it is a user who is given rights.
     pub fn is_of_user(&self) -> bool {
         self.of.contains(":user/")

@@ -12,7 +12,8 @@ impl Graph {
         let mut found = Vec::new();
         while let Some(node) = queue.pop_front() {
             for &(to, via) in &self.edges[node] {
-                if to == from || before.contains_key(&to) {
+                // What tagged sessions may write is not followed.
+                if to == from || before.contains_key(&to) || self.sessions.contains_key(&to) {
                     continue;
                 }
                 // Patterns are no principals: what is behind them is one step from where they begin.

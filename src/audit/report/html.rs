@@ -168,7 +168,8 @@ fn paths(audit: &Audit) -> Markup {
 }
 
 fn path(way: &str, who: &[&Finding]) -> Markup {
-    let steps = way.trim_start_matches("REACHABLE: the role").trim_start_matches("REACHABLE: the user");
+    let steps = way.split_once(": the ").map_or(way, |(_, steps)| steps);
+    let steps = steps.trim_start_matches("role").trim_start_matches("user");
     let others = who.len() - 1;
     html! {
         ol.path data-rule=(who[0].rule) {

@@ -6,12 +6,13 @@ use super::found::{Gathered, Held, held, lowered_if, says_it_all, times};
 use super::rule::{Check, Context, Hit, Rule};
 use super::takeover::principal_access;
 use crate::audit::account::{User, is_aws_owned, name_of};
-use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, EscalationPath, PASSING_WAYS};
+use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, EscalationPath, LEADS, PASSING_WAYS};
 use crate::audit::finding::Severity;
 use crate::audit::graph::Via;
 use crate::audit::role_view::RoleView;
 use crate::audit::ways;
 use opsctl_iam::arn::Arn;
+use opsctl_iam::catalogue::Level;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::Ceiling;
 use opsctl_iam::grant::Sourced;
@@ -196,7 +197,10 @@ fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     ] {
         let Some(action) = cx.catalogue.find(name) else { continue };
         let held = held(view, action);
-        if held == Held::No || found.severity == Some(Severity::Critical) {
+        // Under a condition on boundaries it may be about others only.
+        let not_its_own = name.contains("RolePolicy")
+            && view.decide(&view.effective, name, &view.role.arn) == Decision::NotAllowed;
+        if held == Held::No || not_its_own || found.severity == Some(Severity::Critical) {
             continue;
         }
         let at_times = held == Held::AtTimes;
@@ -213,15 +217,18 @@ fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 /// A policy that the role holds and whose default version it may choose among several.
 fn chooses_a_version(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Gathered) {
     for policy in view.role.attached.iter().filter(|p| !is_aws_owned(&p.arn)) {
-        let several = cx.engine.policy(&policy.arn).is_some_and(|known| known.versions.len() > 1);
-        if several
-            && found.severity.is_none()
-            && view.effective.decide("iam:SetDefaultPolicyVersion", &policy.arn) == Decision::Allowed
+        if found.severity.is_some()
+            || view.effective.decide("iam:SetDefaultPolicyVersion", &policy.arn) != Decision::Allowed
         {
+            continue;
+        }
+        let more = cx.engine.kept_back(&policy.arn);
+        let changes_rights = |id| LEADS.contains(id) || cx.catalogue.has_level(id, Level::Permissions);
+        if !more.is_empty() {
             found.add(
-                Severity::High,
+                if more.iter().any(changes_rights) { Severity::High } else { Severity::Low },
                 format!(
-                    "REACHABLE: iam:SetDefaultPolicyVersion on {}, which has several versions",
+                    "REACHABLE: iam:SetDefaultPolicyVersion on {}, which has a version that allows more",
                     policy.arn
                 ),
             );
@@ -490,7 +497,7 @@ fn reaches_admin(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let chain = cx.graph.chain(view.index)?;
     let cause = chain.rsplit(' ').next().unwrap_or_default().to_owned();
     let mut evidence = vec![format!("REACHABLE: {chain}")];
-    evidence.extend(view.effective.limits());
+    evidence.extend(view.written.limits());
     Some(Hit::new(cause, evidence))
 }
 

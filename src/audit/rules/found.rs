@@ -49,13 +49,13 @@ impl Gathered {
             return;
         }
         self.told.push(action);
-        for line in view.effective.evidence(cx.catalogue, action, 2) {
+        for line in view.written.evidence(cx.catalogue, action, 2) {
             if !self.evidence.contains(&line) {
                 self.evidence.push(line);
             }
         }
         self.causes.extend(
-            view.effective
+            view.written
                 .allowing(action)
                 .take(1)
                 .map(|s| format!("{} in {}", cx.catalogue.name(action), s.source.label())),
@@ -76,7 +76,7 @@ impl Gathered {
         }
         self.causes.sort();
         self.causes.dedup();
-        self.evidence.extend(view.effective.limits());
+        self.evidence.extend(view.written.limits());
         Some(Hit::new(self.causes.join(", "), self.evidence).severity(severity))
     }
 }

@@ -5,6 +5,7 @@
 mod alarms;
 mod callers;
 mod loosened;
+mod moments;
 mod paths;
 mod services;
 mod strangers;

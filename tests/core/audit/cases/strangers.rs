@@ -223,3 +223,79 @@ fn a_private_address_is_nobodys_and_a_chosen_audience_is_anybodys() {
     check("asked for", google("oaud"), &["IAM305"], &[]);
     check("given", google("aud"), &[], &["IAM305"]);
 }
+
+#[test]
+fn most_of_the_internet_is_everybody() {
+    let from = |addresses: Value| anyone_if("IpAddress", "aws:SourceIp", addresses);
+    for open in [
+        json!(["0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/3"]),
+        json!(["128.0.0.0/1"]),
+        json!(["2000::/3"]),
+        json!((1..=255).map(|n| format!("{n}.0.0.0/8")).collect::<Vec<_>>()),
+    ] {
+        check("nearly all", from(open), &["IAM301:critical"], &[]);
+    }
+    for closed in [json!(["203.0.113.0/24"]), json!(["52.0.0.0/8", "54.0.0.0/8"]), json!(["2001:db8::/32"])] {
+        check("some", from(closed), &[], &["IAM301"]);
+    }
+}
+
+#[test]
+fn guests_of_an_identity_pool() {
+    const POOLS: &str = "cognito-identity.amazonaws.com";
+    let pool = |amr: &str, can: Value| {
+        let mut statement = json!({"Effect": "Allow", "Principal": {"Federated": POOLS},
+            "Action": "sts:AssumeRoleWithWebIdentity"});
+        statement = when(statement, "StringEquals", &format!("{POOLS}:aud"), "eu-west-1:1111-2222");
+        if !amr.is_empty() {
+            statement = when(statement, "ForAnyValue:StringLike", &format!("{POOLS}:amr"), amr);
+        }
+        World::of([role("t").trusts(document(statement)).can(can)])
+    };
+    let read = || allow(&["s3:GetObject"], &["arn:aws:s3:::b/*"]);
+    let secret = || allow(&["secretsmanager:GetSecretValue"], &["arn:aws:secretsmanager:*:*:secret:db-*"]);
+    let write = || allow(&["s3:PutObject"], &["arn:aws:s3:::b/*"]);
+    check("who read", pool("unauthenticated", read()), &["IAM314:medium"], &[]);
+    check("who read secrets", pool("unauthenticated", secret()), &["IAM314:high"], &[]);
+    check("who write", pool("unauthenticated", write()), &["IAM314:high"], &[]);
+    check("who may read, perhaps", pool("", read()), &["IAM314:low"], &[]);
+    check("who may write, perhaps", pool("", write()), &["IAM314:medium"], &[]);
+    for meant in
+        [&["rum:PutRumEvents"][..], &["mobileanalytics:PutEvents", "cognito-sync:*"], &["geo:GetMap*"]]
+    {
+        check(meant[0], pool("unauthenticated", allow(meant, &["*"])), &[], &["IAM314"]);
+    }
+    check("no guests", pool("authenticated", read()), &[], &["IAM314"]);
+    let all = when(
+        json!({"Effect": "Allow", "Principal": {"Federated": POOLS}}),
+        "StringEquals",
+        &format!("{POOLS}:aud"),
+        "p",
+    );
+    let mut all = when(all, "ForAllValues:StringLike", &format!("{POOLS}:amr"), "authenticated");
+    all["Action"] = json!("sts:AssumeRoleWithWebIdentity");
+    check("every token tells", trusting(all), &[], &["IAM314"]);
+}
+
+#[test]
+fn an_audience_may_name_the_customer() {
+    for (host, own, others) in [
+        ("oidc.vercel.com", "https://vercel.com/acme", "https://vercel.com/*"),
+        ("api.pulumi.com/oidc", "aws:acme", "sts.amazonaws.com"),
+    ] {
+        check(own, federated(host, &[("StringEquals", "aud", own)]), &["IAM306"], &["IAM305"]);
+        check(others, federated(host, &[("StringLike", "aud", others)]), &["IAM305"], &[]);
+    }
+}
+
+#[test]
+fn a_list_of_nobody_lets_nobody_in() {
+    let nobody = json!({"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
+        "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}")}});
+    check(
+        "no subject",
+        trusting(when(nobody, "StringEquals", &format!("{GITHUB}:sub"), json!([]))),
+        &[],
+        &["IAM305", "IAM306"],
+    );
+}

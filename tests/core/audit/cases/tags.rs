@@ -70,3 +70,43 @@ fn a_condition_on_ones_own_tag_is_met_only_by_a_tag_that_may_be_set() {
     let other = when(sets(), "ForAllValues:StringEquals", "aws:TagKeys", "env");
     check("another", with(other), &[], &["IAM104", "IAM119"]);
 }
+
+/// `t` assumes `mid`, with the right to tag the session or not; `mid` may do this, its trust lets tags in
+/// under these conditions, and the administrator's trust is this.
+fn through(tags: bool, limits: &[(&str, &str, Value)], mid: Value, adm: Value) -> World {
+    let root = || trust(json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}));
+    let mut tagging = root();
+    tagging["Action"] = json!("sts:TagSession");
+    for (operator, key, value) in limits {
+        tagging = when(tagging, operator, key, value.clone());
+    }
+    let own = if tags { &["sts:AssumeRole", "sts:TagSession"][..] } else { &["sts:AssumeRole"] };
+    World::of([
+        t().can(allow(own, &[&role_arn("mid")])),
+        role("mid").trusts(document(vec![root(), tagging])).can(mid),
+        role("adm").trusts(document(adm)).can(everything()),
+    ])
+}
+
+#[test]
+fn whoever_tags_a_session_has_what_the_tags_open() {
+    let root = || trust(json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}));
+    let if_ops = |statement: Value| when(statement, "StringEquals", "aws:PrincipalTag/team", "ops");
+    let assume = || allow(&["sts:AssumeRole"], &[&role_arn("adm")]);
+    let lambda = || trust(json!({"Service": "lambda.amazonaws.com"}));
+    let opened = [(assume(), if_ops(root())), (if_ops(assume()), root()), (if_ops(everything()), lambda())];
+    for (mid, adm) in opened {
+        check("may tag", through(true, &[], mid.clone(), adm.clone()), &["IAM208:critical"], &[]);
+        check("may not", through(false, &[], mid.clone(), adm.clone()), &[], &["IAM208"]);
+        let key = "aws:RequestTag/team";
+        let only = |team: &str| [("StringEquals", key, json!(team))];
+        check("that tag", through(true, &only("ops"), mid.clone(), adm.clone()), &["IAM208"], &[]);
+        check("another value", through(true, &only("web"), mid, adm), &[], &["IAM208"]);
+    }
+    let world = through(true, &[], assume(), if_ops(root()));
+    let audit = world.audit();
+    let way =
+        audit.findings.iter().find(|f| f.rule == "IAM208" && f.resource == role_arn("t")).expect("a way");
+    let told = "REACHABLE: the role begins a tagged session of mid, assumes adm";
+    assert_eq!(way.evidence[0], told);
+}
