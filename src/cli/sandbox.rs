@@ -124,8 +124,9 @@ pub fn help_for(said: &str) -> Option<String> {
     let (_, rest) = said.split_once("No module named '")?;
     let module = rest.split(['\'', '.']).next().filter(|module| !module.is_empty())?;
     Some(format!(
-        "if the image holds `{}`: the sandbox pulls no image, so name the package in the requirements.txt of \
-         the code, in the image's version; on AWS pip finds it installed",
+        "if the image holds `{}`: the sandbox pulls no image, and of what it knows of AWS's it installs what \
+         the code's own scripts import, so name the package in the requirements.txt of the code, in the \
+         image's version; on AWS pip finds it installed",
         shown::line(module)
     ))
 }

@@ -12,6 +12,8 @@ use tokio::process::Command;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
+use super::contents::Package;
+use super::held;
 use super::process::{Line, LineSink};
 
 /// What AWS's framework containers hold besides the framework: the SDK, and the toolkit whose handlers serve
@@ -62,6 +64,11 @@ pub enum PythonError {
     Offline { packages: String, cache: PathBuf, said: String },
     #[error("pip could not install {packages}: {said}")]
     Install { packages: String, command: String, code: i32, said: String },
+    #[error(
+        "what the code imports of its image cannot be installed for Python {python} ({packages}): install \
+         the Python of the image, or name versions that there are in requirements.txt. pip said: {said}"
+    )]
+    Image { python: String, packages: String, said: String },
     #[error("the Python environment at {path} cannot be prepared")]
     Io {
         path: PathBuf,
@@ -139,6 +146,9 @@ impl Python {
 pub struct Wanted {
     /// Requirements as pip takes them: `boto3`, `numpy>=2`.
     pub packages: Vec<String>,
+    /// What is taken of the container's image. As on AWS it is there before `requirements.txt` is installed,
+    /// which finds it and may replace it.
+    pub held: Vec<Package>,
     /// The user's `requirements.txt`, if there is one.
     pub requirements: Option<PathBuf>,
     /// Packages of which only the pure-Python files can be used here, because they publish wheels for Linux
@@ -152,15 +162,24 @@ impl Wanted {
         Self { packages: packages.iter().map(|package| (*package).to_owned()).collect(), ..Self::default() }
     }
 
-    /// Adds a requirements file if it exists.
+    /// Adds a requirements file if it exists. What it replaces of the image is not fetched first.
     pub fn and_file(mut self, requirements: &Path) -> Self {
         self.requirements = requirements.is_file().then(|| requirements.to_owned());
+        let mut lines = Vec::new();
+        // What cannot be read now is told when the environment is made.
+        if let Some(file) = &self.requirements
+            && requirement_lines(file, &mut lines).is_ok()
+        {
+            self.held.retain(|package| !lines.iter().any(|line| held::pins_another(line, package)));
+        }
         self
     }
 
     fn shown(&self) -> String {
         let file = self.requirements.as_ref().map(|_| "requirements.txt".to_owned());
-        let words: Vec<String> = self.packages.iter().chain(&self.foreign).cloned().chain(file).collect();
+        let held = self.held.iter().map(Package::requirement);
+        let words: Vec<String> =
+            self.packages.iter().chain(&self.foreign).cloned().chain(held).chain(file).collect();
         if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
     }
 }
@@ -207,26 +226,32 @@ impl Environments {
         let directory = self.cache.join(&key);
         let venv = Venv { directory: directory.clone() };
         let complete = directory.join(COMPLETE);
-        if complete.exists() {
+        // What stands in for a version of the image is said in every log: a result may depend on it.
+        let tell = |text: String| progress(Line { at: SystemTime::now(), text });
+        if let Ok(said) = std::fs::read_to_string(&complete) {
+            said.lines().for_each(|line| tell(line.to_owned()));
             return Ok(venv);
         }
         std::fs::create_dir_all(&self.cache).map_err(at(&self.cache))?;
         let _lock = lock(self.cache.join(format!("{key}.lock"))).await.map_err(at(&self.cache))?;
-        if complete.exists() {
+        if let Ok(said) = std::fs::read_to_string(&complete) {
+            said.lines().for_each(|line| tell(line.to_owned()));
             return Ok(venv);
         }
         if directory.exists() {
             std::fs::remove_dir_all(&directory).map_err(at(&directory))?; // a build that was interrupted
         }
         let began = Instant::now();
-        self.build(&venv, wanted, progress).await?;
-        File::create(&complete).map_err(at(&complete))?;
+        let taken = self.build(&venv, wanted, progress).await?;
+        let said = self.said_of_the_image(&venv, wanted, &taken).await;
+        std::fs::write(&complete, said.as_deref().unwrap_or_default()).map_err(at(&complete))?;
+        said.into_iter().for_each(tell);
         // On AWS an image has it; here it would be taken for the time of the user's code.
         let text = format!(
             "opsctl sandbox: making the Python environment took {} s of this; the next run has it already",
             began.elapsed().as_secs()
         );
-        progress(Line { at: SystemTime::now(), text });
+        tell(text);
         Ok(venv)
     }
 
@@ -234,6 +259,7 @@ impl Environments {
     fn key(&self, wanted: &Wanted) -> io::Result<String> {
         let mut lines = wanted.packages.clone();
         lines.extend(wanted.foreign.iter().map(|package| format!("foreign {package}")));
+        lines.extend(wanted.held.iter().map(|package| format!("image {}", package.requirement())));
         if let Some(file) = &wanted.requirements {
             requirement_lines(file, &mut lines)?;
         }
@@ -245,7 +271,13 @@ impl Environments {
         Ok(format!("py{}{}-{}", python.version.0, python.version.1, &hash[..16]))
     }
 
-    async fn build(&self, venv: &Venv, wanted: &Wanted, progress: &LineSink) -> Result<(), PythonError> {
+    /// What of the image it asked for in the end.
+    async fn build(
+        &self,
+        venv: &Venv,
+        wanted: &Wanted,
+        progress: &LineSink,
+    ) -> Result<Vec<Package>, PythonError> {
         let python = &self.python;
         python.makes_environments()?;
         let tell = |text: String| progress(Line { at: SystemTime::now(), text });
@@ -258,33 +290,64 @@ impl Environments {
         let mut make = Command::new(&python.executable);
         make.args(["-I", "-m", "venv"]).arg(&venv.directory);
         self.run(&mut make, wanted, progress).await?;
-        let mut pip = self.pip(venv);
-        pip.args(&wanted.packages);
-        if let Some(file) = &wanted.requirements {
-            pip.arg("-r").arg(file).current_dir(file.parent().unwrap_or(Path::new(".")));
-        }
-        if !wanted.packages.is_empty() || wanted.requirements.is_some() {
-            self.run(&mut pip, wanted, progress).await?;
-        }
+        let taken = self.install(venv, wanted, progress).await?;
         if !wanted.foreign.is_empty() {
             let version = format!("{}.{}", python.version.0, python.version.1);
-            let mut pip = self.pip(venv);
+            let mut pip = self.pip(venv, None);
             pip.args(["--no-deps", "--only-binary=:all:", "--platform", "manylinux2014_x86_64"])
                 .args(["--implementation", "cp", "--python-version", &version, "--target"])
                 .arg(venv.foreign())
                 .args(&wanted.foreign);
             self.run(&mut pip, wanted, progress).await?;
         }
-        Ok(())
+        Ok(taken)
+    }
+
+    async fn install(
+        &self,
+        venv: &Venv,
+        wanted: &Wanted,
+        progress: &LineSink,
+    ) -> Result<Vec<Package>, PythonError> {
+        let index = self.index_of_cpu_builds(venv, wanted, progress).await;
+        let mut held = wanted.held.clone();
+        // Each failure tells of one package, or of some that do not go together.
+        while !held.is_empty() {
+            let mut pip = self.pip(venv, index);
+            pip.args(held.iter().flat_map(|package| ["--only-binary", &package.name]));
+            pip.args(&wanted.packages).args(held.iter().map(Package::requirement));
+            match self.run(&mut pip, wanted, progress).await {
+                Ok(()) => break,
+                Err(PythonError::Install { said, .. }) if held::loosen(&mut held, &said) => {}
+                // Nothing of the user's is to blame.
+                Err(PythonError::Install { packages, said, .. }) => {
+                    let (major, minor, _) = self.python.version;
+                    return Err(PythonError::Image { python: format!("{major}.{minor}"), packages, said });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let mut pip = self.pip(venv, index);
+        // Without an image all are chosen together; with one, requirements.txt comes on top of it.
+        let rest: &[String] = if held.is_empty() { &wanted.packages } else { &[] };
+        pip.args(rest);
+        if let Some(file) = &wanted.requirements {
+            pip.arg("-r").arg(file).current_dir(file.parent().unwrap_or(Path::new(".")));
+        }
+        if !rest.is_empty() || wanted.requirements.is_some() {
+            self.run(&mut pip, wanted, progress).await?;
+        }
+        Ok(held)
     }
 
     /// pip keeps this program's environment: proxies, certificates and the index are the user's own settings.
-    fn pip(&self, venv: &Venv) -> Command {
+    fn pip(&self, venv: &Venv, index: Option<&str>) -> Command {
         let mut pip = Command::new(venv.python());
         pip.args(["-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"])
             // Bytecode is written at the first import, of what is imported: a third of the time of a large
             // install.
-            .args(["--no-compile", "--progress-bar", "off"]);
+            .args(["--no-compile", "--progress-bar", "off"])
+            .args(index.iter().flat_map(|url| ["--extra-index-url", url]));
         pip
     }
 

@@ -14,12 +14,15 @@ use tokio::time::timeout;
 use super::ApiAccess;
 use super::archive::unpack_tar_gz;
 use super::container::{ContainerFolders, text};
+use super::contents::Contents;
 use super::families::Handlers;
 use super::loopback::{self, Reply};
 use super::process::{Line, LineSink, Process, Program, SYSTEM_PATH, keep_tail};
 use super::python::{Environments, PythonError, Wanted};
 
 const SERVER: &str = include_str!("model_server.py");
+/// Where the code of a model is, when its environment does not say.
+const PROGRAM: &str = "inference.py";
 const LISTENING: &str = "opsctl-listening ";
 
 /// A container must pass `/ping` within 4 minutes unless the start-up time-out is raised
@@ -48,6 +51,8 @@ pub struct ModelServerSpec {
     /// What the container image brings ([`super::python::CONTAINER_PACKAGES`]); `requirements.txt` comes on
     /// top.
     pub packages: Vec<String>,
+    /// The rest of it, of which the code gets what it imports, and what the defaults need.
+    pub contents: Option<Contents>,
     /// For loading the model, without the installation of packages.
     pub startup_limit: Duration,
     pub reach: ApiAccess,
@@ -129,7 +134,12 @@ impl ModelServer {
         layout.create()?;
         unpack_tar_gz(&spec.model, &layout.model()).await.map_err(StartCause::Archive)?;
         let code = spec.code(&layout).await?;
-        let wanted = Wanted { packages: spec.packages.clone(), ..Wanted::default() };
+        let program = spec.environment.get("SAGEMAKER_PROGRAM").map_or(PROGRAM, String::as_str);
+        let held = match &spec.contents {
+            Some(image) => image.needed(&environments.python, &code, program, Some(spec.handlers)).await,
+            None => Vec::new(),
+        };
+        let wanted = Wanted { packages: spec.packages.clone(), held, ..Wanted::default() };
         let venv = environments.ensure(&wanted.and_file(&code.join("requirements.txt")), &sink).await?;
 
         let script = spec.root.join("model_server.py");
@@ -138,7 +148,7 @@ impl ModelServer {
             .args([script.as_os_str(), layout.model().as_os_str(), code.as_os_str()])
             .args([spec.handlers.as_str()])
             .envs([("PATH", format!("{}:{SYSTEM_PATH}", venv.bin().display()))])
-            .envs([("SAGEMAKER_PROGRAM", "inference.py"), ("SAGEMAKER_REGION", &spec.reach.region)])
+            .envs([("SAGEMAKER_PROGRAM", PROGRAM), ("SAGEMAKER_REGION", &spec.reach.region)])
             .envs(layout.environment(&spec.reach, &spec.environment))
             .envs([
                 ("SAGEMAKER_BASE_DIR", text(layout.ml())),

@@ -1,5 +1,7 @@
 //! Real Python, real packages. They come from PyPI once, into a cache that all tests (and later runs) share.
 
+mod image;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -102,6 +104,7 @@ fn training(root: &Path, program: &str, files: &[(&str, &str)]) -> TrainingRun {
         job_arn: "arn:aws:sagemaker:eu-west-1:123456789012:training-job/job-1".to_owned(),
         instance_type: "ml.m5.large".to_owned(),
         packages: Vec::new(),
+        contents: None,
         max_runtime: Duration::from_secs(60),
         reach: reach(),
     }
@@ -288,6 +291,7 @@ async fn serve_as(
             "/opt/ml/model/code".to_owned(),
         )]),
         packages: CONTAINER_PACKAGES.iter().map(|package| (*package).to_owned()).collect(),
+        contents: None,
         startup_limit: STARTUP_LIMIT,
         reach: reach(),
     };

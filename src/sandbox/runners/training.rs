@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::ApiAccess;
 use super::archive::{is_empty, pack_tar_gz, unpack_tar_gz};
 use super::container::{ContainerFolders, Hyperparameters, Job};
+use super::contents::Contents;
 use super::process::{LineSink, Process, Program, SYSTEM_PATH, Tail, keep_tail};
 use super::python::{Environments, PythonError, Wanted};
 
@@ -49,6 +50,8 @@ pub struct TrainingRun {
     /// What the container image brings ([`super::python::CONTAINER_PACKAGES`]); `requirements.txt` comes on
     /// top.
     pub packages: Vec<String>,
+    /// The rest of it, of which the code gets what it imports.
+    pub contents: Option<Contents>,
     pub max_runtime: Duration,
     pub reach: ApiAccess,
 }
@@ -142,7 +145,12 @@ impl TrainingRun {
         self.make_executable(&layout).map_err(io_error)?;
 
         let requirements = layout.code().join("requirements.txt");
-        let wanted = Wanted { packages: self.packages.clone(), ..Wanted::default() }.and_file(&requirements);
+        let held = match &self.contents {
+            Some(image) => image.needed(&environments.python, &layout.code(), &self.program, None).await,
+            None => Vec::new(),
+        };
+        let wanted = Wanted { packages: self.packages.clone(), held, ..Wanted::default() };
+        let wanted = wanted.and_file(&requirements);
         let venv = environments.ensure(&wanted, &sink).await.map_err(install_failure)?;
 
         let hyperparameters = Hyperparameters::new(&self.hyperparameters, &layout);

@@ -15,6 +15,7 @@ use super::objects::RoleObjects;
 use super::training::texts;
 use crate::authority::Session;
 use crate::fault::Fault;
+use crate::runners::contents::Contents;
 use crate::runners::families::Handlers;
 use crate::runners::serving::{InvokeError, ModelServer, ModelServerSpec, STARTUP_LIMIT, StartCause};
 use crate::runners::training::last_error;
@@ -254,18 +255,23 @@ impl Instance {
             None => None,
         };
         let limit = self.variant.production_variant["ContainerStartupHealthCheckTimeoutInSeconds"].as_u64();
+        let image = container["Image"].as_str().unwrap_or_default();
+        let contents = Contents::of(image);
+        let python = contents.as_ref().and_then(|image| image.python.clone());
         let spec = ModelServerSpec {
             root: self.root.clone(),
             model: fetch(data, "model.tar.gz").await?,
             code,
-            handlers: Handlers::of(container["Image"].as_str().unwrap_or_default()),
+            handlers: Handlers::of(image),
             environment,
             packages: super::container_packages(),
+            contents,
             startup_limit: limit.map_or(STARTUP_LIMIT, Duration::from_secs),
             reach: super::reach(shared, &self.endpoint.region, session.as_ref()),
         };
-        let environments =
-            super::environments(shared, None).await.map_err(|error| not_started(error.to_string()))?;
+        let environments = super::environments(shared, python.as_deref())
+            .await
+            .map_err(|error| not_started(error.to_string()))?;
         ModelServer::start(spec, &environments, self.log.sink()).await.map_err(|failure| {
             match failure.cause {
                 StartCause::Ended { .. } | StartCause::TimedOut { .. } => {

@@ -24,6 +24,7 @@ use crate::call::Answer;
 use crate::clock::Millis;
 use crate::fault::Fault;
 use crate::runners::container::ContainerFolders;
+use crate::runners::contents::Contents;
 use crate::runners::metrics::{LastValues, Metric};
 use crate::runners::process::{Line, LineSink};
 use crate::runners::training::{STOP_GRACE, StartError, Training, TrainingEnd, TrainingRun};
@@ -227,7 +228,9 @@ impl<'a> Container<'a> {
         }
         let run = self.prepare(checkpoints).await.map_err(|error| format!("ClientError: {error}"))?;
         self.job.enter("Training", "Training image download completed. Training in progress.");
-        let environments = super::environments(&self.job.shared, None)
+        let contents = self.contents();
+        let python = contents.as_ref().and_then(|image| image.python.as_deref());
+        let environments = super::environments(&self.job.shared, python)
             .await
             .map_err(|error| StartError::Python(error).failure_reason())?;
         run.start(&environments, self.sink()).await.map_err(|error| error.failure_reason())
@@ -282,9 +285,14 @@ impl<'a> Container<'a> {
             job_arn: document["TrainingJobArn"].as_str().unwrap_or_default().to_owned(),
             instance_type: document["ResourceConfig"]["InstanceType"].as_str().unwrap_or_default().to_owned(),
             packages: super::container_packages(),
+            contents: self.contents(),
             max_runtime: Duration::from_secs(limit).div_f64(shared.clock.speed()),
             reach: super::reach(shared, &self.job.region, self.session().as_ref()),
         })
+    }
+
+    fn contents(&self) -> Option<Contents> {
+        Contents::of(self.document["AlgorithmSpecification"]["TrainingImage"].as_str()?)
     }
 
     /// Name and URI of a channel whose files the sandbox can bring.

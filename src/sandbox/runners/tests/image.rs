@@ -1,0 +1,100 @@
+//! Code that imports what its image holds, and names none of it.
+
+use super::*;
+use crate::runners::contents::Contents;
+
+const SKLEARN: &str = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3";
+
+const IRIS: &str = r#"
+import os
+import joblib
+import numpy as np
+from sklearn import tree
+def model_fn(model_dir):
+    return joblib.load(os.path.join(model_dir, "model.joblib"))
+if __name__ == "__main__":
+    rows = np.array([[0.0, 0.1], [1.0, 1.1], [2.0, 2.1]])
+    fitted = tree.DecisionTreeClassifier().fit(rows, [0, 1, 2])
+    joblib.dump(fitted, os.path.join(os.environ["SM_MODEL_DIR"], "model.joblib"))
+"#;
+
+/// One environment for both: the second finds it.
+#[tokio::test(flavor = "multi_thread")]
+async fn scikit_learn_trains_and_serves_without_a_requirements_file() {
+    let root = TempDir::new().unwrap();
+    let lines = Lines::default();
+    let files = [("iris.py", IRIS)];
+    let packages: Vec<String> = CONTAINER_PACKAGES.iter().map(|package| (*package).to_owned()).collect();
+    let run = TrainingRun {
+        packages: packages.clone(),
+        contents: Contents::of(SKLEARN),
+        max_runtime: Duration::from_secs(120),
+        ..training(root.path(), "iris.py", &files)
+    };
+    let run = run.start(&environments().await, lines.sink()).await.unwrap();
+    assert_eq!(run.outcome().await, TrainingEnd::Completed, "{:#?}", lines.all());
+    let said: Vec<String> =
+        lines.all().into_iter().filter(|line| line.contains("of what the image holds")).collect();
+    assert_eq!(said.len(), 1, "{:#?}", lines.all());
+    for package in ["joblib", "numpy", "scikit-learn"] {
+        assert!(said[0].contains(&format!("{package} ")), "{said:?}");
+    }
+
+    let lines = Lines::default();
+    let spec = ModelServerSpec {
+        root: root.path().join("instance"),
+        model: run.pack(root.path()).await.unwrap().model.unwrap(),
+        code: Some(archive(root.path().join("code.tar.gz"), &files)),
+        handlers: Handlers::of(SKLEARN),
+        environment: BTreeMap::from([("SAGEMAKER_PROGRAM".to_owned(), "iris.py".to_owned())]),
+        packages,
+        contents: Contents::of(SKLEARN),
+        startup_limit: STARTUP_LIMIT,
+        reach: reach(),
+    };
+    let server = ModelServer::start(spec, &environments().await, lines.sink()).await.unwrap();
+    let rows = Bytes::from("0.1,0.2\n2.1,2.0");
+    let reply = server.invoke(rows, Some("text/csv"), Some("application/json")).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&reply.body), "[0, 2]");
+    assert!(lines.all().contains(&said[0]), "a result may depend on it: {:#?}", lines.all());
+    assert!(!lines.all().iter().any(|line| line.starts_with("making")), "{:#?}", lines.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_that_imports_nothing_gets_nothing_of_its_image() {
+    let (root, lines) = (TempDir::new().unwrap(), Lines::default());
+    let files = [
+        ("train.py", "import local, os\n"),
+        ("local.py", "import json\n"),
+        ("unused.py", "import sklearn\n"),
+    ];
+    let run = TrainingRun { contents: Contents::of(SKLEARN), ..training(root.path(), "train.py", &files) };
+    let run = run.start(&environments().await, lines.sink()).await.unwrap();
+    assert_eq!(run.outcome().await, TrainingEnd::Completed, "{:#?}", lines.all());
+    assert!(!lines.all().iter().any(|line| line.contains("image")), "{:#?}", lines.all());
+}
+
+/// What is scanned is also what a script imports of its own folder, wherever in it the import stands.
+#[tokio::test]
+async fn imports_are_followed_through_the_folder() {
+    let folder = TempDir::new().unwrap();
+    for (file, text) in [
+        ("train.py", "import net.layers\ndef f():\n    import joblib\n"),
+        ("net/__init__.py", ""),
+        ("net/layers.py", "from sklearn.tree import export_text\n"),
+        ("other.py", "import scipy\n"),
+        ("broken.py", "import (\n"),
+    ] {
+        std::fs::create_dir_all(folder.path().join("net")).unwrap();
+        std::fs::write(folder.path().join(file), text).unwrap();
+    }
+    let python = environments().await.python;
+    let image = Contents::of(SKLEARN).unwrap();
+    let needs = async |entry: &str| {
+        let needed = image.needed(&python, folder.path(), entry, None).await;
+        needed.into_iter().map(|package| package.name).collect::<Vec<_>>()
+    };
+    assert_eq!(needs("train.py").await, ["joblib", "numpy", "scikit-learn"]);
+    assert_eq!(needs("train.sh").await, ["joblib", "numpy", "scikit-learn", "scipy"], "all scripts");
+    assert_eq!(needs("broken.py").await, [""; 0]);
+}
