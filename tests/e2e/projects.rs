@@ -247,6 +247,16 @@ fn what_the_sandbox_cannot_play_is_said_before_anything_is_made() {
     world.run(["--sandbox", "check"]).success().does_not_say("C134");
 }
 
+/// What an image holds has to come from somewhere, once.
+#[test]
+fn without_a_way_to_pypi_what_is_missing_is_named() {
+    let cache = tempfile::tempdir().expect("a folder");
+    let world = project("sklearn", World::empty().sandbox()).env("OPSCTL_CACHE", cache.path().display());
+    let world = world.env("PIP_INDEX_URL", "http://127.0.0.1:9/simple").env("PIP_RETRIES", "1");
+    let refused = world.run(["deploy", "--yes"]).ended(1);
+    refused.says("PyPI cannot be reached to install").says("scikit-learn==1.2.1").says("PIP_INDEX_URL");
+}
+
 /// The answer of an address, head and body.
 async fn post(address: &str, content_type: &str, body: &str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -56,9 +56,9 @@ const ON_EC2: Files = shipped! { "": "training-ec2/train.py" "training-ec2/requi
 const DOG_BREEDS: Files = shipped! {
     "dog-breeds/":
     "sample.json"
-    "training/train.py" "training/requirements.txt"
+    "training/train.py"
     "training-ec2/train.py" "training-ec2/requirements.txt"
-    "serving/inference.py" "serving/requirements.txt"
+    "serving/inference.py"
     "data/dogImages.md"
     "data/dogImages/test/001.Affenpinscher/Affenpinscher_00004.jpg"
     "data/dogImages/test/002.Afghan_hound/Afghan_hound_00004.jpg"
