@@ -113,7 +113,7 @@ fn guests_of_a_pool() {
     check("not told", pool(None, writes()), &["IAM314:medium"], &[]);
     check("told to be guests", pool(Some("unauthenticated"), writes()), &["IAM314:high"], &[]);
     check("told to be none", pool(Some("authenticated"), writes()), &[], &["IAM314"]);
-    check("that read", pool(None, reads), &[], &["IAM314"]);
+    check("that read", pool(None, reads), &["IAM314:low"], &[]);
 }
 
 #[test]

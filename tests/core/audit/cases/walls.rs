@@ -45,7 +45,7 @@ fn an_older_version_that_makes_an_administrator() {
     let own = || t().can(back()).attach(&policy_arn("own"));
     check("its own", World::of([own()]).policy(policy(everything())), &["IAM201:critical"], &[]);
     let weak = allow(&["s3:GetObject"], &["*"]);
-    check("a weak one", World::of([own()]).policy(policy(weak)), &["IAM201:high"], &[]);
+    check("a weak one", World::of([own()]).policy(policy(weak)), &["IAM201:low"], &[]);
     let mid = role("mid").trusts(trust_own_account()).can(back()).attach(&policy_arn("own"));
     let chain = World::of([t().can(allow(&["sts:AssumeRole"], &[&role_arn("mid")])), mid]);
     check("of a role that is assumed", chain.policy(policy(everything())), &["IAM208"], &[]);
