@@ -35,7 +35,7 @@ const ORDER: [&str; 18] = [
 ];
 
 /// The same inside the audit.
-const AUDIT: [&str; 31] = [
+const AUDIT: [&str; 32] = [
     "lenient",
     "surroundings",
     "account",
@@ -60,6 +60,7 @@ const AUDIT: [&str; 31] = [
     "planned",
     "rules",
     "compliance",
+    "later",
     "audit",
     "filter",
     "baseline",
