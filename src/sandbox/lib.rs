@@ -22,9 +22,11 @@ pub mod fault;
 pub mod faults;
 mod files;
 mod guard;
+mod holder;
 mod memory;
 mod model;
 pub mod operation;
+mod options;
 pub mod paging;
 mod policy_form;
 pub mod progress;
@@ -45,16 +47,16 @@ mod users;
 mod wire_tests;
 mod work;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use options::SPEEDS;
 
 pub use clock::StatePace;
+pub use holder::{Holder, SandboxError, holder_of};
+pub use options::SandboxOptions;
 pub use progress::ProgressSink;
 pub use root::{SandboxRoot, SetAside, keep_private, make_private};
 pub use rules::AwsRule;
@@ -66,109 +68,6 @@ pub use users::User;
 #[cfg(doctest)]
 #[doc = include_str!("README.md")]
 struct Readme;
-
-/// How a sandbox is to be: where it keeps its state, and how its time passes.
-#[derive(Clone, Debug)]
-pub struct SandboxOptions {
-    /// Directory of all state; made when missing. One process at a time may use it.
-    pub root: PathBuf,
-    /// Port on 127.0.0.1; 0 lets the system choose a free one.
-    pub port: u16,
-    /// Sandbox seconds per real second; 1.0 is real time.
-    pub speed: f64,
-    /// How long state changes take: `Short` for tests and commands, `Realistic` for `sandbox serve`.
-    pub pace: StatePace,
-    /// Faults to inject from the first call on; more can be posted to `/_sandbox/faults`.
-    pub faults: Vec<faults::FaultRule>,
-    /// Rules of AWS that are not enforced (see [`SandboxState::enforces`]); tests switch single rules off.
-    pub rules_off: BTreeSet<AwsRule>,
-    /// The twelve digits of the one account.
-    pub account: String,
-    /// Region of requests that name none.
-    pub region: String,
-    /// Write `<root>/serve.json`, so that other processes find this sandbox and use it instead of their own.
-    pub announce: bool,
-    /// Nobody waits for its end: whoever needs the root may end it.
-    pub background: bool,
-    /// Which build of a program serves it; other builds replace one in the background.
-    pub program: String,
-    /// Directory of what is costly to make and outlives the state: Python environments with their packages.
-    pub cache: PathBuf,
-    /// Really run the user's code. Without, everything only goes through its states: for tests of the control
-    /// plane.
-    pub runs: bool,
-    /// How long at least something stays that AWS deletes after it has answered; for tests of that time.
-    pub lingers: Duration,
-    /// Every list begins with an empty page and continues with one item per page (S3's only with one per
-    /// page). AWS says that any page may be short or empty while there are more (`iam:ListRoles`,
-    /// `tag:GetResources`, `ec2:DescribeInstances`); what reads one page only is found with this.
-    pub short_pages: bool,
-    /// Who hears of what takes long here and not on AWS.
-    pub progress: ProgressSink,
-}
-
-impl SandboxOptions {
-    /// The defaults for use inside a command or a test: any port, short pace, nothing announced.
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        let root = root.into();
-        Self {
-            cache: root.join("cache"),
-            runs: true,
-            root,
-            port: 0,
-            speed: 1.0,
-            pace: StatePace::Short,
-            faults: Vec::new(),
-            rules_off: BTreeSet::new(),
-            account: "123456789012".into(),
-            region: "us-east-1".into(),
-            announce: false,
-            background: false,
-            program: String::new(),
-            lingers: Duration::ZERO,
-            short_pages: false,
-            progress: ProgressSink::default(),
-        }
-    }
-}
-
-/// Why a sandbox could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    #[error("the sandbox in {} is in use by another process{}", root.display(), describe(holder))]
-    Held { root: PathBuf, holder: Holder },
-    #[error("{} is not the folder of a sandbox: no sandbox made `{found}` in it", root.display())]
-    Foreign { root: PathBuf, found: String },
-    #[error("the sandbox cannot listen on 127.0.0.1:{port}: {source}")]
-    Listen { port: u16, source: std::io::Error },
-    #[error("the sandbox cannot use {}: {}", path.display(), fault::with_causes(source))]
-    Root { path: PathBuf, source: std::io::Error },
-    #[error("the sandbox's speed is a number from {} to {}, not {speed}", SPEEDS.start(), SPEEDS.end())]
-    Speed { speed: f64 },
-}
-
-/// Sandbox seconds per real second that make sense: a day in a second, or a second in a quarter of an hour.
-const SPEEDS: RangeInclusive<f64> = 0.001..=100_000.0;
-
-/// Who has the lock of a root: the process, and where it serves when it announced itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Holder {
-    pub pid: Option<u32>,
-    pub endpoint: Option<String>,
-    /// Nobody waits for its end.
-    pub background: bool,
-    /// See [`SandboxOptions::program`].
-    pub program: String,
-    /// Where its state was when it began.
-    pub root: Option<PathBuf>,
-}
-
-fn describe(holder: &Holder) -> String {
-    let pid = holder.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-    let endpoint = holder.endpoint.as_ref().map(|url| format!(", which serves on {url}")).unwrap_or_default();
-    pid + &endpoint
-}
 
 /// A running sandbox. Dropping it stops it; [`Sandbox::stop`] also waits until it has.
 ///
@@ -292,25 +191,6 @@ impl Drop for Sandbox {
     }
 }
 
-/// Reads who holds the root at `place`, without touching it: what a client needs to use a sandbox that is
-/// already served.
-pub fn holder_of(place: &Path) -> Holder {
-    let announced: Option<Holder> =
-        files::read(&place.join("serve.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    let pid = files::read_text(&place.join("lock")).and_then(|text| text.trim().parse().ok());
-    let Holder { endpoint, background, program, root, .. } =
-        announced.filter(|holder| holder.pid == pid).unwrap_or_default();
-    let endpoint = endpoint.filter(|url| is_ours(url));
-    Holder { pid, background: background && endpoint.is_some(), endpoint, program, root }
-}
-
-/// Whether a sandbox may have announced this URL. Others can write into a folder, and what `--sandbox` makes
-/// is not for everybody.
-fn is_ours(url: &str) -> bool {
-    let address = url.strip_prefix("http://").and_then(|address| address.parse::<SocketAddr>().ok());
-    address.is_some_and(|address| address.ip().is_loopback())
-}
-
 /// The Python that scripts run with: where it is, and its version.
 ///
 /// # Errors
@@ -326,25 +206,6 @@ pub async fn python() -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_announcement_is_believed_when_it_is_of_this_machine() {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::write(root.path().join("lock"), "7\n").unwrap();
-        let announced = |url: &str| {
-            std::fs::write(root.path().join("serve.json"), format!(r#"{{"pid":7,"endpoint":"{url}"}}"#))
-                .unwrap();
-            holder_of(root.path()).endpoint
-        };
-        for url in ["http://127.0.0.1:4566", "http://[::1]:80"] {
-            assert_eq!(announced(url).as_deref(), Some(url));
-        }
-        for url in
-            ["http://10.0.0.1:80", "https://127.0.0.1:1", "file:///etc/passwd", "http://127.0.0.1:1@evil", ""]
-        {
-            assert_eq!(announced(url), None, "{url}");
-        }
-    }
 
     #[tokio::test]
     async fn a_second_sandbox_on_one_root_is_told_who_holds_it() {

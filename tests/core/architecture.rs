@@ -102,7 +102,7 @@ const CLI: [&str; 27] = [
 ];
 
 /// The same inside the sandbox.
-const SANDBOX: [&str; 34] = [
+const SANDBOX: [&str; 36] = [
     "activity",
     "effect",
     "extensions",
@@ -111,11 +111,13 @@ const SANDBOX: [&str; 34] = [
     "paging",
     "progress",
     "users",
-    "root",
     "rules",
     "runners",
     "clock",
     "faults",
+    "options",
+    "holder",
+    "root",
     "guard",
     "exchange",
     "memory",
