@@ -7,12 +7,11 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::CommandResult;
 use super::args::{DryRun, Global};
 use super::budget;
 use super::done;
 use super::environment::Environment;
-use super::error::{Failure, help_of};
+use super::error::{CommandResult, Failure, help_of};
 use super::exit::Exit;
 use super::saved::{Saved, Standing};
 use super::session::with_session;

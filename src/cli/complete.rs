@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 
 use super::environment::{self, Asked};
-use super::{Cli, files};
+use super::files;
 use crate::audit::report::Format as AuditFormat;
 use crate::audit::{self, Severity};
 use crate::config::Document;
@@ -27,10 +27,10 @@ use crate::resources::kinds;
 /// Holds the name of the shell that asks.
 pub const VARIABLE: &str = "OPSCTL_COMPLETE";
 
-/// Whether a shell asked, and has its answer.
-pub fn answered() -> bool {
+/// Whether a shell asked about a command line, and has its answer.
+pub fn answered(whole: fn() -> Command) -> bool {
     let here = std::env::current_dir().ok();
-    let asked = CompleteEnv::with_factory(command).var(VARIABLE);
+    let asked = CompleteEnv::with_factory(|| offering(whole())).var(VARIABLE);
     asked.try_complete(std::env::args_os(), here.as_deref()).unwrap_or(true)
 }
 
@@ -73,8 +73,8 @@ const ANSWERS: &[Answer] = &[
 ];
 
 /// The command line with all that is offered.
-fn command() -> Command {
-    ANSWERS.iter().fold(Cli::command(), |whole, Answer { command, argument, offers }| {
+fn offering(whole: Command) -> Command {
+    ANSWERS.iter().fold(whole, |whole, Answer { command, argument, offers }| {
         let candidate = |(value, help): Offer| CompletionCandidate::new(value).help(help.map(Into::into));
         let offers = ArgValueCandidates::new(move || offers().into_iter().map(candidate).collect());
         with(whole, command, argument, offers)
@@ -193,11 +193,14 @@ fn severities() -> Vec<Offer> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::cli::Cli;
 
     #[test]
     fn every_argument_that_is_answered_is_there() {
-        command().build();
+        offering(Cli::command()).build();
     }
 
     #[test]

@@ -23,6 +23,9 @@ const OF_THE_PLACE: [Code; 5] =
 /// contradict one that says that there is nothing.
 const AGAIN: &str = "run the same command again";
 
+/// What every command returns.
+pub type CommandResult = Result<Exit, Failure>;
+
 /// Everything that ends a command early.
 #[derive(Debug)]
 pub enum Failure {

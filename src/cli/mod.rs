@@ -40,44 +40,23 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use args::{Color, Format, Global};
-use commands::Command;
+use args::{Color, Format};
 use environment::Environment;
-use error::Failure;
+use error::{CommandResult, Failure};
 use exit::Exit;
 use hints::Hints;
 use ui::Ui;
+
+pub use commands::Cli;
 
 use crate::aws::OpError;
 use crate::config::section;
 use crate::domain::codes;
 use crate::engine::Cause;
 
-/// Operationalize a machine-learning project on AWS from one file.
-#[derive(Debug, Parser)]
-#[command(
-    name = "opsctl",
-    version,
-    propagate_version = true,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
-#[command(
-    after_help = "Try it without an account: opsctl --sandbox deploy --yes\nExit codes: https://github.com/opsctl/opsctl/blob/main/docs/exit-codes.md"
-)]
-pub struct Cli {
-    #[command(flatten)]
-    pub global: Global,
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-/// What every command returns.
-type CommandResult = Result<Exit, Failure>;
-
 /// Parses, runs, prints the failure, and gives the exit code.
 pub fn main() -> ExitCode {
-    if complete::answered() {
+    if complete::answered(Cli::command) {
         return ExitCode::SUCCESS;
     }
     let cli = match Cli::try_parse() {

@@ -7,12 +7,11 @@ use std::time::Duration;
 use opsctl_sandbox::{Holder, Sandbox, SandboxError, SandboxOptions, SandboxRoot, SetAside, StatePace, User};
 use serde_json::json;
 
-use super::CommandResult;
 use super::act::confirm;
 use super::args::Global;
 use super::background;
 use super::environment::Environment;
-use super::error::Failure;
+use super::error::{CommandResult, Failure};
 use super::exit::Exit;
 use super::sandbox::{refused, warn_of_set_aside};
 use super::ui::Ui;

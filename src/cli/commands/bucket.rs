@@ -1,9 +1,9 @@
 //! `opsctl bucket`: deploys only the bucket.
 
-use crate::cli::CommandResult;
 use crate::cli::act::deploy_subset;
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
+use crate::cli::error::CommandResult;
 use crate::cli::ui::Ui;
 use crate::domain::KindName;
 

@@ -5,9 +5,10 @@ use clap_complete::Shell;
 use clap_complete::env::Shells;
 
 use crate::aws::OpError;
+use crate::cli::complete;
+use crate::cli::error::CommandResult;
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
-use crate::cli::{CommandResult, complete};
 
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::CommandResult;
 use crate::cli::act::{Allowed, run_plan};
 use crate::cli::args::{ChangeArgs, DryRun, Global};
 use crate::cli::environment::Environment;
+use crate::cli::error::CommandResult;
 use crate::cli::saved::Saved;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;

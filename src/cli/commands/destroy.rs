@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use crate::cli::CommandResult;
 use crate::cli::act::{Allowed, run_plan};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::{Environment, find_config};
+use crate::cli::error::CommandResult;
 use crate::cli::exit::Exit;
 use crate::cli::sandbox;
 use crate::cli::session::with_session;

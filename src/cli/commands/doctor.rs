@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
+use crate::cli::error::CommandResult;
 use crate::cli::exit::Exit;
 use crate::cli::sandbox;
 use crate::cli::session::with_session;

@@ -3,8 +3,7 @@
 use clap::Args;
 
 use crate::audit::{find_rule, report as audit_report};
-use crate::cli::CommandResult;
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
 use crate::config::section::nearest;

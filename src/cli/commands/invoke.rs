@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::{Environment, Lifetime};
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::named::{Among, named};
 use crate::cli::payload::{Given, content_type, payload};

@@ -4,11 +4,10 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::aws::OpErrorKind;
-use crate::cli::CommandResult;
 use crate::cli::act::confirm;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;

@@ -7,10 +7,9 @@ use tokio::sync::Mutex;
 
 use super::stop::absent;
 use crate::aws::OpResult;
-use crate::cli::CommandResult;
 use crate::cli::args::{self, Global};
 use crate::cli::environment::Environment;
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::named::{Among, named, say_latest};
 use crate::cli::session::with_session;

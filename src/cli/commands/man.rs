@@ -8,11 +8,11 @@ use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
 use serde_json::json;
 
-use crate::cli::error::Failure;
+use super::Cli;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::{self, Exit};
 use crate::cli::ui::Ui;
 use crate::cli::wrote::{Replace, place};
-use crate::cli::{Cli, CommandResult};
 use crate::domain::{codes, many};
 use crate::inputs::Output;
 

@@ -29,7 +29,7 @@ mod train;
 mod upload;
 
 use audit_iam::AuditArgs;
-use clap::Subcommand;
+use clap::{Parser, Subcommand};
 use completions::CompletionsArgs;
 use data::{DataArgs, DataCommand};
 use deploy::DeployArgs;
@@ -54,11 +54,30 @@ use stop::{StartArgs, StopArgs};
 use train::TrainArgs;
 use upload::UploadArgs;
 
-use super::CommandResult;
 use super::args::{DryRun, Global};
 use super::environment::Environment;
+use super::error::CommandResult;
 use super::examples;
 use super::ui::Ui;
+
+/// Operationalize a machine-learning project on AWS from one file.
+#[derive(Debug, Parser)]
+#[command(
+    name = "opsctl",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Try it without an account: opsctl --sandbox deploy --yes\nExit codes: https://github.com/opsctl/opsctl/blob/main/docs/exit-codes.md"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

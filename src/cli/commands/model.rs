@@ -6,10 +6,9 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::data::{PullArgs, not_pulled};
-use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::named::{Among, named, only_one, say_latest};
 use crate::cli::session::with_session;

@@ -4,12 +4,13 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::{open, stop};
+use crate::cli::act;
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
+use crate::cli::error::CommandResult;
 use crate::cli::exit::Exit;
 use crate::cli::session::{only, with_session};
 use crate::cli::ui::Ui;
-use crate::cli::{CommandResult, act};
 use crate::domain::{KindName, ResourceId};
 use crate::run::jobs::Job;
 use crate::run::stop::Change;

@@ -4,11 +4,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::stop::{TargetArgs, absent};
-use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::browser::{PROGRAM, browse};
 use crate::cli::environment::{Environment, home};
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::named::{Among, named};
 use crate::cli::session::with_session;

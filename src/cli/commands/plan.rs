@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::CommandResult;
 use crate::cli::act::{plan_json, print_cost, print_left, print_lints, print_unread, refused};
 use crate::cli::args::{ChangeArgs, Global};
 use crate::cli::budget;
 use crate::cli::environment::Environment;
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::saved;
 use crate::cli::session::with_session;

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::invoke::through;
-use crate::cli::CommandResult;
 use crate::cli::act::print_warnings;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::payload::{Given, payload};
 use crate::cli::session::with_session;

@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use crate::cli::CommandResult;
 use crate::cli::act::{Allowed, on_command_line, run_plan};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
+use crate::cli::error::CommandResult;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::desired::Node;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::cli::CommandResult;
+use crate::cli::error::CommandResult;
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
 use crate::report::live::schema as events;

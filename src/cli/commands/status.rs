@@ -6,12 +6,11 @@ use clap::Args;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::cli::CommandResult;
 use crate::cli::act::{print_left, print_unread, print_warnings};
 use crate::cli::args::Global;
 use crate::cli::budget;
 use crate::cli::environment::Environment;
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;

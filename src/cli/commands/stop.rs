@@ -4,11 +4,10 @@ use clap::Args;
 use serde_json::json;
 
 use crate::aws::OpError;
-use crate::cli::CommandResult;
 use crate::cli::args::{self, Global};
 use crate::cli::budget;
 use crate::cli::environment::Environment;
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::named::{Among, named, say_latest};
 use crate::cli::session::with_session;

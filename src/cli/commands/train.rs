@@ -2,10 +2,10 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::CommandResult;
 use crate::cli::act::deploy_subset;
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
+use crate::cli::error::CommandResult;
 use crate::cli::ui::Ui;
 use crate::domain::KindName;
 

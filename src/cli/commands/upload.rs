@@ -6,11 +6,10 @@ use std::path::Path;
 use clap::Args;
 
 use super::data::elsewhere;
-use crate::cli::CommandResult;
 use crate::cli::act::{confirm, deploy_subset, finish_display, print_warnings, start_display, unknown_name};
 use crate::cli::args::{DryRun, Global};
 use crate::cli::environment::Environment;
-use crate::cli::error::{Failure, exit_of, help_with};
+use crate::cli::error::{CommandResult, Failure, exit_of, help_with};
 use crate::cli::exit::Exit;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;

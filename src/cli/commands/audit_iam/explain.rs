@@ -4,8 +4,7 @@ use serde_json::json;
 
 use crate::audit::explain;
 use crate::audit::{Account, Instant};
-use crate::cli::CommandResult;
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
 use crate::domain::{codes, shown};

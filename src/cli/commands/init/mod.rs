@@ -11,8 +11,7 @@ use serde_json::json;
 
 use self::chosen::Chosen;
 use self::templates::{CONFIG, Template};
-use crate::cli::CommandResult;
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
 use crate::config::Name;

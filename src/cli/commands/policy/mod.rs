@@ -6,10 +6,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::aws::OpErrorKind;
-use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::session::{document, with_clients, with_session};
 use crate::cli::ui::Ui;

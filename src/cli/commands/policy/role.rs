@@ -4,10 +4,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{AccountArgs, desired, several};
-use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
 use crate::desired::Desired;

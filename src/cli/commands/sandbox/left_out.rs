@@ -1,9 +1,9 @@
 //! The command in a program built without the sandbox.
 
 use super::SandboxArgs;
-use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
+use crate::cli::error::CommandResult;
 use crate::cli::sandbox::left_out;
 use crate::cli::ui::Ui;
 

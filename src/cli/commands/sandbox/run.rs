@@ -4,10 +4,9 @@ use opsctl_sandbox::SandboxOptions;
 use opsctl_sandbox::faults::FaultRule;
 
 use super::{SandboxArgs, SandboxCommand};
-use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::environment::{Environment, find_config};
-use crate::cli::error::Failure;
+use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::sandbox::{hide, options, progress, root};
 use crate::cli::served::{reset, serve, serve_in_background, status, stop};
