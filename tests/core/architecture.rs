@@ -317,6 +317,19 @@ fn arrows_inside_the_sandbox_point_one_way() {
     assert_eq!(against(&SANDBOX, "src/sandbox", &[]), [] as [&str; 0], "arrows inside src/sandbox");
 }
 
+/// What begins the rest is named by nothing of it: no file needs what a package's `lib.rs` or the command
+/// line's `mod.rs` defines, else all that these name would be one circle. A name that they hand on has a file
+/// of its own.
+#[test]
+fn no_arrow_points_back_to_a_root() {
+    let roots = [("src", &[] as &[&str]), ("src", &["cli"]), ("src/iam", &[]), ("src/sandbox", &[])];
+    for (package, root) in roots {
+        let root: Vec<String> = root.iter().map(|&folder| folder.to_owned()).collect();
+        let up = uses::up_to(&root, &NAMED[Path::new(package)]);
+        assert_eq!(up, [] as [&str; 0], "name what the root of {package} {root:?} defines");
+    }
+}
+
 /// Of modules side by side, files or folders, of any package, one may name the other, not both: what they
 /// share has a place of its own. A kind that is a part is written in the section of its whole, so the whole
 /// names the part. A folder's `mod.rs` is what they have in common: it may name them, and they it.

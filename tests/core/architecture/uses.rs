@@ -31,6 +31,8 @@ pub struct Named {
     /// Where the line is.
     here: Module,
     pub module: Module,
+    /// Whether it defines what the line names. Else the line spells it on the way to what does.
+    defines: bool,
     /// The file, and the line in it.
     pub file: String,
     line: usize,
@@ -43,9 +45,10 @@ pub fn named(root: &Path, files: &[&File]) -> Vec<Named> {
     for (source, file) in package.sources.iter().zip(files) {
         for (line, path) in &source.paths {
             let modules = package.modules_of(&source.module, path).into_iter();
-            all.extend(modules.map(|module| Named {
+            all.extend(modules.map(|(module, defines)| Named {
                 here: source.module.clone(),
                 module,
+                defines,
                 file: file.path.display().to_string(),
                 line: *line,
             }));
@@ -57,7 +60,7 @@ pub fn named(root: &Path, files: &[&File]) -> Vec<Named> {
 /// What of that is an arrow between two modules of one folder.
 pub fn arrows(named: &[Named]) -> BTreeSet<Arrow> {
     let mut arrows = BTreeSet::new();
-    for Named { here, module, file, line } in named {
+    for Named { here, module, file, line, .. } in named {
         let same = here.iter().zip(module).take_while(|(a, b)| a == b).count();
         if let (Some(from), Some(to)) = (here.get(same), module.get(same)) {
             let at = format!("{file}:{line}");
@@ -65,6 +68,14 @@ pub fn arrows(named: &[Named]) -> BTreeSet<Arrow> {
         }
     }
     arrows
+}
+
+/// The lines below a folder that name what its own `mod.rs` or `lib.rs` defines. Such an arrow ends beside
+/// nobody, and closes a circle with all that the root names.
+pub fn up_to(root: &[String], named: &[Named]) -> Vec<String> {
+    let is_below = |here: &Module| here.len() > root.len() && here.starts_with(root);
+    let up = named.iter().filter(|named| named.defines && named.module == root && is_below(&named.here));
+    up.map(|Named { file, line, .. }| format!("{file}:{line}")).collect()
 }
 
 /// The arrows that are in circles: of each folder's modules those that neither begin nor end a way.
@@ -110,20 +121,19 @@ impl Package {
         package
     }
 
-    /// The modules that a path in `here` leads to: the one that it spells, and the one that defines the name.
-    fn modules_of(&self, here: &[String], path: &[String]) -> Vec<Module> {
-        let mut found = Vec::new();
+    /// The modules that a path in `here` leads to: those that it spells, and the one that defines the name.
+    fn modules_of(&self, here: &[String], path: &[String]) -> BTreeMap<Module, bool> {
+        let mut found = BTreeMap::new();
         let mut next = self.absolute(here, path);
         // A name may be handed on several times.
         for _ in 0..8 {
             let Some(path) = next.take() else { break };
             let spelled = (0..=path.len()).rev().find(|n| self.modules.contains(&path[..*n])).unwrap_or(0);
             let (module, rest) = path.split_at(spelled);
-            if !found.contains(&module.to_vec()) {
-                found.push(module.to_vec());
-            }
+            let defines = found.entry(module.to_vec()).or_insert(false);
             let Some((name, rest)) = rest.split_first() else { break };
             let brought = self.brought.get(module).and_then(|names| names.get(name));
+            *defines |= brought.is_none();
             next = brought.and_then(|path| self.absolute(module, path)).map(|mut path| {
                 path.extend_from_slice(rest);
                 path
@@ -245,6 +255,21 @@ fn trees_of_use_are_taken_apart() {
     let all = ["crate::a = a", "crate::a::b::C = D", "crate::e = e"];
     assert_eq!(shown("crate::{a::{self, b::{C as D}}, e}"), all);
     assert_eq!(shown("super::Spec"), ["super::Spec = Spec"]);
+}
+
+/// What a root hands on is not its own.
+#[test]
+fn what_names_the_own_things_of_a_root_is_found() {
+    let file =
+        |path: &str, text: &str| File { path: path.into(), area: String::new(), text: text.to_owned() };
+    let files = [
+        file("src/a.rs", "use super::Spec;\nuse crate::Whole;\n\nuse std::io;\n"),
+        file("src/lib.rs", "mod a;\nmod spec;\n\npub use spec::Spec;\n\npub struct Whole;\n"),
+        file("src/spec.rs", "use crate::a;\n\npub struct Spec;\n"),
+    ];
+    let named = named(Path::new("src"), &files.iter().collect::<Vec<_>>());
+    assert_eq!(up_to(&[], &named), ["src/a.rs:2"]);
+    assert_eq!(up_to(&["a".to_owned()], &named), [] as [&str; 0]);
 }
 
 /// Two files of a folder that name each other by what the folder's `mod.rs` hands on.
