@@ -53,7 +53,7 @@ pub fn player() -> Option<Arc<dyn Player>> {
 
 /// How a person gets a program with it.
 pub fn left_out() -> Failure {
-    let help = "install opsctl with its default features: `cargo install opsctl`";
+    let help = "install opsctl with its default features: `cargo install opsctl-ml`";
     Failure::new(codes::USAGE, Exit::Usage, "this opsctl was built without the sandbox", help)
 }
 
