@@ -218,6 +218,7 @@ actions! {
         GetPolicy;
         GetProvisionedConcurrencyConfig;
         InvokeFunction;
+        InvokeFunctionUrl;
         ListTags;
         ListVersionsByFunction;
         PublishVersion;
@@ -357,6 +358,7 @@ actions! {
     }
     sts "sts" {
         AssumeRole;
+        AssumeRoleWithWebIdentity;
         // "No permissions are required to perform this operation."
         GetCallerIdentity = [];
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::domain::action;
 use opsctl_iam::arn::Arn;
 
 /// Which runs of a repository are trusted.
@@ -28,7 +29,7 @@ pub fn github(partition: &str, account: &str, repository: &str, runs: &Runs) -> 
         "Statement": [{
             "Effect": "Allow",
             "Principal": { "Federated": provider(partition, account) },
-            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Action": action::sts::AssumeRoleWithWebIdentity,
             "Condition": { "StringEquals": {
                 format!("{HOST}:aud"): audience(partition),
                 format!("{HOST}:sub"): format!("repo:{repository}:{of}"),

@@ -6,11 +6,10 @@ use opsctl_iam::policy::Document;
 
 use super::url::{LiveUrl, Url};
 use crate::aws::{OpErrorKind, OpResult, OpResultExt, SdkResultExt};
-use crate::domain::action;
+use crate::domain::{Action, action};
 use crate::engine::OpCx;
 
-/// The statements that open a public URL: since October 2025 it takes both
-/// (docs/aws/lambda.md#function-urls).
+/// The statements that open a public URL, of one of [`Url::GRANTED`] each.
 const MAY_CALL: &str = "opsctl-url";
 const MAY_INVOKE: &str = "opsctl-url-invoke";
 
@@ -67,13 +66,14 @@ pub async fn put(cx: &OpCx<'_>, function: &str, alias: &str, want: Option<Url>) 
 }
 
 async fn open(cx: &OpCx<'_>, function: &str, alias: &str) -> OpResult<()> {
-    let everybody = |id: &str, action: &str| {
+    let everybody = |id: &str, action: Action| {
         let call = cx.aws.lambda.add_permission().function_name(function).qualifier(alias);
-        call.statement_id(id).action(action).principal("*")
+        call.statement_id(id).action(action.name).principal("*")
     };
-    let call = everybody(MAY_CALL, "lambda:InvokeFunctionUrl");
+    let [calling, invoking] = Url::GRANTED;
+    let call = everybody(MAY_CALL, calling);
     let call = call.function_url_auth_type(FunctionUrlAuthType::None);
     call.send().await.op(action::lambda::AddPermission).ignore_already_exists()?;
-    let call = everybody(MAY_INVOKE, "lambda:InvokeFunction").invoked_via_function_url(true);
+    let call = everybody(MAY_INVOKE, invoking).invoked_via_function_url(true);
     call.send().await.op(action::lambda::AddPermission).ignore_already_exists()
 }

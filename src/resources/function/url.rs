@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{Action, action};
+
 /// Who may call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -15,6 +17,10 @@ pub enum Url {
 }
 
 impl Url {
+    /// What everybody may do with the alias of a public one: since October 2025 it takes both
+    /// (docs/aws/lambda.md#function-urls).
+    pub const GRANTED: [Action; 2] = [action::lambda::InvokeFunctionUrl, action::lambda::InvokeFunction];
+
     /// As Lambda writes it.
     pub fn auth_type(self) -> &'static str {
         match self {
