@@ -19,12 +19,12 @@ impl Driver for EndpointConfig {
         ))
     }
 
-    async fn observe(&self, cx: &OpCx<'_>, config: &str) -> OpResult<Option<Seen<State>>> {
+    async fn observe(&self, cx: &OpCx<'_>, endpoint_config: &str) -> OpResult<Option<Seen<State>>> {
         let describe = async {
-            let call = cx.aws.sagemaker.describe_endpoint_config().endpoint_config_name(config);
+            let call = cx.aws.sagemaker.describe_endpoint_config().endpoint_config_name(endpoint_config);
             call.send().await.op(action::sagemaker::DescribeEndpointConfig).found()
         };
-        let arn = format!("endpoint-config/{config}");
+        let arn = format!("endpoint-config/{endpoint_config}");
         let Some((found, tags)) = sagemaker::with_tags(cx, &arn, describe).await? else { return Ok(None) };
         let variant = found.production_variants().first();
         let state = State {
@@ -36,7 +36,7 @@ impl Driver for EndpointConfig {
         Ok(Some(sagemaker::seen(cx, &tags, Status::ready("Available"), state)))
     }
 
-    async fn create(&self, cx: &OpCx<'_>, config: &str, spec: &Spec) -> OpResult<()> {
+    async fn create(&self, cx: &OpCx<'_>, endpoint_config: &str, spec: &Spec) -> OpResult<()> {
         let variant = ProductionVariant::builder()
             .variant_name(Self::VARIANT)
             .model_name(&spec.model)
@@ -44,8 +44,8 @@ impl Driver for EndpointConfig {
             .initial_instance_count(spec.instance_count)
             .initial_variant_weight(1.0)
             .build();
-        make(self, cx, config, action::sagemaker::CreateEndpointConfig, || async {
-            let call = cx.aws.sagemaker.create_endpoint_config().endpoint_config_name(config);
+        make(self, cx, endpoint_config, action::sagemaker::CreateEndpointConfig, || async {
+            let call = cx.aws.sagemaker.create_endpoint_config().endpoint_config_name(endpoint_config);
             let call = call.set_kms_key_id(spec.kms_key.clone());
             let call = call.production_variants(variant.clone()).set_tags(sagemaker::tags(cx, []));
             call.send().await.op(action::sagemaker::CreateEndpointConfig).map(drop)
@@ -57,16 +57,22 @@ impl Driver for EndpointConfig {
         Ok(()) // immutable; only its tags can be taken over
     }
 
-    async fn delete(&self, cx: &OpCx<'_>, config: &str) -> OpResult<()> {
-        let call = cx.aws.sagemaker.delete_endpoint_config().endpoint_config_name(config);
+    async fn delete(&self, cx: &OpCx<'_>, endpoint_config: &str) -> OpResult<()> {
+        let call = cx.aws.sagemaker.delete_endpoint_config().endpoint_config_name(endpoint_config);
         call.send().await.op(action::sagemaker::DeleteEndpointConfig).ignore_not_found()
     }
 
-    async fn adopt(&self, cx: &OpCx<'_>, config: &str) -> OpResult<()> {
-        sagemaker::adopt(cx, &format!("endpoint-config/{config}")).await
+    async fn adopt(&self, cx: &OpCx<'_>, endpoint_config: &str) -> OpResult<()> {
+        sagemaker::adopt(cx, &format!("endpoint-config/{endpoint_config}")).await
     }
 
-    async fn retag(&self, cx: &OpCx<'_>, config: &str, gone: Vec<String>, put: Tags) -> OpResult<()> {
-        sagemaker::retag(cx, &format!("endpoint-config/{config}"), gone, put).await
+    async fn retag(
+        &self,
+        cx: &OpCx<'_>,
+        endpoint_config: &str,
+        gone: Vec<String>,
+        put: Tags,
+    ) -> OpResult<()> {
+        sagemaker::retag(cx, &format!("endpoint-config/{endpoint_config}"), gone, put).await
     }
 }

@@ -55,8 +55,8 @@ pub async fn all(
 fn past(kind: KindName, physical: &str, seen: &AnySeen, current: bool, have: &Observed) -> Past {
     let made = have.created.get(&(kind, physical.to_owned()));
     let model = seen.of::<Model>().map(|seen| &seen.state.trained);
-    let model = model.map(|uri| format!("trained by {}", of_model(uri).unwrap_or(uri)));
-    let config = seen.of::<EndpointConfig>().map(|seen| format!("serves {}", seen.state.model));
+    let trained = model.map(|uri| format!("trained by {}", of_model(uri).unwrap_or(uri)));
+    let served = seen.of::<EndpointConfig>().map(|seen| format!("serves {}", seen.state.model));
     Past {
         at: made.map(|seconds| Time(*seconds)),
         kind: KindWord(kind),
@@ -66,7 +66,7 @@ fn past(kind: KindName, physical: &str, seen: &AnySeen, current: bool, have: &Ob
         serves: None,
         took_s: seen.took().map(|took| took.as_secs()),
         measured: seen.measured().into_iter().collect(),
-        note: model.or(config).unwrap_or_default(),
+        note: trained.or(served).unwrap_or_default(),
     }
 }
 
