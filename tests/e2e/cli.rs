@@ -43,7 +43,7 @@ fn every_command_has_help() {
 }
 
 #[test]
-fn an_endpoint_of_nothing_is_named() {
+fn a_variable_for_an_endpoint_that_is_set_but_empty_is_named() {
     let world = World::shipped().credentials().env("AWS_ENDPOINT_URL_IAM", "");
     world
         .run(["plan"])
@@ -245,7 +245,7 @@ fn a_sandbox_that_cannot_start_says_why() {
 }
 
 #[test]
-fn certificates_that_are_none_are_named() {
+fn a_file_without_a_certificate_that_can_be_read_is_named() {
     let world = World::shipped().credentials();
     world.write("bad.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     let bundle = world.path("bad.pem");
