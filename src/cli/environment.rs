@@ -1,5 +1,7 @@
 //! Where opsctl runs: its environment variables, the config file to use, and the folders beside it.
 
+#![expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+
 use std::path::{Path, PathBuf};
 
 use super::args::endpoint;

@@ -587,14 +587,3 @@ fn every_code_is_said_somewhere() {
         .collect();
     assert_eq!(unused, [] as [&str; 0]);
 }
-
-#[test]
-fn the_environment_is_read_in_one_place() {
-    let mut places = Vec::new();
-    for file in sources() {
-        let reads = |(_, line): &(usize, &str)| line.contains("env::var");
-        places.extend(file.code().into_iter().filter(reads).map(|_| file.path.display().to_string()));
-    }
-    places.dedup();
-    assert_eq!(places, ["src/cli/environment.rs"]);
-}

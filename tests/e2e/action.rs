@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::support::World;
+use crate::support::{World, search_path};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -35,7 +35,7 @@ impl Job {
     }
 
     fn script(&self, name: &str, variables: &[(&str, &str)]) -> Output {
-        let path = std::env::var_os("PATH").unwrap_or_default().into_string().expect("a text");
+        let path = search_path().into_string().expect("a text");
         let file = |name: &str| self.temp.join(name).display().to_string();
         Command::new("bash")
             .arg(root().join(".ci/action").join(name))

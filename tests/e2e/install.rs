@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::search_path;
+
 /// A folder of releases with one archive, whose program says `opsctl VERSION`.
 fn release(folder: &Path, version: &str) {
     let target = match std::env::consts::ARCH {
@@ -36,7 +38,7 @@ fn install(home: &Path, releases: &Path, path: &str) -> (bool, String) {
 }
 
 fn path() -> String {
-    std::env::var_os("PATH").unwrap_or_default().into_string().unwrap()
+    search_path().into_string().unwrap()
 }
 
 fn installed(home: &Path) -> Option<String> {

@@ -24,6 +24,8 @@ use opsctl_sandbox::{Sandbox, SandboxOptions};
 use regex_lite::Regex;
 use tempfile::TempDir;
 
+use crate::support::search_path;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/sandbox-cache");
 
@@ -94,7 +96,7 @@ impl Reader {
 
     fn run(&mut self, commands: &str, place: &str) {
         let (bin, after) = (self.folder.path().join("bin"), self.folder.path().join("here"));
-        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = search_path();
         let path = std::iter::once(bin).chain(std::env::split_paths(&path));
         let script = format!("set -euo pipefail\n{commands}\npwd > '{}'\n", after.display());
         let output = Command::new("bash")

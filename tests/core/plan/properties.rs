@@ -102,6 +102,7 @@ fn any_mode() -> impl Strategy<Value = Mode> {
     prop::sample::select(&[DEPLOY, PRUNE][..])
 }
 
+#[expect(clippy::disallowed_methods, reason = "whoever runs the tests asks for more of them")]
 /// A few, always the same; as many others as PROPTEST_CASES says.
 pub fn sample(cases: u32) -> ProptestConfig {
     let usual = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };

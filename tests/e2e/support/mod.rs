@@ -14,8 +14,16 @@ pub mod sweep;
 pub mod tap;
 mod world;
 
+use std::ffi::OsString;
+
 pub use beside::Beside;
 pub use ran::Ran;
 pub use served::Served;
 pub use server::{Server, free_port, pause};
 pub use world::{World, copy};
+
+/// The `PATH` of whoever runs the tests, for programs of this machine.
+#[expect(clippy::disallowed_methods, reason = "what is run is found as whoever runs the tests finds it")]
+pub fn search_path() -> OsString {
+    std::env::var_os("PATH").unwrap_or_default()
+}

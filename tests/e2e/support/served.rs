@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Server, free_port, python};
+use super::{Server, free_port, python, search_path};
 
 /// A served sandbox with a state of its own, and a folder for its clients.
 pub struct Served {
@@ -39,7 +39,7 @@ impl Served {
 
     /// The same with the programs of another virtual environment, by its `bin` folder.
     pub fn client_of(&self, bin: &Path, program: &str, arguments: &[&str]) -> Value {
-        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = search_path();
         let path = std::iter::once(bin.to_owned()).chain(std::env::split_paths(&path));
         let mut command = Command::new(program);
         command

@@ -11,8 +11,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::Ran;
 use super::server::pause;
+use super::{Ran, search_path};
 
 /// Longer than any run takes here, debug build and busy machine included: a run that hangs must fail its
 /// test.
@@ -112,7 +112,7 @@ impl World {
             .args(&args)
             .current_dir(self.path(""))
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("PATH", search_path())
             .env("HOME", self.folder.path().join("home"))
             // Without it the SDK asks the instance's metadata for credentials, which nobody answers here.
             .env("AWS_EC2_METADATA_DISABLED", "true")
