@@ -19,6 +19,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::support::World;
 use crate::support::asked::{self, Asked, Place};
+use crate::support::commands::{CHANGES, LOOKS, run};
 use crate::support::inside::{DEPLOY, DESTROY, Project, post, sandbox, with_ttl};
 use crate::support::tap::Tap;
 
@@ -75,49 +76,6 @@ fn policies_of_whole(documents: &[Value]) -> Vec<Policy> {
     }
     read
 }
-
-/// What people type.
-fn run(world: &World, url: &str, commands: &[&str]) {
-    for command in commands {
-        let arguments = ["--endpoint-url", url, "-c", "config/opsctl.toml"];
-        let ran = world.run(arguments.into_iter().chain(command.split(' ')));
-        assert!(!ran.stderr.contains("panicked at"), "{ran}");
-        assert_ne!(ran.code, Some(64), "{ran}");
-    }
-}
-
-/// They only look.
-const LOOKS: &[&str] = &[
-    "plan",
-    "status",
-    "logs training/numbers",
-    "logs training/numbers-on-ec2",
-    "logs endpoint/numbers",
-    "logs function/classify",
-    "logs notebook/lab",
-    "lease show",
-    "destroy --dry-run",
-    "report --out report.html",
-    "doctor",
-    // It knows the quotas' codes now.
-    "doctor",
-    "audit-iam",
-    "audit-iam --usage-from-aws",
-];
-
-const CHANGES: &[&str] = &[
-    "upload --verify --yes",
-    "invoke --payload 1",
-    "invoke --endpoint numbers --payload 1",
-    "scale numbers --min 2 --max 3 --target 500 --yes",
-    "scale classify --provisioned-concurrency 1 --yes",
-    "notebook stop --yes",
-    "notebook start --yes",
-    "notebook url",
-    "data pull --to pulled",
-    "model pull numbers --to model.tar.gz",
-    "deploy --yes",
-];
 
 /// Needed where something is as no run of this test finds it: a session of a role asks about that role, and a
 /// boundary that IAM counts and its listing leaves out, which the sandbox never does (`audit_pages` has

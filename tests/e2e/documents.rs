@@ -8,6 +8,8 @@ use clap::{Command, CommandFactory, Parser};
 use expect_test::expect_file;
 use opsctl::cli::Cli;
 
+use crate::support::commands::{ALONE, CHANGES, LOOKS};
+
 const HEAD: &str = "\
 # Commands
 
@@ -93,6 +95,28 @@ fn every_example_of_a_command_is_one() {
             assert!(parsed.is_ok(), "{line}: {}", parsed.expect_err("just seen"));
         }
     }
+}
+
+/// What must be so of every command is tried with lists, in which a new one is missed.
+#[test]
+fn every_command_is_in_the_lists_of_commands() {
+    let mut tree = Cli::command();
+    tree.build();
+    let (mut level, mut missing, mut count) = (vec![tree], Vec::new(), 0);
+    while let Some(command) = level.pop() {
+        let inner: Vec<Command> =
+            command.get_subcommands().filter(|c| c.get_name() != "help").cloned().collect();
+        let words: Vec<&str> = command.get_bin_name().expect("it is built").split(' ').skip(1).collect();
+        let is_listed = |line: &&str| line.split(' ').take(words.len()).eq(words.iter().copied());
+        let is_alone = words.first().is_some_and(|first| ALONE.contains(first));
+        if inner.is_empty() && !is_alone && !LOOKS.iter().chain(CHANGES).any(is_listed) {
+            missing.push(words.join(" "));
+        }
+        count += usize::from(inner.is_empty());
+        level.extend(inner);
+    }
+    assert_eq!(missing, [] as [&str; 0], "add them to tests/e2e/support/commands.rs");
+    assert!(count > 30, "only {count} commands were found");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use opsctl::plan::Mode;
 use serde_json::{Value, json};
 
+use crate::support::commands::{CHANGES, LOOKS, run};
 use crate::support::inside::{DEPLOY, DESTROY, Project, sandbox};
 use crate::support::tap::{Sent, Tap};
 use crate::support::{World, python};
@@ -110,36 +111,7 @@ fn spoiled(sent: &[Sent]) -> Vec<Sent> {
 /// What people type, whatever becomes of it here, where nothing really runs.
 fn commands(url: &str) {
     let world = World::shipped().credentials();
-    for command in [
-        "plan",
-        "status",
-        "deploy --yes",
-        "bucket --yes",
-        "upload --verify --yes",
-        "train numbers --yes",
-        "invoke --payload 1",
-        "invoke --endpoint numbers --payload 1",
-        "scale numbers --min 2 --max 3 --target 500 --yes",
-        "scale classify --provisioned-concurrency 1 --yes",
-        "notebook stop --yes",
-        "notebook start --yes",
-        "notebook url",
-        "logs training/numbers",
-        "logs training/numbers-on-ec2",
-        "logs endpoint/numbers",
-        "logs function/classify",
-        "logs notebook/lab",
-        "data pull --to pulled",
-        "model pull numbers --to model.tar.gz",
-        "audit-iam",
-        "audit-iam --usage-from-aws",
-        "lease show",
-        "doctor",
-        "destroy --yes",
-    ] {
-        let arguments = ["--endpoint-url", url, "-c", "config/opsctl.toml"];
-        let ran = world.run(arguments.into_iter().chain(command.split(' ')));
-        assert!(!ran.stderr.contains("panicked at"), "{ran}");
-        assert_ne!(ran.code, Some(64), "{ran}");
+    for list in [&["deploy --yes"][..], LOOKS, CHANGES, &["destroy --yes"]] {
+        run(&world, url, list);
     }
 }

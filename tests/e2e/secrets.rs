@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::support::commands::{CHANGES, LOOKS};
 use crate::support::{Beside, Ran, World};
 
 /// What is planted. Each is a word that nothing else has in it.
@@ -88,17 +89,11 @@ fn a_whole_life_says_and_keeps_no_secret() {
     }
     says_nothing(&world.run(["audit-iam", "-o", "json", "--input", "audit.json", "-vv"]).success());
     // Nothing runs behind it, so some of these fail, which says more.
-    for command in [
-        &["logs", "training/numbers", "-vv"][..],
-        &["logs", "function/classify", "-vv"],
-        &["invoke", "-vv"],
-        &["invoke", "-vv", "-o", "json"],
-        &["model", "pull", "-vv"],
-        &["data", "pull", "--to", "back", "-vv"],
-        &["scale", "--max", "5", "--yes", "-vv"],
-    ] {
-        let _ = run(command);
+    for command in LOOKS.iter().chain(CHANGES) {
+        let words: Vec<&str> = command.split(' ').chain(["-vv"]).collect();
+        let _ = run(&words);
     }
+    let _ = run(&["invoke", "-vv", "-o", "json"]);
     // A change of each, refused and throttled by AWS in its own words, and then made.
     let text = world.read("config/opsctl.toml");
     let planted = VALUES[..4].iter().fold(text, |text, value| text.replace(value, "planted-changed"));

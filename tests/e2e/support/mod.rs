@@ -3,6 +3,7 @@
 
 pub mod asked;
 mod beside;
+pub mod commands;
 pub mod golden;
 pub mod inside;
 pub mod python;
