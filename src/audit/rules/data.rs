@@ -20,7 +20,7 @@ pub const RULES: &[Rule] = &[
         why: "One leaked session reads every bucket, table or secret of the account.",
         fix: "Name the buckets, tables and secrets that the workload needs.",
         page: LEAST_PRIVILEGE,
-        check: Check::Role(exfiltration),
+        check: Check::Permissions(exfiltration),
     },
     Rule {
         id: "IAM111",
@@ -31,7 +31,7 @@ pub const RULES: &[Rule] = &[
         why: "A resource policy can hand data to any account, and no identity policy shows it.",
         fix: "Leave these actions to the deploy role, on named resources.",
         page: LEAST_PRIVILEGE,
-        check: Check::Role(exposure),
+        check: Check::Permissions(exposure),
     },
     Rule {
         id: "IAM112",
@@ -42,7 +42,7 @@ pub const RULES: &[Rule] = &[
         why: "Credentials outlive the session that fetched them and leave the account unnoticed.",
         fix: "Name the resources, or drop the action.",
         page: LEAST_PRIVILEGE,
-        check: Check::Role(credentials),
+        check: Check::Permissions(credentials),
     },
 ];
 

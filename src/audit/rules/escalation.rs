@@ -57,7 +57,7 @@ pub const RULES: &[Rule] = &[
         why: "Code of the caller's choice then has the rights of the role that was passed.",
         fix: "Limit iam:PassRole to the ARN of the one role and, by iam:PassedToService, to the one service.",
         page: PASS_ROLE,
-        check: Check::Role(pass_to_new),
+        check: Check::Ways(pass_to_new),
     },
     Rule {
         id: "IAM204",
@@ -68,7 +68,7 @@ pub const RULES: &[Rule] = &[
         why: "What runs there has a role of its own, which may have more rights.",
         fix: "Name the resources, or bind the grant to a tag that the role cannot set.",
         page: PASS_ROLE,
-        check: Check::Role(existing_resource),
+        check: Check::Ways(existing_resource),
     },
     Rule {
         id: "IAM205",
@@ -79,7 +79,7 @@ pub const RULES: &[Rule] = &[
         why: "Any role that trusts the account as a whole is open to it, also one made tomorrow.",
         fix: "Name the roles to assume.",
         page: ASSUME,
-        check: Check::Role(assume_any),
+        check: Check::Ways(assume_any),
     },
     Rule {
         id: "IAM206",
@@ -90,7 +90,7 @@ pub const RULES: &[Rule] = &[
         why: "One more permission to start something makes it a way to every role.",
         fix: "Name the role, and add the condition iam:PassedToService.",
         page: PASS_ROLE,
-        check: Check::Role(pass_any),
+        check: Check::Ways(pass_any),
     },
     Rule {
         id: "IAM207",
@@ -123,7 +123,7 @@ pub const RULES: &[Rule] = &[
         why: "Permission sets reach every account of the organization.",
         fix: "Leave these actions to the role that administers Identity Center.",
         page: "https://docs.aws.amazon.com/singlesignon/latest/userguide/iam-auth-access-using-id-policies.html",
-        check: Check::Role(identity_center),
+        check: Check::Ways(identity_center),
     },
     Rule {
         id: "IAM210",

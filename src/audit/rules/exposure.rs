@@ -38,7 +38,7 @@ pub const RULES: &[Rule] = &[
         why: "It allows every service that AWS will ever add.",
         fix: "List the actions that are allowed; put exclusions in a Deny.",
         page: NOT_ACTION,
-        check: Check::Role(allow_not_action),
+        check: Check::Permissions(allow_not_action),
     },
     Rule {
         id: "IAM108",
@@ -49,7 +49,7 @@ pub const RULES: &[Rule] = &[
         why: "It covers every resource made tomorrow, and those of other services.",
         fix: "Name the resources; put exclusions in a Deny.",
         page: NOT_RESOURCE,
-        check: Check::Role(allow_not_resource),
+        check: Check::Permissions(allow_not_resource),
     },
     Rule {
         id: "IAM109",
@@ -60,7 +60,7 @@ pub const RULES: &[Rule] = &[
         why: "A fault or an intruder in one workload changes what belongs to others.",
         fix: "Name the ARNs, or bind the grant to a tag.",
         page: LEAST_PRIVILEGE,
-        check: Check::Role(unscoped_write),
+        check: Check::Permissions(unscoped_write),
     },
     Rule {
         id: "IAM113",
@@ -71,7 +71,7 @@ pub const RULES: &[Rule] = &[
         why: "One fault or one intruder can end the service, and with keys and backups the recovery too.",
         fix: "Name the ARNs or a tag, and deny the deletion of backups and keys.",
         page: LEAST_PRIVILEGE,
-        check: Check::Role(destructive),
+        check: Check::Permissions(destructive),
     },
     Rule {
         id: "IAM114",
@@ -82,7 +82,7 @@ pub const RULES: &[Rule] = &[
         why: "It is the first thing an intruder does.",
         fix: "Remove the actions, and deny them to all but the security team by a service control policy.",
         page: "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/best-practices-security.html",
-        check: Check::Role(disables_logging),
+        check: Check::Permissions(disables_logging),
     },
     Rule {
         id: "IAM115",
@@ -93,7 +93,7 @@ pub const RULES: &[Rule] = &[
         why: "Encryption then separates nothing from this role.",
         fix: "Name the keys, or add the condition kms:ViaService.",
         page: KMS,
-        check: Check::Role(decrypt),
+        check: Check::Permissions(decrypt),
     },
     Rule {
         id: "IAM116",
@@ -115,7 +115,7 @@ pub const RULES: &[Rule] = &[
         why: "It lets files be moved out of the account through the console.",
         fix: "Grant CloudShell without cloudshell:GetFileDownloadUrls and GetFileUploadUrls.",
         page: "https://docs.aws.amazon.com/cloudshell/latest/userguide/sec-auth-with-identities.html",
-        check: Check::Role(cloud_shell),
+        check: Check::Permissions(cloud_shell),
     },
     Rule {
         id: "IAM118",
@@ -126,7 +126,7 @@ pub const RULES: &[Rule] = &[
         why: "A leaked session becomes a bill.",
         fix: "Add a condition on instance type, region or model.",
         page: LEAST_PRIVILEGE,
-        check: Check::Role(cost),
+        check: Check::Permissions(cost),
     },
     Rule {
         id: "IAM119",

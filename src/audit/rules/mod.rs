@@ -57,27 +57,16 @@ pub fn find(name: &str) -> Option<&'static Rule> {
 impl Rule {
     /// What the rule sees at a role.
     pub(super) fn check(&self, cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+        let once = |look: fn(&Context<'_>, &RoleView<'_>) -> Option<Hit>| {
+            cx.once(self.id, view.effective.serial, on_all::is_of_service(view), || look(cx, view))
+        };
         match self.check {
-            Check::Role(look) if self.is_of_permissions_alone() || self.is_of_ways_alone(cx, view) => {
-                cx.once(self.id, view.effective.serial, on_all::is_of_service(view), || look(cx, view))
-            }
-            Check::Role(look) => look(cx, view),
+            Check::Permissions(look) => once(look),
+            Check::Ways(look) if !cx.graph.reaches_admin(view.index) => once(look),
+            Check::Role(look) | Check::Ways(look) => look(cx, view),
             Check::Documents(look) => validity::inline(cx, view, look),
             Check::Account(_) | Check::Reading => None,
         }
-    }
-
-    /// Whether the rule looks at nothing but what the role may do, and whether only services of AWS may
-    /// assume it: all 1xx but two, of which one is about foreign accounts, the other about own tags.
-    fn is_of_permissions_alone(&self) -> bool {
-        self.id.starts_with("IAM1") && !["IAM116", "IAM119"].contains(&self.id)
-    }
-
-    /// Whether the rule looks at nothing but ways that the role's permissions open, none of which leads back
-    /// to the role: that matters to those only that lead to an administrator.
-    fn is_of_ways_alone(&self, cx: &Context<'_>, view: &RoleView<'_>) -> bool {
-        ["IAM203", "IAM204", "IAM205", "IAM206", "IAM209"].contains(&self.id)
-            && !cx.graph.reaches_admin(view.index)
     }
 
     /// What the rule sees at the account.
@@ -85,7 +74,7 @@ impl Rule {
         match self.check {
             Check::Account(look) => look(cx),
             Check::Documents(look) => validity::managed(cx, look),
-            Check::Role(_) | Check::Reading => Vec::new(),
+            Check::Role(_) | Check::Permissions(_) | Check::Ways(_) | Check::Reading => Vec::new(),
         }
     }
 }

@@ -25,7 +25,7 @@ pub const RULES: &[Rule] = &[
         why: "Such a policy allows every action of a service on every resource, far more than one workload needs, and AWS widens it over time.",
         fix: "Replace it with a policy that lists the actions and resources in use: --usage-from-aws with --write DIR proposes one (for a dump, --usage FILE with --write DIR).",
         page: LEAST_PRIVILEGE,
-        check: Check::Role(full_access_policy),
+        check: Check::Permissions(full_access_policy),
     },
     Rule {
         id: "IAM102",
@@ -36,7 +36,7 @@ pub const RULES: &[Rule] = &[
         why: "It includes deleting, sharing and re-permissioning everything the service holds, now and in future.",
         fix: "List the actions in use, and name the resources.",
         page: LEAST_PRIVILEGE,
-        check: Check::Role(service_wildcard),
+        check: Check::Permissions(service_wildcard),
     },
     Rule {
         id: "IAM103",
@@ -47,7 +47,7 @@ pub const RULES: &[Rule] = &[
         why: "Whoever controls the workload or session controls the account.",
         fix: "Remove the policy that gives it; keep one break-glass role, with MFA and an alarm on its use.",
         page: LEAST_PRIVILEGE,
-        check: Check::Role(admin),
+        check: Check::Permissions(admin),
     },
     Rule {
         id: "IAM104",
@@ -58,7 +58,7 @@ pub const RULES: &[Rule] = &[
         why: "A condition is one mistake or one phished code away from being met.",
         fix: "Keep and document it as break-glass, or narrow the actions.",
         page: LEAST_PRIVILEGE,
-        check: Check::Role(admin_conditional),
+        check: Check::Permissions(admin_conditional),
     },
     Rule {
         id: "IAM105",
@@ -69,7 +69,7 @@ pub const RULES: &[Rule] = &[
         why: "The boundary is the only wall: whoever loosens it makes an administrator.",
         fix: "Drop the broad policy, and grant what the role uses.",
         page: BOUNDARIES,
-        check: Check::Role(admin_contained),
+        check: Check::Permissions(admin_contained),
     },
     Rule {
         id: "IAM106",
@@ -80,7 +80,7 @@ pub const RULES: &[Rule] = &[
         why: "These are written for people who run an account; on a workload they give nearly all of it away.",
         fix: "For people use a permission set of Identity Center; for workloads a policy of the actions in use.",
         page: JOB_FUNCTIONS,
-        check: Check::Role(power_user),
+        check: Check::Permissions(power_user),
     },
 ];
 

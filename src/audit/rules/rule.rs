@@ -40,6 +40,14 @@ pub struct Rule {
 pub enum Check {
     /// At each role that the rule's family applies to.
     Role(fn(&Context<'_>, &RoleView<'_>) -> Option<Hit>),
+    /// At what a role may do, and whether only services of AWS may assume it, and at nothing else of it: the
+    /// answer for one is that for all that hold the same. What looks at tags, the path, the name or the trust
+    /// policy is [`Check::Role`].
+    Permissions(fn(&Context<'_>, &RoleView<'_>) -> Option<Hit>),
+    /// At the ways that the permissions open, and at nothing else. It is answered once like
+    /// [`Check::Permissions`], but for who can become an administrator: ways that lead back to the role
+    /// matter to those only.
+    Ways(fn(&Context<'_>, &RoleView<'_>) -> Option<Hit>),
     /// At the account as a whole.
     Account(fn(&Context<'_>) -> Vec<Hit>),
     /// At each policy document: a role's inline ones, and each customer managed one.
