@@ -47,6 +47,8 @@ pub trait AnyKind: Send + Sync {
     fn reported(&self) -> &'static [Action];
     /// [`Kind::KEY_USE`].
     fn key_use(&self) -> Option<KeyUse>;
+    /// [`Kind::GRANTS_KEY`].
+    fn grants_key(&self) -> bool;
     fn runs_code(&self) -> bool;
     /// Whether it is of this kind, or called so in the config ([`Kind::ALSO_CALLED`]).
     fn is_called(&self, kind: KindName) -> bool;
@@ -190,6 +192,10 @@ impl<K: Kind> AnyKind for K {
 
     fn key_use(&self) -> Option<KeyUse> {
         K::KEY_USE
+    }
+
+    fn grants_key(&self) -> bool {
+        K::GRANTS_KEY
     }
 
     fn runs_code(&self) -> bool {

@@ -102,6 +102,9 @@ pub trait Kind: Send + Sync + 'static {
     const REPORTED: &'static [Action] = &[];
     /// What whoever makes or reads one must be allowed to do with the project's key.
     const KEY_USE: Option<KeyUse> = None;
+    /// Whoever makes one grants the project's key to the service; for a training its role does
+    /// (docs/aws/kms.md#who-needs-what).
+    const GRANTS_KEY: bool = false;
     /// The user's code runs in it as soon as it is made: in the sandbox by the Python of this machine.
     const RUNS_CODE: bool = false;
     /// Where what the user's code prints in one lies, by its physical name; `None`: nothing is printed.

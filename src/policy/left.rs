@@ -99,3 +99,48 @@ fn ending(kind: &dyn AnyKind) -> Vec<Action> {
 fn is_looking(call: Action) -> bool {
     call.needs().into_iter().all(is_reading)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::policy::needed::MAKING;
+    use crate::resources::kinds;
+
+    /// What changes something that is there, and takes nothing away. Of what AWS calls `Put…` some make
+    /// something and some do not, so those are here one by one.
+    const CHANGING: &[&str] = &[
+        "Add",
+        "Associate",
+        "Publish",
+        "PutBucketPolicy",
+        "PutBucketPublicAccessBlock",
+        "PutBucketTagging",
+        "PutBucketVersioning",
+        "PutEncryptionConfiguration",
+        "PutFunctionConcurrency",
+        "PutLifecycleConfiguration",
+        "PutRetentionPolicy",
+        "PutRolePermissionsBoundary",
+        "Start",
+        "Tag",
+        "Update",
+    ];
+
+    /// A call with another first word would be asked for neither before something is made nor for what is
+    /// left.
+    #[test]
+    fn it_is_known_of_every_call_whether_it_makes_or_ends() {
+        let calls: Vec<Action> = kinds().iter().flat_map(|kind| kind.calls().to_vec()).collect();
+        let all: BTreeSet<&str> = calls.iter().map(|call| call.operation()).collect();
+        let begins = |list: &[&str], call: &str| list.iter().any(|word| call.starts_with(word));
+        let lists = [MAKING, ENDING, CHANGING];
+        let unknown: Vec<_> =
+            all.iter().filter(|call| !lists.iter().any(|list| begins(list, call))).collect();
+        assert_eq!(unknown, [] as [&&str; 0], "is it of MAKING, of ENDING, or does it change what is there?");
+        let is_called = |word: &&str| all.iter().any(|call| call.starts_with(*word));
+        let gone: Vec<&str> = lists.concat().into_iter().filter(|word| !is_called(word)).collect();
+        assert_eq!(gone, [] as [&str; 0], "no kind calls these");
+    }
+}

@@ -60,8 +60,9 @@ pub(super) enum For<'a> {
     Questions(&'a dyn Fn(&Node) -> Option<Work>),
 }
 
-/// The first words of operations without which nothing is made.
-const MAKING: &[&str] = &[
+/// The first words of operations without which nothing is made. With `ENDING` and what does neither they are
+/// all that kinds call, which a test holds.
+pub(super) const MAKING: &[&str] = &[
     "Create",
     "PutObject",
     "PutProvisionedConcurrencyConfig",
@@ -69,16 +70,6 @@ const MAKING: &[&str] = &[
     "PutScalingPolicy",
     "RegisterScalableTarget",
     "RunInstances",
-];
-
-/// Whoever makes these grants the key to a service; for a training its role does
-/// (docs/aws/kms.md#who-needs-what).
-const GRANTING: &[KindName] = &[
-    KindName::EndpointConfig,
-    KindName::Endpoint,
-    KindName::Notebook,
-    KindName::Function,
-    KindName::Instance,
 ];
 
 /// All that is needed.
@@ -340,7 +331,8 @@ impl Walk<'_> {
                 self.others(When::Making, action.name, key.clone(), via(service));
             }
         }
-        let when = if GRANTING.iter().any(|kind| has(*kind)) { When::Making } else { When::Working };
+        let grants = kinds.iter().any(|kind| kind.grants_key() && has(kind.name()));
+        let when = if grants { When::Making } else { When::Working };
         self.others(when, action::kms::DescribeKey.name, key.clone(), Value::Null);
         if deploys {
             // For volumes and functions, which services use without anybody.

@@ -32,6 +32,7 @@ impl Kind for Endpoint {
     const NAME: KindName = KindName::Endpoint;
     const IGNORES_CAPITALS: bool = true;
     const SECTION: Option<&'static str> = Some("endpoint");
+    const GRANTS_KEY: bool = true;
     const INVOKED: Option<Action> = Some(action::sagemaker::InvokeEndpoint);
     const REPORTED: &'static [Action] = &[action::autoscaling::DescribeScalingActivities];
     const RUNS_CODE: bool = true;

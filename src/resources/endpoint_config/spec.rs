@@ -36,6 +36,7 @@ impl EndpointConfig {
 impl Kind for EndpointConfig {
     const NAME: KindName = KindName::EndpointConfig;
     const FINGERPRINTED: bool = true;
+    const GRANTS_KEY: bool = true;
     type Section = NoSection;
     type Spec = Spec;
     type State = State;

@@ -164,6 +164,7 @@ impl Kind for Function {
     const SECTION: Option<&'static str> = Some("function");
     const INVOKED: Option<Action> = Some(action::lambda::InvokeFunction);
     const REPORTED: &'static [Action] = &[action::lambda::ListVersionsByFunction];
+    const GRANTS_KEY: bool = true;
     // Without `Decrypt` nobody sees the variables.
     const KEY_USE: Option<KeyUse> = Some(KeyUse {
         service: "lambda",

@@ -208,6 +208,7 @@ impl Kind for Instance {
     const FINGERPRINTED: bool = true;
     const STOPS: bool = true;
     const RUNS_CODE: bool = true;
+    const GRANTS_KEY: bool = true;
     const KEY_USE: Option<KeyUse> = Some(KeyUse {
         service: "ec2",
         changes: &[

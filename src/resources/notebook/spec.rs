@@ -182,6 +182,7 @@ impl Kind for Notebook {
     const IGNORES_CAPITALS: bool = true;
     const SECTION: Option<&'static str> = Some("notebook");
     const STOPS: bool = true;
+    const GRANTS_KEY: bool = true;
     const TAKES_ALONG: Option<&'static str> = Some("all that is on its disk");
     const STARTS: bool = true;
     const LOG: Option<fn(&str) -> Log> =
