@@ -83,6 +83,15 @@ impl Job {
         format!("{} as it is now has no {what} yet; this is that of the job before it, {physical}", self.id)
     }
 
+    /// Whether there is one of this name.
+    ///
+    /// # Errors
+    /// What AWS said.
+    pub async fn is_there(&self, session: &Session) -> OpResult<bool> {
+        let cx = OpCx::new(&session.context, self.id.clone());
+        Ok(session.registry.of(self.id.kind).observe(&cx, &self.physical).await?.is_some())
+    }
+
     /// Whether more output may follow: a job ends, a server does not.
     ///
     /// # Errors

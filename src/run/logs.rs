@@ -1,15 +1,22 @@
 //! What the user's own code printed, wherever it ran: each kind says where its log is.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::Duration;
 
-use super::jobs::Job;
+use tokio::sync::Mutex;
+
+use super::jobs::{Job, Newest};
 use super::{Session, whose};
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::desired::{Log, Node};
 use crate::domain::{ResourceId, action};
-use crate::engine::OpCx;
+use crate::engine::{OpCx, Probe};
 use crate::resources::log_stream::new_lines;
 use crate::resources::parted_log::PartedLog;
+
+/// How often new lines are looked for.
+const EVERY: Duration = Duration::from_secs(2);
 
 /// Whose log is about a resource: its own, or that of the whole it is part of.
 pub fn writer(session: &Session, id: &ResourceId) -> Option<ResourceId> {
@@ -75,6 +82,52 @@ impl LogReader {
         };
         Ok((!text.is_empty()).then_some(text))
     }
+}
+
+/// The log of the newest job that has one: what is in it, and the reader for what comes. When it is to be
+/// followed, a job that has only begun is waited for, and not its predecessor shown.
+///
+/// # Errors
+/// What AWS said.
+pub async fn newest(
+    session: &Session,
+    job: &Job,
+    follows: bool,
+) -> OpResult<Option<Newest<(String, LogReader)>>> {
+    let cx = OpCx::new(&session.context, job.id.clone());
+    job.newest_with(session, async |physical| {
+        let Some(mut reader) = LogReader::new(session, job, physical) else { return Ok(None) };
+        let text = reader.more(&cx, session.bucket()).await?;
+        let begun = text.is_none() && follows && job.is_running(session, physical).await?;
+        Ok((begun || text.is_some()).then_some((text.unwrap_or_default(), reader)))
+    })
+    .await
+}
+
+/// Reads on for as long as there may come something, or until `hears` breaks off. After each look it hears
+/// what is new, if anything is.
+///
+/// # Errors
+/// What AWS said.
+pub async fn follow(
+    session: &Session,
+    job: &Job,
+    physical: &str,
+    reader: LogReader,
+    hears: impl FnMut(Option<&str>) -> ControlFlow<()>,
+) -> OpResult<()> {
+    let cx = OpCx::new(&session.context, job.id.clone());
+    let both = Mutex::new((reader, hears));
+    let ended = cx.watch("new lines", EVERY, || async {
+        let mut both = both.lock().await;
+        let (reader, hears) = &mut *both;
+        // In this order: what was written before the end is read after it.
+        let is_running = job.is_running(session, physical).await?;
+        let more = reader.more(&cx, session.bucket()).await?;
+        let is_over = hears(more.as_deref()).is_break() || (!is_running && more.is_none());
+        Ok(if is_over { Probe::Ready(()) } else { Probe::Pending("following".into()) })
+    });
+    ended.await
 }
 
 /// New events of all streams, in the order of time.

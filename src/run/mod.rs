@@ -40,6 +40,7 @@
 
 pub mod address;
 pub mod audit;
+pub mod check;
 mod continues;
 pub mod doctor;
 mod done;
@@ -51,6 +52,7 @@ pub mod invoke;
 pub mod jobs;
 mod key;
 mod latest;
+pub mod lease;
 pub mod logs;
 pub mod named;
 pub mod overview;

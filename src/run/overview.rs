@@ -2,18 +2,25 @@
 //! console.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+
 use super::{Session, prices};
+use crate::aws::OpResult;
 use crate::cost::{self, Bill, Estimate, Prices};
 use crate::desired::{AnySeen, Desired, Log, LogObject, Node};
 use crate::domain::{Facts, HumanDuration, KindName, Owner, Phase, ResourceId, Status};
-use crate::engine::{OpCx, lease};
+use crate::engine::{self, OpCx, Probe, lease};
 use crate::evidence::Instead;
 use crate::plan::{Leftover, Lost, Observation, Observed};
 use crate::resources::instance::Instance;
 use crate::resources::parted_log::tail;
 use crate::resources::training::metrics::Metrics;
+
+/// How often it is looked again.
+const EVERY: Duration = Duration::from_secs(5);
 
 /// A project as it was seen.
 #[derive(Clone, Debug)]
@@ -65,6 +72,29 @@ impl Row {
 }
 
 impl Overview {
+    /// Of what the config has, as it is now; and all that was seen.
+    ///
+    /// # Errors
+    /// What AWS said where nothing could be read.
+    pub async fn now(session: &Session) -> OpResult<(Self, Observed)> {
+        let have = engine::observe_readable(&session.desired, &session.registry, &session.context).await?;
+        Ok((Self::of(session, &session.desired, &have).await, have))
+    }
+
+    /// The same again and again, until `sees` breaks off.
+    ///
+    /// # Errors
+    /// As [`Self::now`].
+    pub async fn watch(session: &Session, sees: impl FnMut(&Self) -> ControlFlow<()>) -> OpResult<()> {
+        let sees = Mutex::new(sees);
+        let watched = session.context.watch("changes", EVERY, || async {
+            let (overview, _) = Self::now(session).await?;
+            let ended = (*sees.lock().await)(&overview).is_break();
+            Ok(if ended { Probe::Ready(()) } else { Probe::Pending("watching".into()) })
+        });
+        watched.await
+    }
+
     /// Of these nodes. What EC2 jobs measured is read from the ends of their logs.
     pub async fn of(session: &Session, desired: &Desired, have: &Observed) -> Self {
         let mut rows = Vec::new();

@@ -394,7 +394,6 @@ const NAMES_KINDS: [&str; 37] = [
     "src/cli/commands/bucket.rs",
     "src/cli/commands/data.rs",
     "src/cli/commands/invoke.rs",
-    "src/cli/commands/lease.rs",
     "src/cli/commands/notebook.rs",
     "src/cli/commands/train.rs",
     "src/cli/commands/upload.rs",
@@ -408,6 +407,7 @@ const NAMES_KINDS: [&str; 37] = [
     "src/plan/build.rs",
     "src/plan/check.rs",
     "src/run/flow.rs",
+    "src/run/lease.rs",
     "src/run/reviewer.rs",
     "src/run/session.rs",
     "src/run/whose.rs",
@@ -515,9 +515,21 @@ fn files_fit_a_head() {
     assert_eq!(long, []);
 }
 
-/// A command is its arguments, its help, and so many lines at most: what is more is a flow, which is in
-/// `src/run`, something that is shown, which is in `src/report`, or what several commands do, which is beside
-/// them in `src/cli`.
+/// What a flow is made of: a look at AWS, a wait, a verb of a kind.
+#[test]
+fn the_command_line_asks_aws_through_run() {
+    let asks = Regex::new(r"\b(?:OpCx|Probe|Driver|[Rr]egistry)\b|\bobserve(?:_\w+)?\(").unwrap();
+    let mut wrong = Vec::new();
+    for file in sources().iter().filter(|file| file.area == "cli") {
+        let code = file.code().into_iter().filter(|(_, line)| asks.is_match(line));
+        wrong.extend(code.map(|(number, _)| file.at(number)));
+    }
+    assert_eq!(wrong, [] as [&str; 0], "a flow belongs into src/run: docs/decisions/0083");
+}
+
+/// A command is its arguments, its help, and what it says, in so many lines at most
+/// (docs/decisions/0083-what-a-command-is.md): what is more is something that is drawn, which is in
+/// `src/report`, or what several commands do, which is beside them in `src/cli`.
 #[test]
 fn commands_are_short() {
     const LONGEST: usize = 40;

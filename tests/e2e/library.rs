@@ -7,18 +7,20 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use opsctl::aws::{self, TargetOptions};
 use opsctl::config::Document;
-use opsctl::domain::{Diagnostic, KeyPath, KindName, Media, Money, Scale, codes};
+use opsctl::domain::{Diagnostic, Diagnostics, KeyPath, KindName, Media, Money, Scale, codes};
 use opsctl::engine::invoke::Request;
 use opsctl::engine::lease::{self, LeaseHolder};
 use opsctl::engine::{self, Event};
 use opsctl::plan::{Observation, Observed, Plan};
+use opsctl::run::check::{self, Checked};
 use opsctl::run::invoke::{self, InvokeError};
+use opsctl::run::lease::ProjectLease;
 use opsctl::run::overview::Overview;
 use opsctl::run::played::{Played, Player};
 use opsctl::run::upload::{self, NotMeant, Upload, UploadRefusal};
 use opsctl::run::{
     Connection, Done, Ending, Folders, Intent, Month, OpenError, OverBudget, Project, Refusal, Reviewer,
-    Session, Stopped, Terms, named,
+    Session, Stopped, Terms, leased, named, release,
 };
 use opsctl_sandbox::Sandbox;
 
@@ -391,5 +393,31 @@ async fn ages_are_of_awss_clock() {
     let overview = Overview::of(&session, &session.desired, &have.expect("it can be read")).await;
     let ages: Vec<u64> = overview.rows.iter().filter_map(|row| Some(row.age?.as_secs() / DAY)).collect();
     assert!(!ages.is_empty() && ages.iter().all(|days| *days == 400), "{ages:?}");
+    sandbox.stop().await;
+}
+
+/// What `opsctl check` finds in all environments of a file, and what `opsctl lease` does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_checks_and_breaks_a_lease_without_a_command_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("opsctl.toml");
+    let text = "[project]\nname = \"shop\"\n\n[env.prod.project]\nregion = \"us-east-1\"\n";
+    let document = Document::parse(&file, text.to_owned()).expect("it is TOML");
+    let Checked { problems, resources, silent } =
+        check::every_environment(&document, "dev", None, |_| Diagnostics::default());
+    let found: Vec<_> = problems.0.iter().map(|problem| problem.code).collect();
+    assert_eq!((found, resources, silent), (vec![codes::NO_REGION], 1, 0), "{problems:?}");
+
+    std::fs::write(&file, text.replace("[env.prod.project]\n", "")).expect("written");
+    let sandbox = sandbox(&folder.path().join("sandbox")).await;
+    let session = open(&sandbox, &file, |text| text).await;
+    assert!(ProjectLease::find(&session).await.expect("it can be read").is_none(), "there is no bucket");
+    let _ = carry_out(&session, &Intent::deploy(&session, false, false)).await;
+    let held = leased(&session.context, &LeaseHolder::default()).await.expect("it is free");
+    let found = ProjectLease::find(&session).await.expect("it can be read").expect("it is held");
+    assert!(found.is_held() && found.bucket == session.bucket(), "{found:?}");
+    found.take_away(&session).await.expect("it is the same holder");
+    assert!(ProjectLease::find(&session).await.expect("it can be read").is_none());
+    assert!(release(&session.context, held).await.is_some(), "it was lost");
     sandbox.stop().await;
 }

@@ -1,12 +1,10 @@
 //! `opsctl logs KIND/NAME`: what the user's own code printed, wherever it ran.
 
-use std::time::Duration;
+use std::ops::ControlFlow;
 
 use clap::Args;
-use tokio::sync::Mutex;
 
 use super::stop::absent;
-use crate::aws::OpResult;
 use crate::cli::args::{self, Global};
 use crate::cli::environment::Environment;
 use crate::cli::error::{CommandResult, Failure};
@@ -15,7 +13,7 @@ use crate::cli::named::{Among, named, say_latest};
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::domain::{codes, shown};
-use crate::engine::{Event, OpCx, Probe};
+use crate::engine::Event;
 use crate::report::live::{Ndjson, Reader as _};
 use crate::run::jobs::{Job, Newest};
 use crate::run::logs::{self, LogReader};
@@ -31,9 +29,6 @@ pub struct LogsArgs {
     #[arg(short, long)]
     pub follow: bool,
 }
-
-/// How often new lines are looked for.
-const EVERY: Duration = Duration::from_secs(2);
 
 /// Prints the log of the newest job that has one; with `--follow`, until the job ends.
 pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
@@ -51,30 +46,29 @@ pub async fn run(args: &LogsArgs, global: &Global, ui: &Ui, env: &Environment) -
 }
 
 async fn show(session: &Session, job: &Job, follows: bool, ui: &Ui) -> CommandResult {
-    let cx = OpCx::new(&session.context, job.id.clone());
-    let found = job.newest_with(session, async |physical| {
-        let Some(mut reader) = LogReader::new(session, job, physical) else { return Ok(None) };
-        let text = reader.more(&cx, session.bucket()).await?;
-        // One that has only begun is waited for, not its predecessor shown.
-        let begun = text.is_none() && follows && job.is_running(session, physical).await?;
-        Ok((begun || text.is_some()).then_some((text.unwrap_or_default(), reader)))
-    });
-    let Some(Newest { physical, is_earlier, found: (text, reader), .. }) = found.await? else {
-        if session.registry.of(job.id.kind).observe(&cx, &job.physical).await?.is_none() {
+    let Some(newest) = logs::newest(session, job, follows).await? else {
+        if !job.is_there(session).await? {
             return Err(absent(job));
         }
         let message = format!("{} has no log yet", job.id);
         let help = "it begins with the first line of output";
         return Err(Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, help));
     };
+    let Newest { physical, is_earlier, found: (text, reader), .. } = newest;
     if is_earlier {
         ui.err(&job.is_of_earlier("log", &physical));
     }
     let mut printer = Printer::new(job, &physical, ui);
     printer.print(&text);
     if follows {
-        let is_running = async || job.is_running(session, &physical).await;
-        follow(session, &cx, reader, &mut printer, is_running).await?;
+        let print = |new: Option<&str>| {
+            if let Some(text) = new {
+                printer.print(text);
+            }
+            // Nobody reads on.
+            if ui.is_cut() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        logs::follow(session, job, &physical, reader, print).await?;
     }
     printer.end();
     Ok(Exit::Done)
@@ -118,28 +112,4 @@ impl<'a> Printer<'a> {
         let (target, physical) = (self.job.id.clone(), self.physical.to_owned());
         self.documents.read(&Event::LogLine { target, physical, line: line.to_owned() });
     }
-}
-
-/// Prints new lines for as long as there may come some.
-async fn follow(
-    session: &Session,
-    cx: &OpCx<'_>,
-    reader: LogReader,
-    printer: &mut Printer<'_>,
-    is_running: impl AsyncFn() -> OpResult<bool>,
-) -> OpResult<()> {
-    let ui = printer.ui;
-    let (reader, printer) = (Mutex::new(reader), Mutex::new(printer));
-    let ended = cx.watch("new lines", EVERY, || async {
-        // In this order: what was written before the end is read after it.
-        let is_running = is_running().await?;
-        let more = reader.lock().await.more(cx, session.bucket()).await?;
-        if let Some(text) = &more {
-            printer.lock().await.print(text);
-        }
-        // Nobody reads on, or nothing more comes.
-        let is_over = ui.is_cut() || (!is_running && more.is_none());
-        Ok(if is_over { Probe::Ready(()) } else { Probe::Pending("following".into()) })
-    });
-    ended.await
 }

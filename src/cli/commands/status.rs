@@ -1,10 +1,9 @@
 //! `opsctl status`: deployed resources and their states.
 
-use std::time::Duration;
+use std::ops::ControlFlow;
 
 use clap::Args;
 use serde_json::Value;
-use tokio::sync::Mutex;
 
 use crate::cli::act::{print_left, print_unread, print_warnings};
 use crate::cli::args::Global;
@@ -14,8 +13,6 @@ use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
-use crate::engine::{self, Probe};
-use crate::plan::Observed;
 use crate::report::overview::{human, json, title};
 use crate::run::overview::Overview;
 use crate::run::{Folders, Session};
@@ -27,9 +24,6 @@ pub struct StatusArgs {
     pub watch: bool,
 }
 
-/// How often it is looked again.
-const EVERY: Duration = Duration::from_secs(5);
-
 /// Prints every resource with its state; with `--watch`, again and again.
 pub async fn run(args: &StatusArgs, global: &Global, ui: &Ui, env: &Environment) -> CommandResult {
     with_session(global, env, Folders::Spared, async |session| {
@@ -40,7 +34,7 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: &Ui, env: &Environment)
 }
 
 async fn once(session: &Session, ui: &Ui) -> CommandResult {
-    let (overview, have) = overview_of(session).await.map_err(Failure::Unread)?;
+    let (overview, have) = Overview::now(session).await.map_err(Failure::Unread)?;
     match ui.json() {
         true => ui.out_json(&document(session, &overview)),
         false => {
@@ -55,26 +49,20 @@ async fn once(session: &Session, ui: &Ui) -> CommandResult {
 
 /// Shows what there is until somebody has seen enough.
 async fn watch(session: &Session, ui: &Ui) -> CommandResult {
-    let last = Mutex::new(Value::Null);
-    let watched = session.context.watch("changes", EVERY, || async {
-        let (overview, _) = overview_of(session).await?;
-        let now = ageless(document(session, &overview));
-        let changed = std::mem::replace(&mut *last.lock().await, now.clone()) != now;
+    let mut last = Value::Null;
+    Overview::watch(session, |overview| {
+        let now = ageless(document(session, overview));
+        let changed = std::mem::replace(&mut last, now.clone()) != now;
         match (ui.json(), ui.rewrites()) {
-            (true, _) if changed => ui.out_line(&document(session, &overview)),
-            (false, true) => ui.repaint(&page(session, &overview, ui)),
-            (false, false) if changed => ui.out(&format!("{}\n", page(session, &overview, ui))),
+            (true, _) if changed => ui.out_line(&document(session, overview)),
+            (false, true) => ui.repaint(&page(session, overview, ui)),
+            (false, false) if changed => ui.out(&format!("{}\n", page(session, overview, ui))),
             _ => {}
         }
-        Ok(if ui.is_cut() { Probe::Ready(()) } else { Probe::Pending("watching".into()) })
-    });
-    watched.await?;
+        if ui.is_cut() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .await?;
     Ok(Exit::Done)
-}
-
-async fn overview_of(session: &Session) -> crate::aws::OpResult<(Overview, Observed)> {
-    let have = engine::observe_readable(&session.desired, &session.registry, &session.context).await?;
-    Ok((Overview::of(session, &session.desired, &have).await, have))
 }
 
 fn page(session: &Session, overview: &Overview, ui: &Ui) -> String {
