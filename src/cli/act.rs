@@ -13,7 +13,6 @@ use super::done;
 use super::environment::Environment;
 use super::error::{CommandResult, Failure, help_of};
 use super::exit::Exit;
-use super::saved::{Saved, Standing};
 use super::session::with_session;
 use super::ui::Ui;
 use crate::config::project::DEFAULT_ENVIRONMENT;
@@ -26,7 +25,10 @@ use crate::plan::{Mode, Observation, Observed, Op, Plan, Verb};
 use crate::report::live::{self, Ndjson, Terminal, TerminalLook};
 use crate::report::plan as render;
 use crate::run::doctor::Check;
-use crate::run::{self, Ending, Folders, Intent, Refusal, Reviewer, Session, Stopped, Terms, UnknownName};
+use crate::run::{
+    self, Difference, Ending, Folders, Intent, Refusal, Reviewer, SavedPlan, Session, Stopped, Terms,
+    UnknownName,
+};
 
 /// `deploy` of what ends in these kinds, with all that it needs.
 pub async fn deploy_subset(
@@ -86,10 +88,18 @@ pub fn refused(session: &Session, intent: &Intent, refusal: Refusal) -> Failure 
             let message = format!("the plan is not sound: {}", wrong.join("; "));
             Failure::new(codes::BUG, Exit::Bug, message, help_of(codes::BUG))
         }
+        Refusal::OutOfDate(different) => {
+            let message = format!(
+                "the saved plan is out of date: the config, the sources or AWS changed since; what differs: {}",
+                few_sentences(&Difference::texts(&different))
+            );
+            let help = "make a new one with `opsctl plan --out`";
+            Failure::new(codes::CHANGED_MEANWHILE, Exit::Failed, message, help)
+        }
         Refusal::Changed(different) => {
             let message = format!(
                 "the plan changed since it was shown, so nothing was done; what differs: {}",
-                few_sentences(&different)
+                few_sentences(&Difference::texts(&different))
             );
             Failure::new(
                 codes::CHANGED_MEANWHILE,
@@ -127,7 +137,7 @@ fn print_problems(session: &Session, problems: &Diagnostics, ui: &Ui) {
 #[derive(Default)]
 pub struct Allowed {
     /// Exactly this.
-    pub saved: Option<Saved>,
+    pub saved: Option<SavedPlan>,
     /// So much a month, in the place of the config's budget.
     pub monthly: Option<Money>,
 }
@@ -144,9 +154,9 @@ pub async fn run_plan(
 ) -> CommandResult {
     let Allowed { saved, monthly } = allowed;
     let asks = !global.yes && saved.is_none();
-    let terms = Terms { dry_run: preview.dry_run, asks, exact: saved.is_some(), monthly };
+    let terms = Terms { dry_run: preview.dry_run, asks, saved: saved.as_ref(), monthly };
     let events = session.events.take();
-    let mut by = AtTerminal { session, intent, preview, saved, events, display: None, ui };
+    let mut by = AtTerminal { session, intent, preview, events, display: None, ui };
     let ended = session.carry_out_reviewed(intent, terms, &mut by).await;
     if let Some(display) = by.display {
         finish_display(session, display).await;
@@ -182,7 +192,6 @@ struct AtTerminal<'a> {
     session: &'a Session,
     intent: &'a Intent,
     preview: DryRun,
-    saved: Option<Saved>,
     events: Option<UnboundedReceiver<Event>>,
     display: Option<JoinHandle<()>>,
     ui: &'a Ui,
@@ -191,12 +200,8 @@ struct AtTerminal<'a> {
 impl Reviewer for AtTerminal<'_> {
     type Refused = Failure;
 
-    fn accept(&mut self, plan: &Plan) -> Result<(), Failure> {
-        let Some(saved) = &self.saved else { return Ok(()) };
-        if saved.holds(plan, &self.intent.desired)? == Standing::Applied {
-            self.ui.say("The saved plan was applied already.");
-        }
-        Ok(())
+    fn applied(&mut self) {
+        self.ui.say("The saved plan was applied already.");
     }
 
     fn show(&mut self, plan: &Plan, have: &Observed) -> bool {

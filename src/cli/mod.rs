@@ -22,7 +22,6 @@ mod payload;
 mod rewritten;
 #[cfg_attr(not(feature = "sandbox"), path = "no_sandbox.rs")]
 mod sandbox;
-mod saved;
 #[cfg(feature = "sandbox")]
 mod served;
 mod session;

@@ -156,9 +156,13 @@ impl Unverified {
                 let mut helps = problems.0.iter().map(|problem| problem.help.clone());
                 (few_sentences(&messages), helps.find(|help| !help.is_empty()))
             }
-            Refusal::Unsound(all) | Refusal::Changed(all) => (few_sentences(all), None),
+            Refusal::Unsound(all) => (few_sentences(all), None),
             // A look asks for none of these.
-            Refusal::OverBudget(_) | Refusal::Impossible(_) | Refusal::NotHere(_) => (String::new(), None),
+            Refusal::Changed(_)
+            | Refusal::OutOfDate(_)
+            | Refusal::OverBudget(_)
+            | Refusal::Impossible(_)
+            | Refusal::NotHere(_) => (String::new(), None),
         };
         let message = format!("every step succeeded, but the result could not be verified: {why}");
         let help = own.unwrap_or_else(|| general(codes::NOT_VERIFIED));

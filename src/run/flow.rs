@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::{Done, Gates, Host, Intent, Refusal, Session, Verified, continues};
+use super::{
+    Difference, Done, Gates, Host, Intent, Refusal, SavedPlan, Session, Standing, Verified, continues,
+};
 use crate::aws::{LeaseLost, OpError, OpErrorKind, OpResult};
 use crate::desired::{AnyKind, Desired, Kind};
 use crate::domain::{KindName, Money, Needs, Owner, ResourceId, Verb, action};
@@ -134,6 +136,31 @@ impl<'a> Run<'a> {
         let gated = Box::pin(self.gate(plan, have)).await?;
         let begun = Box::pin(self.begin(gated, who, false)).await?;
         Ok(Box::pin(begun.carry_out()).await)
+    }
+
+    /// The whole run, of exactly the plan that was saved. Where that was applied already, nothing is left to
+    /// do, and the plan of what is [`Done`] is empty.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfDate`], and as [`Self::carry_out`].
+    pub async fn carry_out_saved(&self, saved: &SavedPlan, who: &LeaseHolder) -> Result<Done, Refusal> {
+        let (plan, have) = Box::pin(self.plan()).await?;
+        self.is_saved(saved, &plan)?;
+        let gated = Box::pin(self.gate(plan, have)).await?;
+        let begun = Box::pin(self.begin(gated, who, true)).await?;
+        Ok(Box::pin(begun.carry_out()).await)
+    }
+
+    /// Whether a plan is what was saved, or what is left when that was applied (`true`): nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfDate`]: it is neither.
+    pub fn is_saved(&self, saved: &SavedPlan, plan: &Plan) -> Result<bool, Refusal> {
+        match saved.standing(plan, self.desired) {
+            Standing::True => Ok(false),
+            Standing::Applied => Ok(true),
+            Standing::OutOfDate(different) => Err(Refusal::OutOfDate(different)),
+        }
     }
 
     /// With another limit of what a month may cost than the config's, where one is given.
@@ -411,9 +438,9 @@ fn comes_back(step: &Step) -> bool {
     step.target.kind == KindName::LogGroup && step.op.verb() == Verb::Delete
 }
 
-/// How two plans differ in what they do, in a person's words. Order and reasons follow from that; a step that
-/// only waits does nothing.
-pub fn differences(first: &Plan, now: &Plan) -> Vec<String> {
+/// How two plans differ in what they do. Order and reasons follow from that; a step that only waits does
+/// nothing.
+pub fn differences(first: &Plan, now: &Plan) -> Vec<Difference> {
     fn steps(plan: &Plan) -> BTreeMap<(&ResourceId, &str), &Op> {
         let waits = |op: &Op| match op {
             Op::Update { changes, .. } => changes.iter().all(|c| c.needs == Needs::Wait),
@@ -422,18 +449,6 @@ pub fn differences(first: &Plan, now: &Plan) -> Vec<String> {
         let doing = plan.steps.iter().filter(|step| !waits(&step.op));
         doing.map(|step| ((&step.target, step.op.verb().as_str()), &step.op)).collect()
     }
-    let (first, now) = (steps(first), steps(now));
-    let gone = first
-        .keys()
-        .filter(|key| !now.contains_key(*key))
-        .map(|(id, verb)| format!("no longer to {verb} {id}"));
-    let new = now.iter().filter_map(|(key, op)| {
-        let (id, verb) = key;
-        match first.get(key) {
-            None => Some(format!("also to {verb} {id}")),
-            Some(before) if before == op => None,
-            Some(_) => Some(format!("to {verb} {id} in another way")),
-        }
-    });
-    gone.chain(new).collect()
+    let does = |(id, verb): &(&ResourceId, &str)| ((*verb).to_owned(), id.to_string());
+    Difference::of_steps(&steps(first), &steps(now), does)
 }

@@ -1,5 +1,6 @@
 //! Why nothing was done, and what was found when something was.
 
+use super::difference::Difference;
 use super::doctor::Check;
 use super::gate::OverBudget;
 use crate::aws::OpError;
@@ -17,7 +18,9 @@ pub enum Refusal {
     /// The checker disagrees with the planner: a bug.
     Unsound(Vec<String>),
     /// It is not what was shown; how it differs.
-    Changed(Vec<String>),
+    Changed(Vec<Difference>),
+    /// It is not what was saved; how it differs.
+    OutOfDate(Vec<Difference>),
     OverBudget(OverBudget),
     /// The account keeps it from succeeding: all that is in the way.
     Impossible(Vec<Check>),

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 
-use super::{Done, Intent, Refusal, Session, prices};
+use super::{Done, Intent, Refusal, SavedPlan, Session, prices};
 use crate::desired::Kind as _;
 use crate::domain::{Money, Verb};
 use crate::plan::{Observed, Plan};
@@ -14,11 +14,8 @@ pub trait Reviewer {
     /// Why they end it.
     type Refused;
 
-    /// Looks at the plan before anybody sees it.
-    ///
-    /// # Errors
-    /// It is not the plan that they mean.
-    fn accept(&mut self, plan: &Plan) -> Result<(), Self::Refused>;
+    /// Hears that the saved plan was applied already: nothing is left to do.
+    fn applied(&mut self);
 
     /// Shows the plan, and returns whether it could be seen.
     fn show(&mut self, plan: &Plan, have: &Observed) -> bool;
@@ -38,13 +35,13 @@ pub trait Reviewer {
 
 /// What holds for a run before it is planned.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Terms {
+pub struct Terms<'a> {
     /// Only shows the plan.
     pub dry_run: bool,
     /// Asks before anything is changed.
     pub asks: bool,
-    /// Only the plan that [`Reviewer::accept`] has accepted is done, and no other.
-    pub exact: bool,
+    /// Only this plan is done, and no other.
+    pub saved: Option<&'a SavedPlan>,
     /// What a month may cost, in place of the config's budget.
     pub monthly: Option<Money>,
 }
@@ -88,16 +85,20 @@ impl Session {
     pub async fn carry_out_reviewed<O: Reviewer>(
         &self,
         intent: &Intent,
-        terms: Terms,
+        terms: Terms<'_>,
         reviewer: &mut O,
     ) -> Result<Ending, Stopped<O::Refused>> {
         let run = self.run(intent).within(terms.monthly);
         let (plan, have) = Box::pin(run.plan()).await?;
-        reviewer.accept(&plan).map_err(Stopped::Reviewer)?;
+        if let Some(saved) = terms.saved
+            && run.is_saved(saved, &plan)?
+        {
+            reviewer.applied();
+        }
         prices::load(self, &intent.desired, &have).await;
         // Where nobody has to answer, what is shown is what is done: under the lease, when it can no longer
         // change.
-        let shown = terms.dry_run || terms.asks || terms.exact || plan.is_empty();
+        let shown = terms.dry_run || terms.asks || terms.saved.is_some() || plan.is_empty();
         let unseen = shown && !reviewer.show(&plan, &have);
         if terms.dry_run {
             run.afford(&plan, &have).await?;

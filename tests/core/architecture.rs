@@ -71,7 +71,7 @@ const AUDIT: [&str; 32] = [
 ];
 
 /// The same inside the command line.
-const CLI: [&str; 27] = [
+const CLI: [&str; 26] = [
     "files",
     "exit",
     "args",
@@ -91,7 +91,6 @@ const CLI: [&str; 27] = [
     "named",
     "payload",
     "stopped",
-    "saved",
     "wrote",
     "budget",
     "done",

@@ -19,8 +19,8 @@ use opsctl::run::overview::Overview;
 use opsctl::run::played::{Played, Player};
 use opsctl::run::upload::{self, NotMeant, Upload, UploadRefusal};
 use opsctl::run::{
-    Connection, Done, Ending, Folders, Intent, Month, OpenError, OverBudget, Project, Refusal, Reviewer,
-    Session, Stopped, Terms, leased, named, release,
+    Connection, Difference, Done, Ending, Folders, Intent, Month, OpenError, OverBudget, Project, Refusal,
+    Reviewer, SavedPlan, Session, Stopped, Terms, leased, named, release,
 };
 use opsctl_sandbox::Sandbox;
 
@@ -129,7 +129,6 @@ async fn a_program_deploys_scales_and_destroys_without_a_terminal() {
 
 /// Says what a test wants of it, and notes what it was asked.
 struct Scripted {
-    accepts: bool,
     sees: bool,
     consents: bool,
     asked: Vec<&'static str>,
@@ -137,16 +136,15 @@ struct Scripted {
 
 impl Scripted {
     fn new() -> Self {
-        Self { accepts: true, sees: true, consents: true, asked: Vec::new() }
+        Self { sees: true, consents: true, asked: Vec::new() }
     }
 }
 
 impl Reviewer for Scripted {
     type Refused = &'static str;
 
-    fn accept(&mut self, _: &Plan) -> Result<(), &'static str> {
-        self.asked.push("accept");
-        if self.accepts { Ok(()) } else { Err("another plan") }
+    fn applied(&mut self) {
+        self.asked.push("applied");
     }
 
     fn show(&mut self, _: &Plan, _: &Observed) -> bool {
@@ -201,7 +199,7 @@ async fn what_a_place_cannot_do_is_refused_before_consent() {
     let asks = Terms { asks: true, ..Terms::default() };
     let refused = session.carry_out_reviewed(&deploy, asks, &mut willing).await;
     assert!(matches!(&refused, Err(Stopped::Before(Refusal::NotHere(_)))), "{refused:?}");
-    assert_eq!(willing.asked, ["accept", "show"]);
+    assert_eq!(willing.asked, ["show"]);
     assert_eq!(sandbox.state().calls.of("s3:CreateBucket"), 0);
     sandbox.stop().await;
 }
@@ -219,33 +217,27 @@ async fn a_run_is_shown_and_asked_for_before_it_begins() {
     let asks = Terms { asks: true, ..Terms::default() };
     let calls = |call: &str| sandbox.state().calls.of(call);
 
-    let mut other = Scripted { accepts: false, ..Scripted::new() };
-    let exact = Terms { exact: true, ..Terms::default() };
-    let refused = session.carry_out_reviewed(&deploy, exact, &mut other).await;
-    assert!(matches!(refused, Err(Stopped::Reviewer("another plan"))), "{refused:?}");
-    assert_eq!(other.asked, ["accept"]);
-
     let mut dry = Scripted::new();
     let terms = Terms { dry_run: true, ..Terms::default() };
     let ended = session.carry_out_reviewed(&deploy, terms, &mut dry).await;
     assert!(matches!(ended, Ok(Ending::Shown)), "{ended:?}");
-    assert_eq!(dry.asked, ["accept", "show"]);
+    assert_eq!(dry.asked, ["show"]);
 
     let mut unwilling = Scripted { consents: false, ..Scripted::new() };
     let ended = session.carry_out_reviewed(&deploy, asks, &mut unwilling).await;
     assert!(matches!(ended, Ok(Ending::Declined)), "{ended:?}");
-    assert_eq!(unwilling.asked, ["accept", "show", "consent"]);
+    assert_eq!(unwilling.asked, ["show", "consent"]);
 
     let mut blind = Scripted { sees: false, ..Scripted::new() };
     let ended = session.carry_out_reviewed(&deploy, asks, &mut blind).await;
     assert!(matches!(ended, Ok(Ending::Unseen { created: None })), "{ended:?}");
-    assert_eq!(blind.asked, ["accept", "show"]);
+    assert_eq!(blind.asked, ["show"]);
     assert_eq!(calls("s3:CreateBucket"), 0, "nothing was done so far");
 
     let mut blind = Scripted { sees: false, ..Scripted::new() };
     let ended = session.carry_out_reviewed(&deploy, Terms::default(), &mut blind).await;
     let Ok(Ending::Unseen { created: Some(bucket) }) = ended else { panic!("it has a lease: {ended:?}") };
-    assert_eq!(blind.asked, ["accept", "begin", "show"]);
+    assert_eq!(blind.asked, ["begin", "show"]);
     assert_eq!(bucket, session.bucket());
     let held = lease::read(&session.context.aws, &bucket).await.expect("it can be read");
     assert!(held.is_none(), "the lease was given back");
@@ -253,12 +245,45 @@ async fn a_run_is_shown_and_asked_for_before_it_begins() {
     let mut willing = Scripted::new();
     let ended = session.carry_out_reviewed(&deploy, asks, &mut willing).await;
     assert!(matches!(&ended, Ok(Ending::Done(done)) if done.is_ok()), "{ended:?}");
-    assert_eq!(willing.asked, ["accept", "show", "consent", "begin"]);
+    assert_eq!(willing.asked, ["show", "consent", "begin"]);
     // Nothing is to do, so nobody is asked.
     let mut willing = Scripted::new();
     let ended = session.carry_out_reviewed(&deploy, asks, &mut willing).await;
     assert!(matches!(&ended, Ok(Ending::Done(done)) if done.plan.is_empty()), "{ended:?}");
-    assert_eq!(willing.asked, ["accept", "show", "begin"]);
+    assert_eq!(willing.asked, ["show", "begin"]);
+    sandbox.stop().await;
+}
+
+/// What was saved is done as it was, and nothing else is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_carries_out_a_saved_plan() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("opsctl.toml");
+    std::fs::write(&file, "[project]\nname = \"shop\"\nregion = \"us-east-1\"\n").expect("written");
+    let sandbox = sandbox(&folder.path().join("sandbox")).await;
+    let session = open(&sandbox, &file, |text| text).await;
+    let deploy = Intent::deploy(&session, false, false);
+    let (plan, _) = session.run(&deploy).plan().await.expect("planned");
+    let mut document = opsctl::report::plan::json(&plan, &session.kinds, &session.place);
+    document.as_object_mut().expect("it is one").extend(SavedPlan::members(&plan, &deploy));
+    let saved = SavedPlan::read(document.to_string().as_bytes()).expect("it was just saved");
+    let who = LeaseHolder::default();
+
+    let other = open(&sandbox, &file, |text| text + "\n[bucket]\nkeep_old_versions = \"9d\"\n").await;
+    let now = Intent::deploy(&other, false, false);
+    let refused = other.run(&now).carry_out_saved(&saved, &who).await;
+    let Err(Refusal::OutOfDate(different)) = refused else { panic!("it is another: {refused:?}") };
+    assert!(matches!(&different[..], [Difference::MadeOf { .. }]), "{different:?}");
+    assert_eq!(sandbox.state().calls.of("s3:CreateBucket"), 0);
+
+    let intent = saved.intent(&session, false, false);
+    let done = session.run(&intent).carry_out_saved(&saved, &who).await.expect("it still holds");
+    assert!(done.is_ok() && !done.plan.is_empty(), "{done:?}");
+    let mut again = Scripted::new();
+    let terms = Terms { saved: Some(&saved), ..Terms::default() };
+    let ended = session.carry_out_reviewed(&intent, terms, &mut again).await;
+    assert!(matches!(&ended, Ok(Ending::Done(done)) if done.plan.is_empty()), "{ended:?}");
+    assert_eq!(again.asked, ["applied", "show", "begin"]);
     sandbox.stop().await;
 }
 

@@ -10,7 +10,7 @@ use opsctl::domain::KindName;
 use opsctl::engine::lease::{self, Lease, LeaseHolder, LeaseTiming};
 use opsctl::engine::{self, Cause, Event, Events, OpCx, Probe, RunResult};
 use opsctl::plan::Mode;
-use opsctl::run::{Host, Refusal, Run, Verified};
+use opsctl::run::{Difference, Host, Refusal, Run, Verified};
 use opsctl_sandbox::Sandbox;
 use serde_json::json;
 use tokio::sync::mpsc::unbounded_channel;
@@ -195,7 +195,7 @@ async fn one_writer_from_the_first_deploy_on_and_only_what_was_shown() {
     assert_eq!(writes(&b), ["S3:CreateBucket", "S3:PutObject"]);
     // The bucket that was made for the lease is what was shown as to be made.
     let (plan, _) = ours.plan_again(&first, true).await.expect("nothing changed");
-    assert_eq!(opsctl::run::differences(&first, &plan), [] as [&str; 0]);
+    assert_eq!(opsctl::run::differences(&first, &plan), [] as [Difference; 0]);
     let outcome = engine::execute(&plan, &a.registry, &a.world).await;
     assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
     assert!(matches!(ours.verify(&plan).await, Verified::AsWanted));
@@ -211,7 +211,7 @@ async fn one_writer_from_the_first_deploy_on_and_only_what_was_shown() {
     let held = waits.lease(&shown, &have, &who("ann")).await.expect("free").expect("there is a bucket");
     let before = six.world.aws.calls.total().writes;
     let Err(Refusal::Changed(different)) = waits.plan_again(&shown, true).await else { panic!("it changed") };
-    assert_eq!(different, ["to update autoscaling/numbers in another way"]);
+    assert_eq!(Difference::texts(&different), ["to update autoscaling/numbers in another way"]);
     assert_eq!(six.world.aws.calls.total().writes, before);
     // Whoever was shown nothing gets what is right now.
     assert!(waits.plan_again(&shown, false).await.is_ok());

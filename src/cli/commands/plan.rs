@@ -10,7 +10,6 @@ use crate::cli::budget;
 use crate::cli::environment::Environment;
 use crate::cli::error::{CommandResult, Failure};
 use crate::cli::exit::Exit;
-use crate::cli::saved;
 use crate::cli::session::with_session;
 use crate::cli::ui::Ui;
 use crate::cli::wrote::{self, Replace};
@@ -18,7 +17,7 @@ use crate::domain::shell::quoted;
 use crate::domain::{codes, markdown};
 use crate::plan::{Observed, Plan};
 use crate::report::plan as render;
-use crate::run::{self, Folders, Intent, Session};
+use crate::run::{self, Folders, Intent, SavedPlan, Session};
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -96,7 +95,8 @@ impl Planned<'_> {
         }
         allowed?;
         if let Some(file) = &args.out {
-            let document = saved::document(plan, intent, session);
+            let mut document = render::json(plan, &session.kinds, &session.place);
+            document.as_object_mut().expect("it is one").extend(SavedPlan::members(plan, intent));
             wrote::write(&wrote::record(session), file, format!("{document:#}\n"))?;
             wrote::say_left_out(session, ui, file);
             let file = quoted(&file.to_string_lossy());
