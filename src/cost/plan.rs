@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Bill, Estimate, Item, Prices, Rate};
-use crate::desired::{AnyKind, AnySeen, Desired, Node};
+use crate::desired::{AnyKind, AnySeen, Desired, Node, kind_of};
 use crate::domain::{HumanDuration, KindName, Money, ResourceId, Usage};
 use crate::plan::{Kept, Observation, Observed, Op, Plan, Step};
 
@@ -189,7 +189,7 @@ fn leftovers(have: &Observed, stays: impl Fn(&ResourceId) -> bool) -> impl Itera
 /// Parts are billed with their wholes.
 fn bill(used: &[Used], have: &Observed, kinds: &[Box<dyn AnyKind>], prices: &Prices) -> Bill {
     let whole_of = |part: &Used| -> Option<(KindName, String)> {
-        let kind = kinds.iter().find(|kind| kind.name() == part.id.kind)?;
+        let kind = kind_of(kinds, part.id.kind);
         Some((kind.part_of()?, kind.whole_of(&part.physical)?.to_owned()))
     };
     let parts: Vec<_> = used.iter().filter_map(|part| Some((whole_of(part)?, part))).collect();
@@ -201,9 +201,9 @@ fn bill(used: &[Used], have: &Observed, kinds: &[Box<dyn AnyKind>], prices: &Pri
         if usage.is_free() {
             return None;
         }
-        let ended_by = match kinds.iter().find(|kind| kind.name() == whole.id.kind) {
+        let ended_by = match kind_of(kinds, whole.id.kind) {
             _ if have.seen_leftovers.contains_key(&whole.id) => "`opsctl deploy --prune`".to_owned(),
-            Some(kind) if kind.stops() => format!("`opsctl stop {}`", whole.id),
+            kind if kind.stops() => format!("`opsctl stop {}`", whole.id),
             _ => "`opsctl destroy`".to_owned(),
         };
         Some(Estimate::of(whole.id.clone(), &usage, took(&whole.id, have), prices, ended_by))

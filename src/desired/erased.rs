@@ -13,6 +13,11 @@ use crate::domain::{
 use crate::inputs::{Remote, Source};
 use crate::limits::{self, Bound};
 
+/// The kind of this name. A list of kinds has all of them.
+pub fn kind_of(kinds: &[Box<dyn AnyKind>], name: KindName) -> &dyn AnyKind {
+    kinds.iter().find(|kind| kind.name() == name).expect("every kind is registered").as_ref()
+}
+
 /// [`Kind`] without its types: each method is what the constant or function of its name is there. What is of
 /// one resource is a method of [`crate::desired::AnySpec`] or [`AnySeen`].
 pub trait AnyKind: Send + Sync {

@@ -21,7 +21,7 @@ use crate::inputs::{Inputs, Remote, Source};
 
 pub use any::{AnySeen, AnySpec, OfSeen, OfSpec};
 pub use draft::Draft;
-pub use erased::AnyKind;
+pub use erased::{AnyKind, kind_of};
 pub use kind::{KeyUse, Kind, Log, LogObject, Scaled, Scaling};
 pub use seen::{Mistake, Mixed, Seen};
 

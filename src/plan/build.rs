@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::adopt::may_adopt;
-use super::dependents::{Dependents, kind, whole};
+use super::dependents::{Dependents, whole};
 use super::kept::Kept;
 use super::keys;
 use super::scale::Scaled;
 use super::unread::unreadable;
 use super::{Foreign, Leftover, Mode, Observation, Observed, Op, Plan, Step, StepId, Verb, order, renamed};
-use crate::desired::{AnyKind, AnySeen, Desired, Node};
+use crate::desired::{AnyKind, AnySeen, Desired, Node, kind_of};
 use crate::domain::{
     Code, Diagnostic, Diagnostics, FieldChange, KindName, Needs, Owner, Phase, ResourceId, Status, codes,
 };
@@ -122,7 +122,7 @@ struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     fn kind(&self, name: KindName) -> &'a dyn AnyKind {
-        kind(self.kinds, name)
+        kind_of(self.kinds, name)
     }
 
     fn observed(&self, id: &ResourceId) -> &'a Observation {
@@ -217,7 +217,7 @@ impl<'a> Planner<'a> {
     /// What is no longer in the config and would act on what is goes, pruned or not, and first.
     fn remove_leftovers_that_act(&mut self) {
         let (have, kinds) = (self.have, self.kinds);
-        for leftover in have.leftovers.iter().filter(|left| !kind(kinds, left.id.kind).stays()) {
+        for leftover in have.leftovers.iter().filter(|left| !kind_of(kinds, left.id.kind).stays()) {
             let why = vec!["no longer in the config, and it would end what is".to_owned()];
             self.steps.push(&leftover.id, &leftover.physical, Op::Delete, BTreeSet::new(), why);
         }

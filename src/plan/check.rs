@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::predecessors::Predecessors;
 use super::scale::Scaled;
 use super::{Leftover, Mode, Observation, Observed, Op, Plan, Step, StepId, grounds};
-use crate::desired::{AnyKind, AnySpec, Desired, Node};
+use crate::desired::{AnyKind, AnySpec, Desired, Node, kind_of};
 use crate::domain::{FieldChange, KindName, Needs, Owner, Phase, ResourceId};
 
 /// What is wrong with the plan; empty for every plan the planner makes.
@@ -124,14 +124,14 @@ fn under_parts(
     kinds: &[Box<dyn AnyKind>],
     (before, steps): (&Predecessors, &Steps<'_>),
 ) -> Vec<String> {
-    let kind = |id: &ResourceId| kinds.iter().find(|k| k.name() == id.kind);
     let wanted = want.nodes.iter().map(|n| (&n.id, &n.physical));
     let present = wanted.filter(|(id, _)| matches!(have.observations.get(id), Some(Observation::Present(_))));
     let there = present.chain(have.leftovers.iter().map(|l| (&l.id, &l.physical)));
     // By kind and name of the whole.
     let mut parts: BTreeMap<(KindName, &str), Vec<&ResourceId>> = BTreeMap::new();
     for (id, physical) in there {
-        let part = kind(id).and_then(|kind| Some((kind.part_of()?, kind.whole_of(physical)?)));
+        let kind = kind_of(kinds, id.kind);
+        let part = kind.part_of().zip(kind.whole_of(physical));
         if let Some(whole) = part {
             parts.entry(whole).or_default().push(id);
         }
@@ -156,7 +156,6 @@ fn under_parts(
 
 /// What is made, changed or deleted on something that is not this project's, and is not adopted either.
 fn on_foreign(plan: &Plan, want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>]) -> Vec<String> {
-    let kind = |name: KindName| kinds.iter().find(|k| k.name() == name);
     let adopts = |op: &Op| match op {
         Op::Update { changes, .. } => changes.iter().any(|change| change.path == "owner"),
         _ => false,
@@ -176,7 +175,7 @@ fn on_foreign(plan: &Plan, want: &Desired, have: &Observed, kinds: &[Box<dyn Any
         .map(|node| (node.id.kind, node.physical.as_str()))
         .collect();
     let stands_on = |step: &Step| {
-        let kind = kind(step.target.kind)?;
+        let kind = kind_of(kinds, step.target.kind);
         let whole = (kind.owned_with()?, kind.whole_of(&step.physical)?);
         foreign.contains(&whole).then(|| format!("{} is on what is not this project's", step.target))
     };
@@ -209,7 +208,7 @@ fn touches_foreign(
     kinds: &[Box<dyn AnyKind>],
     mode: Mode,
 ) -> Option<String> {
-    let kind = kinds.iter().find(|k| k.name() == step.target.kind)?;
+    let kind = kind_of(kinds, step.target.kind);
     let owner = match (have.observations.get(&step.target), leftover) {
         (Some(Observation::Present(seen)), _) => seen.owner().clone(),
         (_, Some(leftover)) => leftover.owner(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Leftover, Observed};
-use crate::desired::{AnyKind, Desired, Node};
+use crate::desired::{AnyKind, Desired, Node, kind_of};
 use crate::domain::{KindName, ResourceId};
 
 /// What stands on a resource, looked up instead of searched: projects may have thousands of them.
@@ -29,7 +29,7 @@ impl<'a> Dependents<'a> {
             }
         }
         for part in &have.leftovers {
-            let kind = kind(kinds, part.id.kind);
+            let kind = kind_of(kinds, part.id.kind);
             if let (Some(whole), Some(name)) = (kind.part_of(), kind.whole_of(&part.physical)) {
                 on.leftover_parts.entry((whole, name)).or_default().push(part);
             }
@@ -38,13 +38,8 @@ impl<'a> Dependents<'a> {
     }
 }
 
-/// The kind of this name.
-pub(super) fn kind(kinds: &[Box<dyn AnyKind>], name: KindName) -> &dyn AnyKind {
-    kinds.iter().find(|k| k.name() == name).expect("every kind is registered").as_ref()
-}
-
 /// The node that `node` is a part of.
 pub(super) fn whole<'n>(node: &'n Node, kinds: &[Box<dyn AnyKind>]) -> Option<&'n ResourceId> {
-    let of = kind(kinds, node.id.kind).part_of()?;
+    let of = kind_of(kinds, node.id.kind).part_of()?;
     node.needs.iter().find(|need| need.kind == of)
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::keys;
 use super::predecessors::Predecessors;
 use super::{Leftover, Mode, Observation, Observed, Op, Plan, Step};
-use crate::desired::{AnyKind, AnySeen, Desired, Node};
+use crate::desired::{AnyKind, AnySeen, Desired, Node, kind_of};
 use crate::domain::{FieldChange, KindName, Needs, Owner, Phase, ResourceId, Verb};
 
 /// What a step is there for without a reason, and what lacks one.
@@ -60,7 +60,6 @@ struct Reasons<'a> {
 
 /// Grows until nothing is added.
 fn needed<'a>(want: &'a Desired, have: &'a Observed, kinds: &[Box<dyn AnyKind>]) -> BTreeSet<&'a ResourceId> {
-    let kind = |node: &Node| kinds.iter().find(|k| k.name() == node.id.kind);
     let is_lost = |node: &Node| match have.observations.get(&node.id) {
         Some(Observation::Present(seen)) => seen.is_lost(),
         _ => false,
@@ -69,7 +68,7 @@ fn needed<'a>(want: &'a Desired, have: &'a Observed, kinds: &[Box<dyn AnyKind>])
     loop {
         let known = needed.len();
         for node in &want.nodes {
-            let of = kind(node).and_then(|kind| kind.part_of());
+            let of = kind_of(kinds, node.id.kind).part_of();
             if node.needs.iter().any(|need| Some(need.kind) == of && needed.contains(need)) {
                 needed.insert(&node.id);
             }
@@ -85,7 +84,7 @@ fn needed<'a>(want: &'a Desired, have: &'a Observed, kinds: &[Box<dyn AnyKind>])
 
 impl Reasons<'_> {
     fn kind(&self, name: KindName) -> &dyn AnyKind {
-        self.kinds.iter().find(|k| k.name() == name).expect("every kind is registered").as_ref()
+        kind_of(self.kinds, name)
     }
 
     fn made(&self, id: &ResourceId) -> Option<&Step> {

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::desired::{AnyKind, AnySeen, AnySpec};
+use crate::desired::{AnyKind, AnySeen, AnySpec, kind_of};
 use crate::domain::{
     Code, Contents, FieldChange, HumanDuration, KindName, Owner, ResourceId, Scope, Tags, Tally,
 };
@@ -84,8 +84,7 @@ impl Step {
     /// ([`crate::desired::Kind::TAKES_ALONG`]), also where the resource is made again. It follows from the
     /// kind, so it is no part of what is planned.
     pub fn takes_along(&self, kinds: &[Box<dyn AnyKind>]) -> Option<&'static str> {
-        let kind = kinds.iter().find(|kind| kind.name() == self.target.kind)?;
-        kind.takes_along().filter(|_| self.op.verb() == Verb::Delete)
+        kind_of(kinds, self.target.kind).takes_along().filter(|_| self.op.verb() == Verb::Delete)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::unread::unreadable;
 use super::{Mode, Observation, Observed, Plan};
-use crate::desired::{AnyKind, Desired};
+use crate::desired::{AnyKind, Desired, kind_of};
 use crate::domain::{Diagnostic, Diagnostics, KeyPath, ResourceId, Scale, codes};
 
 /// The parts as they should be, and what each of them keeps, in words for people.
@@ -29,8 +29,10 @@ impl Scaled {
         let (mut nodes, mut kept, mut problems) = (Vec::new(), BTreeMap::new(), Diagnostics::default());
         let look = |id: &ResourceId| have.observations.get(id).unwrap_or(&Observation::Absent);
         for node in &want.nodes {
-            let kind = kinds.iter().find(|kind| kind.name() == node.id.kind && kind.is_scaled());
-            let Some(kind) = kind else { continue };
+            let kind = kind_of(kinds, node.id.kind);
+            if !kind.is_scaled() {
+                continue;
+            }
             let Some(whole) = node.needs.iter().find_map(|need| want.node(need)) else { continue };
             match look(&whole.id) {
                 Observation::Present(seen) if !seen.owner().is_managed() => {

@@ -8,7 +8,7 @@ use opsctl_iam::pattern;
 use serde_json::Value;
 
 use super::needed::{For, Work, needed};
-use crate::desired::{AnyKind, Desired, Node};
+use crate::desired::{AnyKind, Desired, Node, kind_of};
 use crate::domain::Scope;
 
 /// Whether each of the actions is allowed on each of the resources, where these keys have these values.
@@ -46,10 +46,7 @@ fn context(condition: &Value) -> Context {
 
 /// The ARNs that are known to the end.
 fn known(desired: &Desired, kinds: &[Box<dyn AnyKind>]) -> Vec<String> {
-    let arns = |node: &Node| {
-        let kind = kinds.iter().find(|kind| kind.name() == node.id.kind);
-        kind.map_or_else(Vec::new, |kind| kind.arns(&desired.scope, &node.physical))
-    };
+    let arns = |node: &Node| kind_of(kinds, node.id.kind).arns(&desired.scope, &node.physical);
     desired.nodes.iter().flat_map(arns).filter(|arn| !is_pattern(arn)).collect()
 }
 

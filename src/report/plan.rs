@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::leftovers::{Left, counted, grouped};
 use super::style::Styles;
-use crate::desired::AnyKind;
+use crate::desired::{AnyKind, kind_of};
 use crate::domain::wrap::wrapped;
 use crate::domain::{Contents, FieldChange, HumanDuration, many, shown};
 use crate::plan::{Foreign, Leftover, Op, Plan, Step, Verb};
@@ -176,12 +176,12 @@ fn one_step(
 
 /// Its name in AWS, what it is made with, and how long that takes.
 fn notes(step: &Step, plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Vec<String> {
-    let kind = kinds.iter().find(|k| k.name() == step.target.kind);
     let summary = match &step.op {
         Op::Create { spec } => spec.summary(),
         _ => String::new(),
     };
-    let usual = kind.and_then(|k| k.usual(step.op.verb())).filter(|t| *t >= HumanDuration::minutes(1));
+    let usual = kind_of(kinds, step.target.kind).usual(step.op.verb());
+    let usual = usual.filter(|t| *t >= HumanDuration::minutes(1));
     let usual = match plan.took.get(&step.target) {
         Some(took) => Some(format!("{took} the last time")),
         None => usual.map(|t| format!("about {t}")),
@@ -218,7 +218,7 @@ fn inside(step: &Step, plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Vec<String> {
 fn longest(plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Option<HumanDuration> {
     let mut ends: Vec<u64> = Vec::new();
     for step in &plan.steps {
-        let kind = kinds.iter().find(|k| k.name() == step.target.kind)?;
+        let kind = kind_of(kinds, step.target.kind);
         let usual = plan.took.get(&step.target).copied().or_else(|| kind.usual(step.op.verb()));
         let own = usual.map_or(1, HumanDuration::as_secs);
         let start = step.after.iter().map(|after| ends[*after]).max().unwrap_or(0);

@@ -1,8 +1,8 @@
 //! What a run that ended before its steps did leaves running in AWS, and what stops that.
 
-use crate::desired::AnyKind;
+use crate::desired::{AnyKind, kind_of};
 use crate::domain::usage::Runs;
-use crate::domain::{Action, HumanDuration, KindName, ResourceId, Verb, action};
+use crate::domain::{Action, HumanDuration, ResourceId, Verb, action};
 use crate::engine::RunOutcome;
 use crate::plan::{Op, Plan, Step, StepId};
 
@@ -53,11 +53,10 @@ pub(super) fn of(
     kinds: &[Box<dyn AnyKind>],
     host: Host,
 ) -> Vec<Continues> {
-    let kind = |name: KindName| kinds.iter().find(|kind| kind.name() == name);
     let unfinished = plan.steps.iter().filter(|step| outcome.unfinished.contains(&step.id));
     let all = unfinished.filter_map(|step| {
         let known = Known::of(step.id, step.op.verb(), outcome);
-        let (reason, stop) = told(step, kind(step.target.kind)?.as_ref(), known, host)?;
+        let (reason, stop) = told(step, kind_of(kinds, step.target.kind), known, host)?;
         Some(Continues { target: step.target.clone(), reason, stop })
     });
     all.collect()

@@ -13,7 +13,7 @@ use super::{Host, key, latest, remote, strays, whoami};
 use crate::aws::{Clients, OpError, OpErrorKind, SdkResultExt, Target};
 use crate::config::{Config, Document};
 use crate::cost::Prices;
-use crate::desired::{self, AnyKind, Desired};
+use crate::desired::{self, AnyKind, Desired, kind_of};
 use crate::domain::{Diagnostic, Diagnostics, KindName, ResourceId, Scope, action, places};
 use crate::engine::lease::LeaseHolder;
 use crate::engine::{Cancel, Event, Events, Patience, Registry, RunContext};
@@ -271,7 +271,7 @@ impl Session {
 
     /// The kind of this name.
     pub fn kind(&self, name: KindName) -> &dyn AnyKind {
-        self.kinds.iter().find(|kind| kind.name() == name).expect("every kind is registered").as_ref()
+        kind_of(&self.kinds, name)
     }
 
     /// The names that the section of a kind defines.
