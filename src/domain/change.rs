@@ -57,6 +57,39 @@ pub struct FieldChange {
     pub needs: Needs,
 }
 
+impl FieldChange {
+    /// Whose it is: no field of a kind, as [`Self::STATUS`] is none. The planner alone changes it.
+    const OWNER: &'static str = "owner";
+    /// The state that it is in.
+    const STATUS: &'static str = "status";
+
+    /// It becomes this project's.
+    pub fn adoption(from: String, to: String) -> Self {
+        Self { path: Self::OWNER.to_owned(), from, to, needs: Needs::Update }
+    }
+
+    /// Whether it becomes this project's.
+    pub fn is_adoption(&self) -> bool {
+        self.path == Self::OWNER
+    }
+
+    /// It is to be in another state: waited for, or made again.
+    pub fn status(from: String, to: String, needs: Needs) -> Self {
+        Self { path: Self::STATUS.to_owned(), from, to, needs }
+    }
+
+    /// Whether it is its state that differs.
+    pub fn is_of_status(&self) -> bool {
+        self.path == Self::STATUS
+    }
+
+    /// A change of a field of the kind.
+    fn of_kind(path: &str, from: String, to: String, needs: Needs) -> Self {
+        debug_assert!(![Self::OWNER, Self::STATUS].contains(&path), "`{path}` is the planner's");
+        Self { path: path.into(), from, to, needs }
+    }
+}
+
 impl Display for FieldChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {} -> {}", self.path, self.from, self.to)
@@ -77,7 +110,7 @@ impl Changes {
     pub fn field(mut self, path: &str, seen: impl Display, want: impl Display, needs: Needs) -> Self {
         let (from, to) = (seen.to_string(), want.to_string());
         if from != to {
-            self.0.push(FieldChange { path: path.into(), from, to, needs });
+            self.0.push(FieldChange::of_kind(path, from, to, needs));
         }
         self
     }
@@ -92,7 +125,7 @@ impl Changes {
         needs: Needs,
     ) -> Self {
         if differs {
-            self.0.push(FieldChange { path: path.into(), from: from.to_string(), to: to.to_string(), needs });
+            self.0.push(FieldChange::of_kind(path, from.to_string(), to.to_string(), needs));
         }
         self
     }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::events::ms;
 use super::{Cause, Event, OpCx, Registry, RunContext, RunResult, StepResult};
 use crate::aws::{LeaseLost, OpError, PollPace};
-use crate::domain::{ResourceId, Scope, tags};
+use crate::domain::{FieldChange, ResourceId, Scope, tags};
 use crate::plan::{Op, Plan, Step, StepId, Verb};
 
 /// How the run ended, step by step.
@@ -169,7 +169,7 @@ async fn perform<'a>(
     };
     let tags: Vec<&str> = changes.iter().filter_map(tags::changed).collect();
     let result = async {
-        if changes.iter().any(|change| change.path == "owner") {
+        if changes.iter().any(FieldChange::is_adoption) {
             driver.adopt(&cx, &step.physical).await?;
         }
         if !tags.is_empty() {

@@ -105,7 +105,7 @@ fn of_status(status: &Status) -> Option<FieldChange> {
     let reason = status.cause().filter(|reason| *reason != status.word);
     let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let from = format!("{}{reason}", status.word);
-    Some(FieldChange { path: "status".into(), from, to: to.into(), needs })
+    Some(FieldChange::status(from, to.into(), needs))
 }
 
 struct Planner<'a> {
@@ -322,7 +322,7 @@ impl<'a> Planner<'a> {
             true => format!("{to} (adopted: destroy will not delete it)"),
             false => to,
         };
-        Some(FieldChange { path: "owner".into(), from: owner.to_string(), to, needs: Needs::Update })
+        Some(FieldChange::adoption(owner.to_string(), to))
     }
 
     /// Whether nothing may be made of it as it is, or by mistake, which is a problem then.
@@ -393,7 +393,7 @@ impl<'a> Planner<'a> {
     fn why_new(&self, node: &Node) -> Vec<String> {
         let Some(earlier) = self.have.previous_generations.get(&node.id) else {
             let why = self.why_ended(node).or_else(|| self.why_renamed(node));
-            return vec![why.unwrap_or_else(|| "not there yet".into())];
+            return vec![why.unwrap_or_else(|| Step::NOT_THERE.into())];
         };
         let changes = node.spec.diff(earlier);
         if changes.is_empty() {
@@ -452,7 +452,7 @@ impl<'a> Planner<'a> {
                         // The lease is in it: while anything is left to delete, others are kept out.
                         after.extend(self.steps.list.iter().map(|step| step.id));
                     }
-                    let (op, why) = self.removal(&node.id, adopted, "destroy");
+                    let (op, why) = self.removal(&node.id, adopted, Step::DESTROY);
                     self.steps.push(&node.id, &node.physical, op, after, why);
                 }
                 Observation::Present(seen) => self.foreign.push(Foreign {
@@ -466,7 +466,7 @@ impl<'a> Planner<'a> {
             }
         }
         self.foreign.reverse();
-        self.delete_leftovers("destroy", &BTreeSet::new(), &kept, Kept::user_of);
+        self.delete_leftovers(Step::DESTROY, &BTreeSet::new(), &kept, Kept::user_of);
     }
 
     /// How a resource of this project goes: what is not ours stays, unless it was agreed that it goes too.

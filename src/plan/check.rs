@@ -157,7 +157,7 @@ fn under_parts(
 /// What is made, changed or deleted on something that is not this project's, and is not adopted either.
 fn on_foreign(plan: &Plan, want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>]) -> Vec<String> {
     let adopts = |op: &Op| match op {
-        Op::Update { changes, .. } => changes.iter().any(|change| change.path == "owner"),
+        Op::Update { changes, .. } => changes.iter().any(FieldChange::is_adoption),
         _ => false,
     };
     let adopted = plan.steps.iter().filter(|step| adopts(&step.op)).map(|step| &step.target);
@@ -217,8 +217,8 @@ fn touches_foreign(
     let others = have.contents.get(&step.target).map(|c| c.others).unwrap_or_default();
     let agreed = mode == Mode::Destroy { adopted: true };
     let adopts = |changes: &[FieldChange]| {
-        let nothing_else = changes.iter().all(|c| c.path == "owner" || c.needs == Needs::Wait);
-        changes.iter().any(|c| c.path == "owner") && (kind.adoptable() || nothing_else)
+        let nothing_else = changes.iter().all(|c| c.is_adoption() || c.needs == Needs::Wait);
+        changes.iter().any(FieldChange::is_adoption) && (kind.adoptable() || nothing_else)
     };
     let overwrites = |spec: &AnySpec| match have.observations.get(&step.target) {
         Some(Observation::Present(seen)) => !spec.taken(seen).is_empty(),

@@ -274,14 +274,14 @@ impl Reasons<'_> {
                 Some(format!("{id} is changed, and must be made again"))
             }
             (None, Some(Op::Update { changes: done, .. })) => {
-                let told = |path: &str, is: bool, needs: Needs| {
-                    let of: Vec<_> = done.iter().filter(|c| c.path == path).collect();
+                let told = |told: fn(&FieldChange) -> bool, is: bool, needs: Needs| {
+                    let of: Vec<_> = done.iter().filter(|c| told(c)).collect();
                     of.len() == usize::from(is) && of.iter().all(|c| c.needs == needs)
                 };
-                let ours = |c: &&FieldChange| c.path != "owner" && c.path != "status";
+                let ours = |c: &&FieldChange| !c.is_adoption() && !c.is_of_status();
                 let right = differs
-                    && told("owner", !owner.is_managed(), Needs::Update)
-                    && told("status", phase == Phase::Busy, Needs::Wait)
+                    && told(FieldChange::is_adoption, !owner.is_managed(), Needs::Update)
+                    && told(FieldChange::is_of_status, phase == Phase::Busy, Needs::Wait)
                     && done.iter().filter(ours).eq(&changes);
                 (!right).then(|| format!("{id} is changed in what does not differ, or not in all that does"))
             }

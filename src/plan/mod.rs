@@ -80,6 +80,16 @@ pub struct Step {
 }
 
 impl Step {
+    /// Why what nobody has made is made.
+    pub const NOT_THERE: &'static str = "not there yet";
+    /// Why all of a project is deleted.
+    pub const DESTROY: &'static str = "destroy";
+
+    /// The reasons that say more than that it is made, or deleted with everything.
+    pub fn reasons(&self) -> impl Iterator<Item = &String> {
+        self.why.iter().filter(|why| *why != Self::NOT_THERE && *why != Self::DESTROY)
+    }
+
     /// What is deleted with it that is not opsctl's and cannot be counted
     /// ([`crate::desired::Kind::TAKES_ALONG`]), also where the resource is made again. It follows from the
     /// kind, so it is no part of what is planned.

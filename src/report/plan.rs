@@ -158,13 +158,16 @@ fn one_step(
             }
         }
     }
-    // What the sign before the step says already.
-    let is_told = |reason: &&String| why || (*reason != "not there yet" && *reason != "destroy");
     // Why it is made again stands where it is deleted.
     let is_said =
         |other: &Step| other.target == step.target && other.op == Op::Delete && other.why == step.why;
     let is_again = matches!(step.op, Op::Create { .. }) && !why && plan.steps.iter().any(is_said);
-    let reasons: Vec<&String> = step.why.iter().filter(is_told).filter(|_| !is_again).collect();
+    // The sign before the step says the rest already.
+    let reasons: Vec<&String> = match why {
+        true => step.why.iter().collect(),
+        false if is_again => Vec::new(),
+        false => step.reasons().collect(),
+    };
     let shown = if why { reasons.len() } else { 4 };
     for reason in reasons.iter().take(shown) {
         let _ = writeln!(text, "      {}", shown::line(reason));

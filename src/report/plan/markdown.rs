@@ -130,8 +130,7 @@ fn row(step: &Step, plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> String {
         Verb::Delete => "- delete",
         Verb::Release => "&#60; release",
     };
-    let is_plain = |reason: &&String| *reason != "not there yet" && *reason != "destroy";
-    let reasons: Vec<&String> = step.why.iter().filter(is_plain).collect();
+    let reasons: Vec<&String> = step.reasons().collect();
     let mut why: Vec<String> =
         reasons.iter().take(REASONS).map(|reason| markdown::text(&markdown::cut(reason, LONGEST))).collect();
     if let Some(more) = reasons.len().checked_sub(REASONS).filter(|more| *more > 0) {
