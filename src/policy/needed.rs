@@ -245,9 +245,9 @@ impl Walk<'_> {
         let users = desired.nodes.iter().filter(|node| meant.contains_key(&node.id));
         let used: BTreeSet<&ResourceId> = users.flat_map(|node| &node.needs).collect();
         for node in desired.nodes.iter().filter(|node| deploys && used.contains(&node.id)) {
-            let Some(service) = node.spec_as::<Role>().and_then(|spec| spec.assumed_by()) else { continue };
+            let Some(spec) = node.spec_as::<Role>() else { continue };
             let arn = <Role as Kind>::arns(self.scope, &node.physical).swap_remove(0);
-            self.need(When::Making, pass(&arn, service, true));
+            self.need(When::Making, pass(&arn, spec.assumed_by, true));
         }
         let given: Vec<&GivenRole> = desired.given_to(|node| meant.contains_key(&node.id)).collect();
         for given in given {

@@ -21,6 +21,9 @@ pub struct Spec {
     /// Part of its ARN, and fixed when it is made.
     pub path: String,
     pub trust: Value,
+    /// The service that `trust` lets assume it.
+    #[serde(skip)]
+    pub assumed_by: &'static str,
     pub policy: Value,
     /// EC2 takes a role only inside a profile.
     pub instance_profile: bool,
@@ -60,11 +63,6 @@ impl Spec {
         let mut statement = self.trust["Statement"][0].clone();
         statement["Sid"] = Role::SID.into();
         statement
-    }
-
-    /// The service that assumes it.
-    pub fn assumed_by(&self) -> Option<&str> {
-        self.trust["Statement"][0]["Principal"]["Service"].as_str()
     }
 }
 
@@ -172,6 +170,7 @@ impl Role {
         let spec = Spec {
             path: draft.scope.iam_path(),
             trust: who.trust(&draft.scope.account),
+            assumed_by: who.service(),
             policy: json!({ "Version": "2012-10-17", "Statement": statements }),
             instance_profile: who == Assumer::Ec2,
             boundary: draft.access().permissions_boundary.clone(),
@@ -303,7 +302,7 @@ impl Kind for Role {
     /// A function, or a schedule, has only what `permissions` say of buckets, which know what is in them.
     fn lacks_of_key(want: &Spec, bucket: &str, key: &str) -> Vec<Action> {
         let assumers = [Assumer::SageMaker, Assumer::Ec2];
-        if !assumers.iter().any(|who| want.assumed_by() == Some(who.service())) {
+        if !assumers.iter().any(|who| want.assumed_by == who.service()) {
             return Vec::new();
         }
         let objects = format!(":s3:::{bucket}/");
