@@ -19,17 +19,15 @@
 //! - Absolute paths of the container (`/opt/ml/...`) exist only under the private root; see [`container`].
 //! - One host, no GPU; memory and CPU of an instance type are not limited; only functions have a memory
 //!   limit.
-//! - The packages are those of PyPI for this Python: of what AWS's images hold ([`contents`]), what the code
-//!   imports, in the image's version or the next that there is a wheel of.
+//! - The packages are those of PyPI for this Python: of what AWS's images hold ([`python::contents`]), what
+//!   the code imports, in the image's version or the next that there is a wheel of.
 //! - Linux and macOS only: process groups and `/bin/sh` are used.
 //! - Times inside a process are real: a faster sandbox clock does not make a script run faster.
 
 pub mod archive;
 pub mod container;
-pub mod contents;
 pub mod ec2;
 pub mod families;
-mod held;
 pub mod lambda;
 mod loopback;
 pub mod metrics;

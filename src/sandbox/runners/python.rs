@@ -1,5 +1,8 @@
 //! The Python that runs user code, and cached virtual environments with what that code needs.
 
+pub mod contents;
+mod held;
+
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,9 +15,8 @@ use tokio::process::Command;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-use super::contents::Package;
-use super::held;
 use super::process::{Line, LineSink};
+use contents::Package;
 
 /// What AWS's framework containers hold besides the framework: the SDK, and the toolkit whose handlers serve
 /// the model. Training and serving share the list, so that equal requirements make one environment.

@@ -14,10 +14,10 @@ use tokio::time::timeout;
 use super::ApiAccess;
 use super::archive::unpack_tar_gz;
 use super::container::{ContainerFolders, text};
-use super::contents::Contents;
 use super::families::Handlers;
 use super::loopback::{self, Reply};
 use super::process::{Line, LineSink, Process, Program, SYSTEM_PATH, keep_tail};
+use super::python::contents::Contents;
 use super::python::{Environments, PythonError, Wanted};
 
 const SERVER: &str = include_str!("model_server.py");

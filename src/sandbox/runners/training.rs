@@ -15,8 +15,8 @@ use tokio::time::{Instant, timeout_at};
 use super::ApiAccess;
 use super::archive::{is_empty, pack_tar_gz, unpack_tar_gz};
 use super::container::{ContainerFolders, Hyperparameters, Job};
-use super::contents::Contents;
 use super::process::{LineSink, Process, Program, SYSTEM_PATH, Tail, keep_tail};
+use super::python::contents::Contents;
 use super::python::{Environments, PythonError, Wanted};
 
 /// SageMaker waits so long between SIGTERM and SIGKILL (docs/aws/sagemaker-training.md#states).

@@ -1,7 +1,7 @@
 //! Code that imports what its image holds, and names none of it.
 
 use super::*;
-use crate::runners::contents::Contents;
+use crate::runners::python::contents::Contents;
 
 const SKLEARN: &str = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3";
 

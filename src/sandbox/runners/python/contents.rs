@@ -7,8 +7,8 @@ use std::process::Stdio;
 use serde::Deserialize;
 use tokio::process::Command;
 
-use super::families::Handlers;
-use super::python::Python;
+use super::Python;
+use crate::runners::families::Handlers;
 
 const DATA: &str = include_str!("data/contents.txt");
 const SCAN: &str = include_str!("imports.py");

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What AWS's images hold, for the sandbox: the Python packages of each, and their versions.
 
-    python3 src/sandbox/runners/data/contents.py FOLDER    # writes contents.txt beside itself; needs git and uv
+    python3 src/sandbox/runners/python/data/contents.py FOLDER    # writes contents.txt beside itself; needs git and uv
 
 FOLDER has clones of aws/deep-learning-containers, aws/sagemaker-scikit-learn-container and
 aws/sagemaker-xgboost-container, bare or not, under those names. Of each image the newest recipe is read: the packages

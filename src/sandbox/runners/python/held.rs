@@ -8,8 +8,8 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::contents::{Package, numbers};
-use super::process::{Line, LineSink};
-use super::python::{Environments, Venv, Wanted};
+use super::{Environments, Venv, Wanted};
+use crate::runners::process::{Line, LineSink};
 
 /// PyTorch's builds for CPUs: a tenth of what PyPI has, which are for GPUs.
 const CPU_BUILDS: &str = "https://download.pytorch.org/whl/cpu";
