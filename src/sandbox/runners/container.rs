@@ -11,8 +11,29 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
+use tempfile::TempDir;
 
 use super::ApiAccess;
+
+/// A short way to a container's `/tmp`, for as long as its process runs.
+///
+/// Processes of one script talk through sockets in there (PyTorch's data loaders do), and the path of a
+/// socket has at most 104 bytes, of which a project's folder may have most.
+#[derive(Debug)]
+pub struct ShortTemporary(TempDir);
+
+impl ShortTemporary {
+    /// One for this container.
+    pub fn new(layout: &ContainerFolders) -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("opsctl-").tempdir()?;
+        std::os::unix::fs::symlink(std::path::absolute(layout.temporary())?, folder.path().join("tmp"))?;
+        Ok(Self(folder))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("tmp")
+    }
+}
 
 /// The `/opt/ml` tree of one container.
 #[derive(Clone, Debug)]
@@ -103,10 +124,11 @@ impl ContainerFolders {
         &self,
         reach: &ApiAccess,
         user: &BTreeMap<String, String>,
+        temporary: &ShortTemporary,
     ) -> BTreeMap<String, String> {
         let mut variables = reach.environment();
         variables.insert("HOME".to_owned(), text(&self.root));
-        variables.insert("TMPDIR".to_owned(), text(self.temporary()));
+        variables.insert("TMPDIR".to_owned(), text(temporary.path()));
         // As in AWS's images: a line is in the log when it is printed, not when a buffer is full.
         variables.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
         variables.extend(user.iter().map(|(name, value)| (name.clone(), self.rerooted(value))));

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::ApiAccess;
 use super::archive::unpack_tar_gz;
-use super::container::{ContainerFolders, text};
+use super::container::{ContainerFolders, ShortTemporary, text};
 use super::families::Handlers;
 use super::loopback::{self, Reply};
 use super::process::{Line, LineSink, Process, Program, SYSTEM_PATH, keep_tail};
@@ -102,6 +102,7 @@ pub enum InvokeError {
 pub struct ModelServer {
     process: Process,
     port: u16,
+    _temporary: ShortTemporary,
 }
 
 impl ModelServer {
@@ -144,12 +145,13 @@ impl ModelServer {
 
         let script = spec.root.join("model_server.py");
         std::fs::write(&script, SERVER)?;
+        let temporary = ShortTemporary::new(&layout)?;
         let program = Program::new(venv.python(), &spec.root)
             .args([script.as_os_str(), layout.model().as_os_str(), code.as_os_str()])
             .args([spec.handlers.as_str()])
             .envs([("PATH", format!("{}:{SYSTEM_PATH}", venv.bin().display()))])
             .envs([("SAGEMAKER_PROGRAM", PROGRAM), ("SAGEMAKER_REGION", &spec.reach.region)])
-            .envs(layout.environment(&spec.reach, &spec.environment))
+            .envs(layout.environment(&spec.reach, &spec.environment, &temporary))
             .envs([
                 ("SAGEMAKER_BASE_DIR", text(layout.ml())),
                 ("SAGEMAKER_SUBMIT_DIRECTORY", text(&code)),
@@ -160,7 +162,7 @@ impl ModelServer {
         let process = Process::start(&program, port)?;
         let ready = async {
             let port = listening.await.map_err(|_| StartCause::Ended { last_line: String::new() })?;
-            let server = Self { process, port };
+            let server = Self { process, port, _temporary: temporary };
             if server.ping().await { Ok(server) } else { Err(StartCause::TimedOut { limit: PING_LIMIT }) }
         };
         timeout(spec.startup_limit, ready)

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::ApiAccess;
 use super::archive::{is_empty, pack_tar_gz, unpack_tar_gz};
-use super::container::{ContainerFolders, Hyperparameters, Job};
+use super::container::{ContainerFolders, Hyperparameters, Job, ShortTemporary};
 use super::process::{LineSink, Process, Program, SYSTEM_PATH, Tail, keep_tail};
 use super::python::contents::Contents;
 use super::python::{Environments, PythonError, Wanted};
@@ -128,6 +128,7 @@ pub struct Artifacts {
 pub struct Training {
     process: Process,
     layout: ContainerFolders,
+    _temporary: ShortTemporary,
     command: String,
     tail: Tail,
     deadline: Instant,
@@ -167,10 +168,11 @@ impl TrainingRun {
         };
         job.write_config(&layout).map_err(io_error)?;
 
+        let temporary = ShortTemporary::new(&layout).map_err(io_error)?;
         let program = self
             .command(&layout, &venv.python(), hyperparameters.arguments())
             .envs([("PATH", format!("{}:{SYSTEM_PATH}", venv.bin().display()))])
-            .envs(layout.environment(&self.reach, &self.environment))
+            .envs(layout.environment(&self.reach, &self.environment, &temporary))
             .envs(job.environment(&layout));
         let (sink, tail) = keep_tail(sink, KEPT_LINES);
         let process = Process::start(&program, sink).map_err(io_error)?;
@@ -178,6 +180,7 @@ impl TrainingRun {
             process,
             command: program.shown(),
             layout,
+            _temporary: temporary,
             tail,
             deadline: Instant::now() + self.max_runtime,
             ended_by: OnceLock::new(),

@@ -98,3 +98,19 @@ async fn imports_are_followed_through_the_folder() {
     assert_eq!(needs("train.sh").await, ["joblib", "numpy", "scikit-learn", "scipy"], "all scripts");
     assert_eq!(needs("broken.py").await, [""; 0]);
 }
+
+/// As PyTorch's data loaders do: a socket's path has at most 104 bytes, which a project's folder may have.
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_of_a_script_reach_one_another_in_a_deep_folder() {
+    const SCRIPT: &str = r#"
+import os, tempfile
+from multiprocessing.connection import Listener
+Listener(family="AF_UNIX").close()
+open(tempfile.gettempdir() + "/kept", "w").close()
+assert os.path.exists(os.environ["HOME"] + "/tmp/kept")
+"#;
+    let (root, lines) = (TempDir::new().unwrap(), Lines::default());
+    let deep = root.path().join("d".repeat(100));
+    let run = start_training(&deep, "train.py", &[("train.py", SCRIPT)], &lines).await;
+    assert_eq!(run.outcome().await, TrainingEnd::Completed, "{:#?}", lines.all());
+}
