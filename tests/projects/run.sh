@@ -18,8 +18,6 @@ dog_breeds() {
     cp ../../config/dog-breeds.toml "$1/opsctl.toml"
     sed -i 's/download(request\["url"\])/urllib.request.urlopen(request["url"]).read()/' "$1/dog-breeds/serving/inference.py"
     sed -i 's/^epochs  .*/epochs = 1/' "$1/opsctl.toml"
-    # Data loaders talk through sockets in TMPDIR, whose paths have at most 108 bytes: the sandbox's own is longer.
-    printf '[training.breeds.environment]\nTMPDIR = "/tmp"\n' >>"$1/opsctl.toml"
     curl --silent --head --max-time 5 https://download.pytorch.org >/dev/null && return
     echo "download.pytorch.org is not reached: random weights, no EC2" >&2
     sed -i 's/weights=models.ResNet50_Weights.IMAGENET1K_V2/weights=None/' "$1/dog-breeds/training/train.py"

@@ -197,7 +197,7 @@ async fn own_key(cx: &OpCx<'_>, owner: &Owner, named: Option<String>) -> OpResul
         |kind| matches!(kind, OpErrorKind::Denied | OpErrorKind::NotFound | OpErrorKind::Invalid);
     match cx.aws.kms.key(&named).await {
         Ok(key) => Ok((!key.is_of_aws).then_some(key.arn)),
-        Err(error) if is_no_answer(error.kind) => Ok(Some(named)),
+        Err(error) if is_no_answer(&error.kind) => Ok(Some(named)),
         Err(error) => Err(error),
     }
 }
