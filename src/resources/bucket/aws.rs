@@ -193,8 +193,9 @@ async fn own_key(cx: &OpCx<'_>, owner: &Owner, named: Option<String>) -> OpResul
     if owner.is_made() {
         return Ok(Some(named));
     }
-    let is_no_answer =
-        |kind| matches!(kind, OpErrorKind::Denied | OpErrorKind::NotFound | OpErrorKind::Invalid);
+    let is_no_answer = |kind: &OpErrorKind| {
+        matches!(kind, OpErrorKind::Denied | OpErrorKind::NotFound | OpErrorKind::Invalid)
+    };
     match cx.aws.kms.key(&named).await {
         Ok(key) => Ok((!key.is_of_aws).then_some(key.arn)),
         Err(error) if is_no_answer(&error.kind) => Ok(Some(named)),
