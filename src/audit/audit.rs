@@ -127,8 +127,7 @@ fn of_one(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
     let cx = Context::new(&engine, &graph, usage, settings);
     let graphs = later::graphs(&engine, &graph);
     let later = later::all(&engine, &graphs, &graph, usage, settings);
-    let mut findings = Vec::new();
-    let mut muted = Vec::new();
+    let (mut findings, mut muted) = (Vec::new(), Vec::new());
     for (index, role) in account.roles.iter().enumerate() {
         let view = RoleView::new(&engine, role, index);
         if view.kind != RoleKind::ServiceLinked {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use crate::addresses::are_open;
 use crate::arn::Arn;
+use crate::circumstance::is_on_circumstance;
 use crate::keys::{KeyKind, fact, is_form};
-use crate::moment::is_on_circumstance;
 use crate::pattern;
 use crate::policy::{Condition, Statement};
 use crate::restriction::Restriction;

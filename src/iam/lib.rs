@@ -16,6 +16,8 @@
 //! tagging.rs    tags that conditions ask for
 //! favor.rs      the same with some of it unknown
 //! restriction.rs how much conditions restrict, in four classes
+//! circumstance.rs conditions on the caller's circumstances
+//! moment.rs     what is allowed where these are met
 //! ```
 
 #![warn(missing_docs)]
@@ -26,6 +28,7 @@ pub mod arn;
 pub mod caller;
 mod canonical;
 pub mod catalogue;
+pub mod circumstance;
 pub mod condition;
 pub mod decide;
 pub mod effective;

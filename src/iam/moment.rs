@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::circumstance::{PLACE, WAY, is_on_mfa, is_one_of};
 use crate::condition::{is_avoidable, restriction, restriction_of};
 use crate::effective::{Ceiling, Effective};
 use crate::grant::{Grant, Sourced};
@@ -17,47 +18,9 @@ pub enum Moment {
     WithMfa,
 }
 
-const MFA: &[&str] = &["aws:multifactorauthpresent", "aws:multifactorauthage"];
-
-/// Where a call comes from, and by what session.
-const PLACE: &[&str] = &[
-    "aws:sourceip",
-    "aws:vpcsourceip",
-    "aws:sourcevpc",
-    "aws:sourcevpcarn",
-    "aws:sourcevpce",
-    "aws:vpceaccount",
-    "aws:vpceorgid",
-    "aws:vpceorgpaths",
-    "aws:ec2instancesourcevpc",
-    "aws:ec2instancesourceprivateipv4",
-    "ec2:sourceinstancearn",
-    "aws:sourceidentity",
-    "aws:federatedprovider",
-    "aws:tokenissuetime",
-];
-
-/// Through which service a call comes.
-const WAY: &[&str] = &["aws:viaawsservice", "aws:calledvia", "aws:calledviafirst", "aws:calledvialast"];
-
 /// The service that calls IAM for whoever asks it to.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html>
 const CALLS_IAM: &str = "cloudformation";
-
-fn is_one_of(keys: &[&str], c: &Condition) -> bool {
-    keys.iter().any(|key| c.key.eq_ignore_ascii_case(key))
-}
-
-/// Whether a condition is on a fact about the caller's circumstances rather than about what is acted upon:
-/// under such a condition the whole grant still stands, at the right moment.
-pub fn is_on_circumstance(c: &Condition) -> bool {
-    [MFA, PLACE, WAY].iter().any(|keys| is_one_of(keys, c))
-}
-
-/// Whether a condition asks for MFA.
-pub fn is_on_mfa(c: &Condition) -> bool {
-    is_one_of(MFA, c)
-}
 
 impl Moment {
     /// Whether whoever is there at the moment meets a condition on the circumstances.

@@ -26,11 +26,12 @@ use super::role_view::{self, Admin, RoleKind, RoleView};
 use super::trust::{self, Entry};
 use super::ways;
 use opsctl_iam::action_set::ActionId;
+use opsctl_iam::circumstance::is_on_mfa;
 use opsctl_iam::condition::{self, Asked, ConditionResult, Tags};
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective, is_admin};
 use opsctl_iam::grant::Grant;
-use opsctl_iam::moment::{Moment, is_on_mfa};
+use opsctl_iam::moment::Moment;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Condition, Selector};
 

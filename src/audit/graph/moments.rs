@@ -6,9 +6,10 @@ use crate::audit::account::name_of;
 use crate::audit::escalate::LEADS;
 use crate::audit::evaluate::Engine;
 use crate::audit::role_view;
+use opsctl_iam::circumstance::{is_on_circumstance, is_on_mfa};
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::condition_text;
-use opsctl_iam::moment::{Moment, is_on_circumstance, is_on_mfa};
+use opsctl_iam::moment::Moment;
 use opsctl_iam::policy::Statement;
 
 impl Graph {

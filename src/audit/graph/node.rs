@@ -2,8 +2,8 @@
 
 use crate::audit::account::{Role, Tag, name_of};
 use crate::audit::trust::SAID_IDENTITY;
+use opsctl_iam::circumstance::is_on_mfa;
 use opsctl_iam::condition;
-use opsctl_iam::moment::is_on_mfa;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::Condition;
 
