@@ -97,7 +97,7 @@ impl Graph {
             let view = RoleView::new(engine, role, index);
             let effective = &view.effective;
             let statements = effective.allows.iter().chain(&effective.denies).map(|s| &s.grant.statement);
-            let by_tag = statements.into_iter().flat_map(|s| &s.conditions).any(|c| is_on_tag(c));
+            let by_tag = statements.into_iter().flat_map(|s| &s.conditions).any(is_on_tag);
             if !by_tag && asking.is_empty() {
                 continue;
             }
