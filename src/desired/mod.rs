@@ -223,7 +223,7 @@ fn unread_sections(config: &Config, inputs: &Inputs, kinds: &[Box<dyn AnyKind>])
         let problem = inputs.listing(&remote)?.as_ref().err()?;
         Some((remote.at.section(), problem.message.clone()))
     });
-    local.chain(elsewhere).collect()
+    local.chain(elsewhere).chain(inputs.missed().iter().cloned()).collect()
 }
 
 /// Builds the graph, and finds every problem of every section on the way.

@@ -191,6 +191,8 @@ pub struct Inputs {
     stand_in: Option<Tree>,
     /// By the URI of the data set.
     strays: BTreeMap<String, Strays>,
+    /// Sections of which that could not be found, and why.
+    missed: Vec<(KeyPath, String)>,
 }
 
 impl Inputs {
@@ -321,6 +323,16 @@ impl Inputs {
     /// Keeps what is of a data set in the bucket and not in its folder.
     pub fn found_strays(&mut self, uri: String, strays: Strays) {
         self.strays.insert(uri, strays);
+    }
+
+    /// Notes that what a section has in the bucket could not be found: what is made of it cannot be compared.
+    pub fn missed_strays(&mut self, section: KeyPath, why: String) {
+        self.missed.push((section, why));
+    }
+
+    /// What was noted so.
+    pub fn missed(&self) -> &[(KeyPath, String)] {
+        &self.missed
     }
 
     /// What was found so; nothing while nobody has looked.

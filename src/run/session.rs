@@ -224,7 +224,8 @@ impl Session {
             patience: connection.patience,
             began: OnceLock::new(),
         };
-        if folders.compare() && Box::pin(strays::find(&desired, &mut context)).await? {
+        let spared = folders == Folders::Spared;
+        if folders.compare() && Box::pin(strays::find(&desired, spared, &mut context)).await? {
             (desired, _) = desired::build(&config, &context.scope, &context.inputs, &kinds);
         }
         Box::pin(latest::take(&mut desired, &registry, &context)).await?;

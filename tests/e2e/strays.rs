@@ -87,6 +87,52 @@ async fn a_model_stands_for_what_it_has_read() {
     sandbox.stop().await;
 }
 
+/// Between what was planned and the lease somebody else uploads: what is made would have the wrong name.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_upload_meanwhile_is_not_trained_on_under_another_name() {
+    let (folder, state) = (project(), tempfile::tempdir().expect("a folder"));
+    let sandbox = sandbox(state.path()).await;
+    let deploy = async |config: &str| Box::pin(trained(&sandbox, folder.path(), config)).await;
+    deploy(CONFIG).await;
+    fs::remove_file(folder.path().join("data/b")).expect("removed");
+    deploy(CONFIG).await;
+    // It has seen b, which is gone when it begins.
+    put(folder.path(), "code/train.py", "3");
+    let late = Box::pin(opened(&sandbox, folder.path(), CONFIG, Folders::Read)).await.expect("it opens");
+    let deletes = CONFIG.replace("path = \"data\"", "path = \"data\"\ndelete = true");
+    put(folder.path(), "code/train.py", "4");
+    deploy(&deletes).await;
+    put(folder.path(), "code/train.py", "3");
+    let intent = Intent::deploy(&late, false, false);
+    let done = Box::pin(late.run(&intent).carry_out(&LeaseHolder::default())).await.expect("it begins");
+    assert!(!done.is_ok(), "{done:?}");
+    assert!(format!("{done:?}").contains("/data/d/ changed since it was planned"), "{done:?}");
+    sandbox.stop().await;
+}
+
+/// A key that is disabled keeps nobody from looking, and from stopping what bills.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_goes_on_without() {
+    let (folder, state) = (project(), tempfile::tempdir().expect("a folder"));
+    let sandbox = sandbox(state.path()).await;
+    let (jobs, _) = Box::pin(trained(&sandbox, folder.path(), CONFIG)).await;
+    let jobs_of = async |folders| {
+        let opened = Box::pin(opened(&sandbox, folder.path(), CONFIG, folders)).await;
+        opened.map(|session| (self::jobs(&session), session.desired.unread.len()))
+    };
+    sandbox
+        .state()
+        .faults
+        .extend(vec!["fail=KMS.DisabledException@s3:GetObject#1x0".parse().expect("a rule")]);
+    assert!(jobs_of(Folders::Read).await.is_err());
+    let (latest, unread) = jobs_of(Folders::Spared).await.expect("it opens");
+    assert_eq!(latest, jobs, "the latest that there are");
+    assert!(unread > 0, "they could not be compared");
+    sandbox.state().faults.clear();
+    assert_eq!(jobs_of(Folders::Spared).await.expect("it opens"), (jobs, 0));
+    sandbox.stop().await;
+}
+
 /// Whoever deletes it by hand has trainings read something else than what was planned.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_gone_meanwhile_is_not_trained_on_under_its_name() {

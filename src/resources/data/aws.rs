@@ -82,7 +82,7 @@ async fn seen(cx: &OpCx<'_>, uri: &str, there: &RemoteState) -> OpResult<Option<
     // After an interrupted upload nobody knows without looking; the next one looks.
     let digest = if sync::is_unfinished(cx, uri) { String::new() } else { manifest.digest.clone() };
     let (files, bytes, stray) = (manifest.files.len(), manifest.bytes(), manifest.stray);
-    let state = State { digest, files, bytes, stray, ..State::default() };
+    let state = State { digest, holds: manifest.digest_of_all(), files, bytes, stray, ..State::default() };
     Ok(Some(Seen::ready(Owner::Ours, "Uploaded", state))) // what opsctl has uploaded has a manifest
 }
 

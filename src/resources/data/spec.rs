@@ -108,6 +108,9 @@ pub struct Spec {
     /// it and stay in the bucket (docs/decisions/0082).
     #[serde(skip)]
     pub read: String,
+    /// How many of those have left the folder.
+    #[serde(skip)]
+    pub strays: usize,
 }
 
 impl Spec {
@@ -126,6 +129,9 @@ impl Spec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub digest: String,
+    /// [`Manifest::digest_of_all`]: what a job would read.
+    #[serde(default)]
+    pub holds: String,
     pub files: usize,
     pub bytes: u64,
     /// Files in the bucket that were not in the folder at the last upload.
@@ -199,9 +205,12 @@ impl Kind for Data {
             let digest = tree.and_then(Tree::digest).unwrap_or_default();
             let strays = draft.strays(&format!("s3://{bucket}/{prefix}")).filter(|_| !item.delete);
             let with_strays = strays.and_then(|strays| tree?.digest_with(strays));
+            let left =
+                |tree: &Tree| strays.map(|all| all.keys().filter(|path| tree.entry(path).is_none()).count());
             let spec = Spec {
                 reading: item.reading(),
                 read: with_strays.unwrap_or_else(|| digest.clone()),
+                strays: tree.and_then(left).unwrap_or_default(),
                 bucket: bucket.clone(),
                 prefix,
                 digest,
@@ -233,7 +242,8 @@ impl Kind for Data {
     }
 
     fn wanted(want: &Spec) -> State {
-        State { digest: want.digest.clone(), files: want.files, bytes: want.bytes, ..State::default() }
+        let (digest, holds) = (want.digest.clone(), want.read.clone());
+        State { digest, holds, files: want.files, bytes: want.bytes, ..State::default() }
     }
 
     fn diff(want: &Spec, Seen { state: seen, .. }: &Seen<State>) -> Vec<FieldChange> {
@@ -265,7 +275,15 @@ impl Kind for Data {
                 want.digest != seen.digest,
                 "content",
                 size(seen.files, seen.bytes, &seen.digest),
-                size(want.files, want.bytes, &want.digest),
+                size(want.files, want.bytes, &want.digest) + &and_strays(want),
+                Needs::Update,
+            )
+            // Somebody has uploaded since this was planned: what a job would be named after is not there.
+            .when(
+                want.digest == seen.digest && want.read != seen.holds && !(want.delete && seen.stray > 0),
+                "files beside the folder's",
+                attributes::digest(&seen.holds),
+                attributes::digest(&want.read),
                 Needs::Update,
             )
             .when(
@@ -359,6 +377,14 @@ impl Kind for Data {
             action::s3::ListMultipartUploadParts,
             action::s3::AbortMultipartUpload,
         ]
+    }
+}
+
+/// What is said of files that have left the folder, and that a training reads.
+fn and_strays(want: &Spec) -> String {
+    match want.strays {
+        0 => String::new(),
+        n => format!(", and {} only in the bucket, read by trainings too", many(n, "file")),
     }
 }
 

@@ -119,14 +119,7 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
 /// of it is still there a listing says, before a job starts.
 pub async fn strays(cx: &OpCx<'_>, spec: &Spec, tree: &Tree) -> OpResult<Strays> {
     let uri = spec.uri();
-    let there = match read_manifest(cx, &uri).await {
-        Ok(there) => there,
-        // Whoever looks at the data set itself hears of it.
-        Err(error) if error.kind == OpErrorKind::Denied || error.is("PermanentRedirect") => {
-            return Ok(Strays::new());
-        }
-        Err(error) => return Err(error),
-    };
+    let there = read_manifest(cx, &uri).await?;
     let Manifest { owner, files, .. } = there.manifest;
     if !owner.is_empty() && owner != cx.scope.whose() {
         return Ok(Strays::new());
@@ -394,8 +387,8 @@ fn unlike(
     let is_confirmed =
         |path: &String| confirmed.get(path).is_some_and(|then| listed.get(path).is_some_and(|o| o.is(then)));
     let sent = |path: &String| tree.is_none_or(|tree| tree.entry(path).is_some()) || is_confirmed(path);
-    // What left the folder and was replaced cannot be sent again: where it stays, it is somebody's.
-    let is_lost = |path: &String| !spec.delete && !sent(path) && listed.contains_key(path);
+    // What left the folder and was replaced cannot be sent again, and is not ours to delete.
+    let is_lost = |path: &String| !sent(path) && listed.contains_key(path);
     let unlike = manifest.files.iter().filter(|file| !is_there(file)).map(|(path, _)| path.clone());
     let (lost, altered): (Vec<_>, Vec<_>) = unlike.partition(is_lost);
     let known = |path: &String| manifest.files.contains_key(path) || sent(path);
