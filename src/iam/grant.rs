@@ -52,8 +52,8 @@ pub struct Grant {
     pub has_variables: bool,
 }
 
-/// Which services a compiled statement is about. Those that are asked in one region only know what a condition
-/// on the region comes to.
+/// Which services a compiled statement is about. Those that are asked in one region only know what a
+/// condition on the region comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// All that it names.

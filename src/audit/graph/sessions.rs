@@ -1,5 +1,5 @@
-//! Sessions with tags of the caller's choice: who assumes a role that lets its sessions be tagged decides what
-//! conditions on the caller's tags say of it.
+//! Sessions with tags of the caller's choice: who assumes a role that lets its sessions be tagged decides
+//! what conditions on the caller's tags say of it.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html>
 
 use std::sync::Arc;
