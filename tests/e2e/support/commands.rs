@@ -22,9 +22,9 @@ pub const LOOKS: &[&str] = &[
     "audit-iam",
     "audit-iam --usage-from-aws",
     "audit-iam explain digits-dev-training-numbers-us-east-1 s3:GetObject",
-    "policy deployer",
-    "policy planner",
-    "policy role",
+    "policy deployer -o json",
+    "policy planner -o json",
+    "policy role -o json",
     "policy github-trust --repository me/digits --branch main",
 ];
 
