@@ -335,7 +335,7 @@ impl Inputs {
         &self.missed
     }
 
-    /// What was found so; nothing while nobody has looked.
+    /// What was found so; `None` while nobody has looked.
     pub fn strays(&self, uri: &str) -> Option<&Strays> {
         self.strays.get(uri)
     }

@@ -26,7 +26,6 @@ pub(super) async fn find(desired: &Desired, spared: bool, context: &mut RunConte
     let (mut found, mut missed) = (Vec::new(), Vec::new());
     for (node, uri, strays) in join_all(looks).await {
         match strays {
-            Ok(strays) if strays.is_empty() => {}
             Ok(strays) => found.push((uri, strays)),
             // Whoever only looks, or stops something, goes on.
             Err(error) if spared && error.kind != OpErrorKind::Cancelled => {
@@ -38,7 +37,7 @@ pub(super) async fn find(desired: &Desired, spared: bool, context: &mut RunConte
             Err(error) => return Err(error),
         }
     }
-    let any = !found.is_empty() || !missed.is_empty();
+    let any = found.iter().any(|(_, strays)| !strays.is_empty()) || !missed.is_empty();
     found.into_iter().for_each(|(uri, strays)| context.inputs.found_strays(uri, strays));
     missed.into_iter().for_each(|(section, why)| context.inputs.missed_strays(section, why));
     Ok(any)

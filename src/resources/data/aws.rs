@@ -82,7 +82,8 @@ async fn seen(cx: &OpCx<'_>, uri: &str, there: &RemoteState) -> OpResult<Option<
     // After an interrupted upload nobody knows without looking; the next one looks.
     let digest = if sync::is_unfinished(cx, uri) { String::new() } else { manifest.digest.clone() };
     let (files, bytes, stray) = (manifest.files.len(), manifest.bytes(), manifest.stray);
-    let state = State { digest, holds: manifest.digest_of_all(), files, bytes, stray, ..State::default() };
+    let holds = cx.inputs.strays(uri).map(|_| manifest.digest_of_all());
+    let state = State { digest, holds, files, bytes, stray, ..State::default() };
     Ok(Some(Seen::ready(Owner::Ours, "Uploaded", state))) // what opsctl has uploaded has a manifest
 }
 
@@ -99,7 +100,11 @@ async fn upload(cx: &OpCx<'_>, uri: &str, spec: &Spec, verify: bool) -> OpResult
     }
     let report = sync::run(cx, spec, &mut tree, there).await?;
     cx.tell(|step, target| Event::StepLog { step, target, line: report.to_string() });
-    if report.holds == spec.read {
+    let is_as_planned = match cx.inputs.strays(uri) {
+        Some(_) => report.holds == spec.read,
+        None => tree.digest().as_ref() == Some(&spec.digest),
+    };
+    if is_as_planned {
         return Ok(());
     }
     let planned = cx.inputs.tree(&spec.path, &spec.use_as()).and_then(|tree| tree.as_ref().ok());

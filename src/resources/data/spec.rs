@@ -129,9 +129,9 @@ impl Spec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub digest: String,
-    /// [`Manifest::digest_of_all`]: what a job would read.
+    /// [`Manifest::digest_of_all`]: what a job would read. `None` where nobody looked for it before planning.
     #[serde(default)]
-    pub holds: String,
+    pub holds: Option<String>,
     pub files: usize,
     pub bytes: u64,
     /// Files in the bucket that were not in the folder at the last upload.
@@ -242,7 +242,7 @@ impl Kind for Data {
     }
 
     fn wanted(want: &Spec) -> State {
-        let (digest, holds) = (want.digest.clone(), want.read.clone());
+        let (digest, holds) = (want.digest.clone(), Some(want.read.clone()));
         State { digest, holds, files: want.files, bytes: want.bytes, ..State::default() }
     }
 
@@ -280,9 +280,9 @@ impl Kind for Data {
             )
             // Somebody has uploaded since this was planned: what a job would be named after is not there.
             .when(
-                want.digest == seen.digest && want.read != seen.holds && !(want.delete && seen.stray > 0),
+                want.digest == seen.digest && seen.holds.as_ref().is_some_and(|holds| *holds != want.read),
                 "files beside the folder's",
-                attributes::digest(&seen.holds),
+                attributes::digest(seen.holds.as_deref().unwrap_or_default()),
                 attributes::digest(&want.read),
                 Needs::Update,
             )
