@@ -227,7 +227,7 @@ fn model_has_its_serving_code(found: &Value) {
     let key =
         text(&container["ModelDataUrl"]).strip_prefix(&format!("s3://{BUCKET}/")).expect("in the bucket");
     let files = &found["buckets"][BUCKET]["archives"][key];
-    for file in ["code/inference.py", "code/requirements.txt", "model.npz"] {
+    for file in ["code/inference.py", "model.npz"] {
         assert!(list(files).any(|f| f == file), "{key} lacks {file}: {files}");
     }
     assert!(text(&container["Image"]).contains("/pytorch-inference:2.6."), "{container}");

@@ -51,6 +51,8 @@ fn what_is_only_in_the_bucket() {
     let before = files.desired_with_a_stray();
     let mut account = Account::with(&before);
     account.seen(&before, "data/digits")["stray"] = json!(1);
+    // With `delete` nobody looks for it before planning.
+    account.seen(&before, "data/digits")["holds"] = json!(null);
     files.edit("[data.digits]", "[data.digits]\ndelete = true");
     let want = files.desired_with_a_stray();
     let plan = account.deploy(&want, DEPLOY);
