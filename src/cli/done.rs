@@ -101,7 +101,8 @@ fn say_gone(done: &Done, session: &Session, ui: &Ui) {
         (true, false) => Some("Not all is gone"),
         // The plan has said so.
         (false, true) => None,
-        (false, false) => Some("Nothing is left"),
+        (false, false) if done.plan.foreign.is_empty() => Some("Nothing is left"),
+        (false, false) => Some("Nothing else is left"),
     };
     if let Some(gone) = gone {
         ui.say(&format!("{gone} of {} / {} in {}.", scope.project, scope.environment, session.place));

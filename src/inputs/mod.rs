@@ -310,6 +310,11 @@ impl Inputs {
         self.listings.get(remote)
     }
 
+    /// All that was found in other buckets.
+    pub fn listings(&self) -> impl Iterator<Item = (&Remote, &Listing)> {
+        self.listings.iter().filter_map(|(remote, found)| Some((remote, found.as_ref().ok()?)))
+    }
+
     /// Keeps the ARN of the key that an alias stands for.
     pub fn found_key(&mut self, key: Result<String, Diagnostic>) {
         self.key = Some(key);

@@ -53,10 +53,13 @@ pub fn build(
     match mode {
         Mode::Deploy { prune, adopt } => {
             planner.deploy(adopt);
+            let kept = Kept::of(want, have, kinds);
             if prune {
                 let everything = planner.steps.list.iter().map(|s| s.id).collect();
-                let kept = Kept::of(want, have, kinds);
                 planner.delete_leftovers("no longer in the config", &everything, &kept, Kept::lost_user_of);
+            } else {
+                // They would stay with --prune too.
+                planner.foreign.extend(kept.said(|leftover| kept.lost_user_of(leftover)));
             }
         }
         Mode::Destroy { .. } => planner.destroy(),
@@ -115,7 +118,7 @@ struct Planner<'a> {
     mode: Mode,
     on: Dependents<'a>,
     steps: Steps,
-    /// What has a name of ours and is not ours, where it is to go.
+    /// What has a name of ours and is not ours, and stays.
     foreign: Vec<Foreign>,
     problems: Diagnostics,
 }

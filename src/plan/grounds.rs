@@ -126,8 +126,7 @@ impl Reasons<'_> {
         let left = left.filter(there).map(|node| (&node.id, &node.physical));
         let kept = have.leftovers.iter().filter(|left| untouched(&left.id) && self.is_kept(left));
         let left = left.chain(kept.map(|left| (&left.id, &left.physical)));
-        let lost = have.lost.iter().filter(|_| self.mode.deletes()).map(|lost| (&lost.id, &lost.id.name));
-        let left = left.chain(lost);
+        let left = left.chain(have.lost.iter().map(|lost| (&lost.id, &lost.id.name)));
         if !plan.foreign.iter().map(|foreign| (&foreign.target, &foreign.physical)).eq(left) {
             wrong.push("what is said to be others' is not what stays".to_owned());
         }
@@ -229,8 +228,7 @@ impl Reasons<'_> {
 
     /// Whether it stays where leftovers are deleted.
     fn is_kept(&self, leftover: &Leftover) -> bool {
-        let is_used = self.mode.deletes() && self.needed.contains(&leftover.id);
-        is_used || (self.mode.destroys() && self.is_earlier_of_needed(leftover))
+        self.needed.contains(&leftover.id) || (self.mode.destroys() && self.is_earlier_of_needed(leftover))
     }
 
     /// A new generation of what there was says in what it differs.

@@ -24,7 +24,8 @@ pub fn refused(want: &Desired, have: &Observed, adopt: bool) -> Vec<Diagnostic> 
             let text = denied(want, node, &key)?;
             let help = "make it the `kms_key` of [encryption], or allow this on it by `permissions` of each \
                         section";
-            Some((key, Diagnostic::error(codes::STRANDED, Encryption::at(), text, help)))
+            let at = want.origin.get(&node.id).cloned().unwrap_or_else(Encryption::at);
+            Some((key, Diagnostic::error(codes::STRANDED, at, text, help)))
         })
         .collect();
     // What is over was read by what takes its place. A run for parts, such as `scale`, has no place for it.

@@ -1,5 +1,6 @@
 //! Single objects of a bucket, by their URI.
 
+use aws_sdk_s3 as s3;
 use aws_sdk_s3::operation::delete_objects::DeleteObjectsOutput;
 
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, classify};
@@ -34,7 +35,12 @@ pub(crate) fn is_replaced(noted: Option<&str>, found: Option<&str>) -> bool {
 
 /// A 200 may carry errors of single keys: the first of them (docs/aws/s3.md#deleting-many-objects).
 pub(crate) fn all_deleted(answer: &DeleteObjectsOutput, action: Action) -> OpResult<()> {
-    let Some(error) = answer.errors().first() else { return Ok(()) };
+    none_failed(answer.errors().first(), action)
+}
+
+/// The error of a single key, where there is one.
+pub(crate) fn none_failed(error: Option<&s3::types::Error>, action: Action) -> OpResult<()> {
+    let Some(error) = error else { return Ok(()) };
     let key = error.key().unwrap_or_default();
     let (code, why) = (error.code().unwrap_or_default(), error.message().unwrap_or_default());
     Err(OpError::new(action, classify("s3", code, why, 200), format!("{code}: {key}: {why}")))

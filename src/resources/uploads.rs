@@ -1,13 +1,13 @@
 //! What opsctl has uploaded below a prefix of a bucket: by the manifest beside it, and by the journal of an
 //! upload from this machine that was interrupted.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::manifest::Manifest;
 use super::objects::split;
 use crate::aws::{OpResult, OpResultExt, PollPace, SdkResultExt, whole};
-use crate::domain::{Owner, action};
+use crate::domain::{Owner, Stored, action};
 use crate::engine::OpCx;
 use crate::transfer::Journal;
 
@@ -53,8 +53,18 @@ pub struct Uploaded {
     pub manifest: Option<Manifest>,
     /// Whether there is one, and it is not.
     pub is_others: bool,
-    /// Paths below the prefix, also of what an upload that did not come to its end was about to send.
-    pub paths: HashSet<String>,
+    /// Paths below the prefix, with what S3 confirmed; without it what an upload that did not come to its end
+    /// was about to send.
+    pub paths: HashMap<String, Option<String>>,
+}
+
+impl Uploaded {
+    /// Whether what is there at a path is what was uploaded; `etag`: of the object. Somebody may have
+    /// replaced it since.
+    pub fn put(&self, path: &str, etag: &str) -> bool {
+        let confirmed = |known: &Option<String>| known.as_ref().is_none_or(|known| known == etag);
+        self.paths.get(path).is_some_and(confirmed)
+    }
 }
 
 /// What is below the prefix by this project's manifest, and by the journal of an upload from this machine
@@ -64,8 +74,12 @@ pub async fn uploaded(cx: &OpCx<'_>, uri: &str, bucket_owner: &Owner) -> OpResul
     let found = written(cx, bucket, prefix, None).await?;
     let is_others = found.as_ref().is_some_and(|manifest| !is_own(cx, manifest, bucket_owner));
     let own = found.filter(|_| !is_others);
-    let named = own.iter().flat_map(|manifest| manifest.files.keys().chain(&manifest.meant));
-    let mut paths: HashSet<String> = named.cloned().collect();
-    paths.extend(Journal::meant(&journal_of(cx, uri)));
+    let mut paths = HashMap::new();
+    if let Some(manifest) = &own {
+        let confirmed = |(path, stored): (&String, &Stored)| (path.clone(), Some(stored.etag.clone()));
+        paths.extend(manifest.files.iter().map(confirmed));
+        paths.extend(manifest.meant.iter().map(|path| (path.clone(), None)));
+    }
+    paths.extend(Journal::meant(&journal_of(cx, uri)).into_iter().map(|path| (path, None)));
     Ok(Uploaded { manifest: own, is_others, paths })
 }

@@ -28,6 +28,8 @@ pub enum Difference {
     Along { ids: Vec<String> },
     /// The same is to be done for another reason.
     Reason { verb: String, id: String, why: Vec<String> },
+    /// What is read from a bucket of others is not what it was.
+    Elsewhere { uri: String },
     /// None of the above.
     TagsOrOrder,
 }
@@ -102,6 +104,7 @@ impl Display for Difference {
             Self::Reason { verb, id, why } => {
                 write!(f, "to {verb} {id} for another reason ({})", why.join(", "))
             }
+            Self::Elsewhere { uri } => write!(f, "{uri} holds something else"),
             Self::TagsOrOrder => f.write_str("the tags of the project, or the order of the steps"),
         }
     }

@@ -9,10 +9,10 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Difference, Done, Gates, Host, Intent, Refusal, SavedPlan, Session, Standing, Verified, continues,
+    Difference, Done, Gates, Host, Intent, Refusal, SavedPlan, Session, Standing, Verified, continues, remote,
 };
 use crate::aws::{LeaseLost, OpError, OpErrorKind, OpResult};
-use crate::desired::{AnyKind, Desired, Kind};
+use crate::desired::{AnyKind, Desired, Kind, kind_of};
 use crate::domain::{KindName, Money, Needs, Owner, ResourceId, Verb, action};
 use crate::engine::lease::{self, Lease, LeaseHolder, LeaseTiming};
 use crate::engine::{
@@ -237,6 +237,7 @@ impl<'a> Run<'a> {
         };
         let lease = self.context.cancel.briefly("lease", take).await.map_err(Refusal::Lease)?;
         let again = async {
+            self.reads_the_same(&first).await?;
             let (plan, have) = Box::pin(self.plan_again(&first, shown)).await?;
             self.afford(&plan, &have).await?;
             // The account is asked once more only where there is something else to do.
@@ -255,6 +256,24 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// What lies in buckets of others was looked at when the session began, and what is about to be made is
+    /// named after it.
+    async fn reads_the_same(&self, plan: &Plan) -> Result<(), Refusal> {
+        let is_named = |step: &Step| {
+            step.op.verb() == Verb::Create && kind_of(self.kinds, step.target.kind).fingerprinted()
+        };
+        if !plan.steps.iter().any(is_named) {
+            return Ok(());
+        }
+        let look = Box::pin(remote::changed(self.context));
+        match self.context.cancel.reading("looking", look).await? {
+            changed if changed.is_empty() => Ok(()),
+            changed => {
+                Err(Refusal::Changed(changed.into_iter().map(|uri| Difference::Elsewhere { uri }).collect()))
+            }
+        }
+    }
+
     /// Observes and plans; has the plan checked by the independent checker.
     ///
     /// # Errors
@@ -264,6 +283,7 @@ impl<'a> Run<'a> {
             let mut have = observe(self.desired, self.registry, self.context).await?;
             if !self.whole {
                 have.leftovers.clear();
+                have.lost.clear();
                 have.seen_leftovers.clear();
                 // What may be an earlier one of what it is about; the rest is nobody's question here.
                 have.unread.retain(|(id, ..)| self.desired.nodes.iter().any(|node| node.id.kind == id.kind));

@@ -5,6 +5,7 @@ use futures_util::future::try_join_all;
 
 use crate::aws::{Clients, OpErrorKind, OpResult, SdkResultExt};
 use crate::domain::{Code, Diagnostic, action, codes, many, shown};
+use crate::engine::RunContext;
 use crate::inputs::{Listing, Remote, RemoteLook, bucket_and_key};
 
 /// Objects of one place that are listed: a call for each 1,000, one after the other.
@@ -27,6 +28,20 @@ pub async fn list(aws: &Clients, region: &str, remotes: Vec<Remote>) -> OpResult
         OpResult::Ok((remote, found))
     }))
     .await
+}
+
+/// The places that hold something else now than what the names were made of.
+///
+/// # Errors
+/// AWS cannot be reached.
+pub async fn changed(context: &RunContext) -> OpResult<Vec<String>> {
+    let known = context.inputs.listings().map(|(remote, _)| remote.clone()).collect();
+    let looked = list(&context.aws, &context.scope.region, known).await?;
+    let same = |remote: &Remote, found: &Result<Listing, Diagnostic>| {
+        let then = context.inputs.listing(remote).and_then(|then| then.as_ref().ok());
+        found.as_ref().ok() == then
+    };
+    Ok(looked.into_iter().filter(|(remote, found)| !same(remote, found)).map(|(r, _)| r.uri).collect())
 }
 
 struct Place<'a> {

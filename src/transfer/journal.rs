@@ -37,6 +37,10 @@ enum Line {
     Ended {
         id: String,
     },
+    /// Somebody's object is where it would have gone.
+    Taken {
+        path: String,
+    },
 }
 
 /// A multipart upload that may be resumed while the file has this stamp.
@@ -87,7 +91,7 @@ impl Journal {
         for line in BufReader::new(&file).lines().map_while(Result::ok) {
             resumed = true;
             match serde_json::from_str(&line) {
-                Ok(Line::Opened {} | Line::Meant { .. }) | Err(_) => {}
+                Ok(Line::Opened {} | Line::Meant { .. } | Line::Taken { .. }) | Err(_) => {}
                 Ok(Line::Sent { path, stamp, stored }) => drop(sent.insert(path, (stamp, stored))),
                 Ok(Line::Begun { path, upload }) => begun.push((path, upload)),
                 Ok(Line::Ended { id }) => begun.retain(|(_, upload): &(_, Upload)| upload.id != id),
@@ -125,14 +129,20 @@ impl Journal {
     /// What runs that did not come to their end may have sent: an object may be there whose answer nobody
     /// got. To look at, so without the lock.
     pub fn meant(path: &Path) -> HashSet<String> {
-        let mut meant = HashSet::new();
+        let (mut meant, mut taken) = (HashSet::new(), HashSet::new());
         for line in lines(path) {
             match line {
                 Line::Meant { paths } => meant.extend(paths),
-                Line::Sent { path, .. } | Line::Begun { path, .. } => drop(meant.insert(path)),
+                Line::Begun { path, .. } => drop(meant.insert(path)),
+                Line::Sent { path, .. } => {
+                    taken.remove(&path);
+                    meant.insert(path);
+                }
+                Line::Taken { path } => drop(taken.insert(path)),
                 Line::Opened {} | Line::Ended { .. } => {}
             }
         }
+        meant.retain(|path| !taken.contains(path));
         meant
     }
 
@@ -157,6 +167,11 @@ impl Journal {
     /// A file is in the bucket.
     pub fn sent(&self, path: &str, stamp: FileStamp, stored: &Stored) {
         self.write(&Line::Sent { path: path.to_owned(), stamp, stored: stored.clone() });
+    }
+
+    /// Somebody's object is there, which stays.
+    pub fn taken(&self, path: &str) {
+        self.write(&Line::Taken { path: path.to_owned() });
     }
 
     /// A multipart upload of a file has begun.
@@ -229,6 +244,11 @@ mod tests {
         assert_eq!(journal.abandoned(), [("b", "u")]);
         let meant = ["a", "b", "c", "d", "e"].map(str::to_owned);
         assert_eq!(Journal::meant(&path), HashSet::from(meant));
+        journal.taken("e");
+        journal.start(std::iter::once("e"));
+        assert!(!Journal::meant(&path).contains("e"), "it is somebody's");
+        journal.sent("e", STAMP, &stored());
+        assert!(Journal::meant(&path).contains("e"));
         journal.end("u");
         assert_eq!(journal.abandoned(), []);
         journal.finish();

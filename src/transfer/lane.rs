@@ -17,7 +17,7 @@ use object_store::client::{
     HttpResponse, HttpResponseBody, HttpService,
 };
 use object_store::path::Path;
-use object_store::{BackoffConfig, ObjectStore, PutOptions, RetryConfig};
+use object_store::{BackoffConfig, ObjectStore, PutMode, PutOptions, RetryConfig};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -83,11 +83,12 @@ impl Lane {
     }
 
     /// The checksum that went with the bytes, by which S3 checked them, and the new ETag. `None`: it could
-    /// not be sent this way.
-    pub async fn put(&self, key: &str, body: Bytes) -> Option<(Crc64, String)> {
+    /// not be sent this way. `create`: only where nothing is.
+    pub async fn put(&self, key: &str, body: Bytes, create: bool) -> Option<(Crc64, String)> {
         // Keys that object_store would change (`.` and `..`, double slashes) go the other way.
         let path = Path::parse(key).ok().filter(|path| path.as_ref() == key)?;
-        let done = self.store.put_opts(&path, body.into(), PutOptions::default()).await;
+        let mode = if create { PutMode::Create } else { PutMode::Overwrite };
+        let done = self.store.put_opts(&path, body.into(), PutOptions::from(mode)).await;
         match done {
             Ok(done) => Some((*done.extensions.get::<Crc64>()?, done.e_tag?)),
             Err(error) => {

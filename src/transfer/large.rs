@@ -68,7 +68,7 @@ pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(FileStamp,
         let (file, stamp) = opened.await.map_err(|error| route.local(path, &error))?;
         if stamp.size == 0 {
             // Emptied since it was looked at: there are no parts of nothing.
-            let etag = route.put(&route.key(path), Bytes::new(), Crc64::EMPTY).await?;
+            let etag = route.put(path, Bytes::new(), Crc64::EMPTY).await?;
             return Ok((stamp, Stored { size: 0, crc: Crc64::EMPTY, etag }));
         }
         let file = Arc::new(file);
@@ -89,6 +89,10 @@ pub(super) async fn send(route: &Arc<Route>, path: &str) -> OpResult<(FileStamp,
             Err(error) if error.kind == OpErrorKind::Damaged || are_others(&error) => {
                 route.again(action::s3::CompleteMultipartUpload, DAMAGED);
                 abort(route, path, &upload.id).await?;
+            }
+            Err(error) if error.kind == OpErrorKind::AlreadyExists => {
+                abort(route, path, &upload.id).await?;
+                return Err(error);
             }
             Err(error) => return Err(error),
         }
@@ -240,6 +244,7 @@ async fn complete(
         .bucket(&route.bucket)
         .key(route.key(path))
         .upload_id(&upload.id)
+        .set_if_none_match(route.only_if(path))
         .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(list.collect())).build())
         .checksum_type(ChecksumType::FullObject)
         .checksum_crc64_nvme(crc.to_string())
@@ -254,6 +259,10 @@ async fn complete(
             let there = Object::head(&route.s3, &route.bucket, &route.key(path)).await?;
             let there = there.filter(|there| (there.size, there.crc) == (size, Some(crc)));
             there.map(|there| Stored { size, crc, etag: there.etag }).ok_or(error)
+        }
+        Err(error) if route.is_taken(path, &error) => {
+            let etag = route.taken(path, (size, crc), error).await?;
+            Ok(Stored { size, crc, etag })
         }
         Err(error) => Err(error),
     }

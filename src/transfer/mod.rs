@@ -14,6 +14,7 @@ mod limit;
 mod small;
 mod tally;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -29,7 +30,7 @@ pub use download::{Object, Ranges, download, output};
 pub use journal::Journal;
 
 use crate::aws::{OpError, OpErrorKind, OpResult, SdkResultExt};
-use crate::domain::{Action, Crc64, ResourceId, Stored, action};
+use crate::domain::{Action, Crc64, ResourceId, Stored, action, shown};
 use crate::engine::{Event, Events, OpCx};
 use crate::inputs::{Entry, FileStamp};
 use crate::plan::StepId;
@@ -55,6 +56,8 @@ pub struct TransferOptions<'a> {
     /// Requests at the same time, at most.
     pub max_concurrency: usize,
     pub bytes_per_second: Option<u64>,
+    /// Paths under which opsctl has put nothing yet: what is there is somebody's, and is not replaced.
+    pub fresh: HashSet<String>,
 }
 
 /// What S3 has confirmed.
@@ -78,6 +81,7 @@ struct Route {
     bucket: String,
     prefix: String,
     root: PathBuf,
+    fresh: HashSet<String>,
     events: Events,
     step: Option<StepId>,
     target: ResourceId,
@@ -137,14 +141,44 @@ impl Route {
         self.limit.enter(bytes, &self.drain).await.ok_or_else(interrupted)
     }
 
+    /// The condition under which a file is written: nothing may be there under a fresh path.
+    fn only_if(&self, path: &str) -> Option<String> {
+        self.fresh.contains(path).then(|| "*".to_owned())
+    }
+
     /// A PUT through the SDK, whose errors are worth telling.
-    async fn put(&self, key: &str, body: Bytes, crc: Crc64) -> OpResult<String> {
-        let call = self.s3.put_object().bucket(&self.bucket).key(key).checksum_crc64_nvme(crc.to_string());
+    async fn put(&self, path: &str, body: Bytes, crc: Crc64) -> OpResult<String> {
+        let size = body.len() as u64;
+        let call = self.s3.put_object().bucket(&self.bucket).key(self.key(path));
+        let call = call.set_if_none_match(self.only_if(path)).checksum_crc64_nvme(crc.to_string());
         let call = call.body(ByteStream::from(body)).customize();
         // TLS protects the body; over plain HTTP the signature must.
         let call = if self.lane.over_tls { call.disable_payload_signing() } else { call };
-        let done = call.send().await;
-        Ok(done.op(action::s3::PutObject)?.e_tag.unwrap_or_default())
+        match call.send().await.op(action::s3::PutObject) {
+            Ok(done) => Ok(done.e_tag.unwrap_or_default()),
+            Err(error) if self.is_taken(path, &error) => self.taken(path, (size, crc), error).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether something is there under a fresh path.
+    fn is_taken(&self, path: &str, error: &OpError) -> bool {
+        error.kind == OpErrorKind::Conflict && self.fresh.contains(path)
+    }
+
+    /// What is there under a fresh path: the same file, of this run (its answer was lost) or of another one;
+    /// or somebody's.
+    async fn taken(&self, path: &str, content: (u64, Crc64), error: OpError) -> OpResult<String> {
+        let key = self.key(path);
+        let Some(there) = Object::head(&self.s3, &self.bucket, &key).await? else { return Err(error) };
+        if (there.size, there.crc) == (content.0, Some(content.1)) {
+            return Ok(there.etag);
+        }
+        self.journal.taken(path);
+        let uri = shown::line(&format!("s3://{}/{key}", self.bucket)).into_owned();
+        let message = format!("{uri} is there already, and opsctl has not uploaded it");
+        let help = "move it away (`aws s3 mv`), or delete it if nobody needs it (`aws s3 rm`)";
+        Err(OpError::new("upload", OpErrorKind::AlreadyExists, message).with_help(help))
     }
 
     fn again(&self, action: Action, reason: &str) {
@@ -218,6 +252,7 @@ async fn send(
         bucket: order.bucket.to_owned(),
         prefix: order.prefix.to_owned(),
         root: order.root.to_owned(),
+        fresh: order.fresh,
         events: cx.events.clone(),
         step: cx.step(),
         target: cx.target.clone(),

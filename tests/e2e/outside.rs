@@ -6,7 +6,7 @@ use std::path::Path;
 use opsctl::aws::{self, Clients, TargetOptions};
 use opsctl::config::Document;
 use opsctl::engine::lease::LeaseHolder;
-use opsctl::run::{Connection, Done, Folders, Intent, OpenError, Project, Session};
+use opsctl::run::{Connection, Difference, Done, Folders, Intent, OpenError, Project, Refusal, Session};
 use opsctl_sandbox::Sandbox;
 
 use crate::support::World;
@@ -191,4 +191,37 @@ fn data_of_others_is_neither_uploaded_nor_pulled() {
     for command in [&["data", "pull", "d"][..], &["data", "pull"], &["upload", "d"], &["upload"]] {
         let _ = world.run(command.iter().copied()).ended(64).says("data/d has a `uri`").says("aws s3 sync");
     }
+}
+
+/// Names are made of what is there, and somebody may change it while a person reads the plan.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_meanwhile_is_not_trained_on_under_another_name() {
+    let (folder, state) = (project(), tempfile::tempdir().expect("a folder"));
+    let sandbox = sandbox(state.path()).await;
+    let text = "[data.d]\nuri = \"s3://theirs/in/\"\n[training.t]\nsource = \"code\"\ndata = [\"d\"]\n";
+    let (region, address) = (Some("us-east-1".into()), Some(sandbox.endpoint_url().to_owned()));
+    let target = aws::connect(&TargetOptions { region, sandbox: address, ..TargetOptions::default() }).await;
+    let aws = Clients::new(&target);
+    aws.s3.create_bucket().bucket("theirs").send().await.expect("made");
+    put(&aws, "in/a", b"1").await;
+    let open =
+        async || Box::pin(opened(&sandbox, folder.path(), text, Folders::Read)).await.expect("it opens");
+    let carry_out = async |session: &Session| {
+        let intent = Intent::deploy(session, true, false);
+        Box::pin(session.run(&intent).carry_out(&LeaseHolder::default())).await
+    };
+    let late = open().await;
+    put(&aws, "in/b", b"2").await;
+    match carry_out(&late).await {
+        Err(Refusal::Changed(different)) => {
+            assert_eq!(Difference::texts(&different), ["s3://theirs/in/ holds something else"]);
+        }
+        other => panic!("{other:?}"),
+    }
+    let (now, other) = (open().await, open().await);
+    assert!(carry_out(&now).await.expect("it begins").is_ok());
+    // What makes nothing that is named after it goes on.
+    put(&aws, "in/c", b"3").await;
+    assert!(carry_out(&other).await.expect("it begins").plan.is_empty());
+    sandbox.stop().await;
 }

@@ -17,10 +17,10 @@ pub struct Below {
     pub manifest: Option<Manifest>,
     /// Whether all is this project's that is not there any more: a manifest of it is there, or was.
     pub is_ours: bool,
-    /// Paths that opsctl has put there, those of old versions included.
+    /// Paths of what opsctl has put there and nobody has replaced, those of old versions included.
     pub paths: HashSet<String>,
-    /// Paths of objects that are there, and that opsctl has not put there. The console's "folders" are
-    /// nobody's work.
+    /// Paths of objects that are there as opsctl has not put them there. The console's "folders" are nobody's
+    /// work.
     pub others: HashSet<String>,
 }
 
@@ -37,26 +37,27 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
     let uploaded = uploads::uploaded(cx, &uri, bucket_owner).await?;
     let is_wanted = cx.wanted(KindName::Data).any(|wanted| wanted == uri);
     let has_manifest = uploaded.manifest.is_some();
-    let mut below = Below {
-        manifest: uploaded.manifest,
-        is_ours: has_manifest || (is_wanted && *bucket_owner == Owner::Ours),
-        paths: uploaded.paths,
-        others: HashSet::new(),
-    };
-    let mut gone = HashSet::new();
-    for (key, is_there) in empty::keys(cx, bucket, prefix, None).await? {
-        let Some(path) = key.strip_prefix(prefix).filter(|path| !below.paths.contains(*path)) else {
-            continue;
-        };
-        match is_there {
-            true if path.is_empty() || path.ends_with('/') => {}
-            true => drop(below.others.insert(path.to_owned())),
-            false => drop(gone.insert(path.to_owned())),
+    let mut paths: HashSet<String> = uploaded.paths.keys().cloned().collect();
+    let (mut others, mut gone) = (HashSet::new(), HashSet::new());
+    for (key, there) in empty::keys(cx, bucket, prefix, None).await? {
+        let Some(path) = key.strip_prefix(prefix) else { continue };
+        match there {
+            Some(etag) if uploaded.put(path, &etag) => {}
+            Some(_) if path.is_empty() || path.ends_with('/') => {}
+            Some(_) => {
+                paths.remove(path);
+                others.insert(path.to_owned());
+            }
+            None if paths.contains(path) => {}
+            None => drop(gone.insert(path.to_owned())),
         }
     }
+    let is_others = uploaded.is_others;
+    let is_ours = has_manifest || (is_wanted && *bucket_owner == Owner::Ours);
+    let mut below = Below { manifest: uploaded.manifest, is_ours, paths, others };
     if below.is_ours && *bucket_owner == Owner::Ours {
         below.paths.extend(gone);
-    } else if !uploaded.is_others && (!gone.is_empty() || !has_manifest) {
+    } else if !is_others && (!gone.is_empty() || !has_manifest) {
         claim(cx, bucket, prefix, bucket_owner, gone, &mut below).await?;
     }
     Ok(below)

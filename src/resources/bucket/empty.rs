@@ -15,6 +15,7 @@ struct Version {
     key: String,
     id: Option<String>,
     bytes: u64,
+    etag: String,
     /// The one that a reader gets.
     current: bool,
     is_marker: bool,
@@ -48,28 +49,33 @@ impl<'a> Pages<'a> {
         }
         let versions = page.versions.unwrap_or_default().into_iter().filter_map(|v| {
             let (bytes, current) = (v.size.unwrap_or_default().unsigned_abs(), v.is_latest.unwrap_or(true));
-            Some(Version { key: v.key?, id: v.version_id, bytes, current, is_marker: false })
+            let etag = v.e_tag.unwrap_or_default();
+            Some(Version { key: v.key?, id: v.version_id, bytes, etag, current, is_marker: false })
         });
         let markers = page.delete_markers.unwrap_or_default().into_iter();
-        let marker = |key, id| Version { key, id, bytes: 0, current: false, is_marker: true };
+        let marker = |key, id| {
+            let etag = String::new();
+            Version { key, id, bytes: 0, etag, current: false, is_marker: true }
+        };
         let markers = markers.filter_map(|m| Some(marker(m.key?, m.version_id)));
         Ok(Some(versions.chain(markers).collect()))
     }
 }
 
-/// The keys under a prefix, and whether the object is there: of those that are not, old versions or markers
-/// are. With a delimiter only those in the folder itself.
+/// The keys under a prefix, with the entity tag of the object that is there: of those without one, old
+/// versions or markers are. With a delimiter only those in the folder itself.
 pub async fn keys(
     cx: &OpCx<'_>,
     bucket: &str,
     prefix: &str,
     delimiter: Option<&str>,
-) -> OpResult<BTreeMap<String, bool>> {
+) -> OpResult<BTreeMap<String, Option<String>>> {
     let mut pages = Pages { delimiter, ..Pages::of(cx, bucket, prefix) };
-    let mut keys = BTreeMap::new();
+    let mut keys = BTreeMap::<_, Option<_>>::new();
     while let Some(versions) = pages.next().await? {
         for version in versions {
-            *keys.entry(version.key).or_default() |= version.current;
+            let there = keys.entry(version.key).or_default();
+            *there = there.take().or_else(|| version.current.then_some(version.etag));
         }
     }
     Ok(keys)

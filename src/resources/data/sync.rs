@@ -1,7 +1,7 @@
 //! Uploads a data set: read the manifest, compare, send, delete, and write the manifest.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
@@ -18,9 +18,9 @@ use crate::engine::OpCx;
 use crate::inputs::{Strays, Tree, is_in_place, read_kept, replace_json};
 use crate::resources::bucket::owner;
 use crate::resources::manifest::Manifest;
-use crate::resources::objects::{all_deleted, split};
+use crate::resources::objects::{none_failed, split};
 use crate::resources::uploads::{journal_of, local_file};
-use crate::transfer::{self, Journal, Object, TransferOptions};
+use crate::transfer::{self, Journal, Object, TransferOptions, TransferReport};
 
 /// What is in the bucket, as far as its manifest says.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +40,8 @@ pub struct Report {
     /// Of these, what an interrupted run had sent before: parts of large files.
     pub before: u64,
     pub deleted: usize,
+    /// Of those to be deleted, which others have replaced since they were uploaded, so that they stay.
+    pub replaced: Vec<String>,
     pub same: usize,
     /// Files that left the folder and stay in the bucket, where training reads them.
     pub kept: usize,
@@ -49,9 +51,19 @@ pub struct Report {
     pub holds: String,
 }
 
+impl Report {
+    fn add(&mut self, transfer: &TransferReport) {
+        let size = transfer.files.iter().map(|(_, _, stored)| stored.size).sum::<u64>();
+        self.sent += transfer.files.len();
+        self.bytes += size;
+        self.before += size.saturating_sub(transfer.bytes);
+        self.again += transfer.again;
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sent, bytes: size, before, deleted, same, kept, again, holds: _ } = self;
+        let Self { sent, bytes: size, before, deleted, replaced, same, kept, again, holds: _ } = self;
         match before {
             0 => write!(f, "{} sent ({})", grouped(*sent), bytes(*size))?,
             _ => {
@@ -64,6 +76,10 @@ impl fmt::Display for Report {
             if n > 0 {
                 write!(f, ", {} {what}", grouped(n))?;
             }
+        }
+        if !replaced.is_empty() {
+            let (n, first) = (grouped(replaced.len()), first(replaced));
+            write!(f, ", {n} not deleted, because it is not what was uploaded any more: {first}")?;
         }
         Ok(())
     }
@@ -201,6 +217,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
     let mut report = Report::default();
     for _ in 0..ROUNDS {
         let journal = Journal::open(&journal_of(cx, &uri))?;
+        let fresh = fresh(tree, &there.manifest, &journal);
         let mut files = std::mem::take(&mut there.manifest.files);
         if journal.resumed {
             take_up(cx, spec, &journal, &mut files, tree).await?;
@@ -212,21 +229,18 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
             return Err(OpError::new("upload", OpErrorKind::Empties, why).with_help(help));
         }
         let send: Vec<_> = difference.send.iter().map(|(entry, _)| *entry).collect();
-        let order = options(spec, tree);
+        let order = TransferOptions { fresh, ..options(spec, tree) };
         journal.start(send.iter().map(|entry| &*entry.path));
         let (sent, journal) = transfer::upload(cx, order, journal, &send).await?;
-        report.sent += sent.files.len();
-        let size = sent.files.iter().map(|(_, _, stored)| stored.size).sum::<u64>();
-        report.bytes += size;
-        report.before += size.saturating_sub(sent.bytes);
-        report.again += sent.again;
+        report.add(&sent);
         report.same = difference.same;
-        let gone = difference.gone.iter().filter(|_| spec.delete).map(|path| (*path).to_owned());
-        let gone: Vec<String> = gone.collect();
-        delete(cx, spec, &gone).await?;
-        report.deleted += gone.len();
+        let gone = difference.gone.iter().map(|path| (*path).to_owned());
+        let gone: Vec<String> = gone.filter(|_| spec.delete).collect();
         report.kept = difference.gone.len() - gone.len();
-        gone.iter().for_each(|path| drop(files.remove(path)));
+        let gone = gone.into_iter().filter_map(|path| files.remove_entry(&path)).collect::<Vec<_>>();
+        let replaced = delete(cx, spec, &gone).await?;
+        report.deleted += gone.len() - replaced.len();
+        report.replaced.extend(replaced);
         for (path, stamp, stored) in &sent.files {
             let entry = tree.entry_mut(path).expect("what was sent is of the folder");
             (entry.stamp, entry.crc) = (*stamp, Some(stored.crc));
@@ -275,6 +289,25 @@ async fn take_up(
     Ok(())
 }
 
+/// Files that this project has not put there yet.
+fn fresh(tree: &Tree, manifest: &Manifest, journal: &Journal) -> HashSet<String> {
+    let meant = meant(manifest);
+    let is_new = |path: &str| is_fresh(path, manifest, &meant) && !journal.sent.contains_key(path);
+    tree.entries.iter().map(|entry| &*entry.path).filter(|path| is_new(path)).map(str::to_owned).collect()
+}
+
+/// Whether what is there under a path, if anything, is somebody's. Where the manifest cannot be read, nobody
+/// knows.
+fn is_fresh(path: &str, manifest: &Manifest, meant: &HashSet<&str>) -> bool {
+    let is_readable = manifest.format == Manifest::FORMAT;
+    is_readable && !manifest.files.contains_key(path) && !meant.contains(path)
+}
+
+/// What a first upload was about to send.
+fn meant(manifest: &Manifest) -> HashSet<&str> {
+    manifest.meant.iter().map(String::as_str).collect()
+}
+
 fn options<'a>(spec: &'a Spec, tree: &'a Tree) -> TransferOptions<'a> {
     TransferOptions {
         bucket: &spec.bucket,
@@ -282,6 +315,7 @@ fn options<'a>(spec: &'a Spec, tree: &'a Tree) -> TransferOptions<'a> {
         root: &tree.root,
         max_concurrency: spec.max_concurrency.into(),
         bytes_per_second: spec.bandwidth.map(|b| b.bytes_per_second()),
+        fresh: HashSet::new(),
     }
 }
 
@@ -309,19 +343,31 @@ async fn write(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, etag: Option<&st
     }
 }
 
-async fn delete(cx: &OpCx<'_>, spec: &Spec, paths: &[String]) -> OpResult<()> {
-    for batch in paths.chunks(1000) {
-        let objects = batch.iter().map(|path| {
+/// Deletes files that are as they were uploaded. Those that are not are somebody's, and stay: their paths.
+async fn delete(cx: &OpCx<'_>, spec: &Spec, files: &[(String, Stored)]) -> OpResult<Vec<String>> {
+    let mut replaced = Vec::new();
+    for batch in files.chunks(1000) {
+        let objects = batch.iter().map(|(path, stored)| {
             let key = format!("{}{path}", spec.prefix);
-            ObjectIdentifier::builder().key(key).build().expect("the key is set")
+            let etag = Some(stored.etag.clone()).filter(|etag| !etag.is_empty());
+            ObjectIdentifier::builder().key(key).set_e_tag(etag).build().expect("the key is set")
         });
         let objects = Delete::builder().set_objects(Some(objects.collect())).quiet(true).build();
         let objects = objects.expect("the objects are set");
         let done = cx.aws.s3.delete_objects().bucket(&spec.bucket).delete(objects);
         let done = done.expected_bucket_owner(&cx.scope.account).send().await;
-        all_deleted(&done.op(action::s3::DeleteObject)?, action::s3::DeleteObject)?;
+        let done = done.op(action::s3::DeleteObject)?;
+        // What is not there is an error where there is a condition.
+        let (expected, errors) = done
+            .errors()
+            .iter()
+            .partition::<Vec<_>, _>(|error| matches!(error.code(), Some("PreconditionFailed" | "NoSuchKey")));
+        none_failed(errors.first().copied(), action::s3::DeleteObject)?;
+        let kept = expected.iter().filter(|error| error.code() == Some("PreconditionFailed"));
+        let kept = kept.filter_map(|error| error.key()?.strip_prefix(&spec.prefix));
+        replaced.extend(kept.map(str::to_owned));
     }
-    Ok(())
+    Ok(replaced)
 }
 
 /// An object as a listing has it.
@@ -418,8 +464,8 @@ async fn list(cx: &OpCx<'_>, spec: &Spec) -> OpResult<BTreeMap<String, Listed>> 
 /// the others S3 tells the checksum, one by one. One without (uploaded by another tool, long ago) counts as
 /// not there.
 ///
-/// Objects that neither the folder nor the manifest names are somebody else's, and are left alone; they are
-/// in [`Unlike`].
+/// Objects that the manifest does not name are somebody else's, and are left alone; those that the folder
+/// does not name either are in [`Unlike`].
 pub async fn verify(
     cx: &OpCx<'_>,
     spec: &Spec,
@@ -429,11 +475,11 @@ pub async fn verify(
     const AT_ONCE: usize = 32;
     let listed = list(cx, spec).await?;
     let unlike = unlike(cx, spec, Some(tree), &there.manifest, &listed);
-    let (mut files, mut unsure) = (BTreeMap::new(), Vec::new());
+    let (mut files, mut unsure, meant) = (BTreeMap::new(), Vec::new(), meant(&there.manifest));
     for (path, object) in listed {
         match there.manifest.files.get(&path) {
             Some(stored) if object.is(stored) => drop(files.insert(path, stored.clone())),
-            None if tree.entry(&path).is_none() => {}
+            None if tree.entry(&path).is_none() || is_fresh(&path, &there.manifest, &meant) => {}
             _ => unsure.push(path),
         }
     }
@@ -448,5 +494,9 @@ pub async fn verify(
     let heads = stream::iter(heads.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
     let found: Vec<Option<(String, Stored)>> = heads.try_collect().await?;
     files.extend(found.into_iter().flatten());
-    Ok((RemoteState { manifest: Manifest { files, ..there.manifest }, ..there }, unlike))
+    let mut manifest = there.manifest;
+    let said = std::mem::replace(&mut manifest.files, files);
+    // What is not as it was uploaded is sent again, in its place.
+    manifest.meant.extend(said.into_keys().filter(|path| !manifest.files.contains_key(path)));
+    Ok((RemoteState { manifest, ..there }, unlike))
 }

@@ -1,5 +1,6 @@
 //! Puts an archive of this machine into the bucket, unless it is there.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -106,6 +107,7 @@ pub async fn send(cx: &OpCx<'_>, bucket: &str, key: &str, archive: &Archive) -> 
         root: &archive.root,
         max_concurrency: 16,
         bytes_per_second: None,
+        fresh: HashSet::new(),
     };
     if *name != *archive.entry.path {
         let text = format!("{} would be sent as {name}", archive.entry.path);
