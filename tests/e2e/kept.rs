@@ -328,15 +328,26 @@ fn what_had_a_name_of_its_own_is_found_by_it() {
     let destroyed = destroyed.says("notebook/n `lab-exact` stays");
     let _ =
         destroyed.says("role/notebook-n `small-dev-notebook-n-us-east-1` stays: notebook/n stays and may");
+    // What has left the config too keeps its role, with --prune as without.
+    let without = LAB.split_once("[notebook").expect("it is there").0;
+    world.write("opsctl.toml", without);
+    for options in [&["plan"][..], &["plan", "--prune"]] {
+        let planned = world.run(options.iter().copied()).ended(0).does_not_say("--prune deletes them");
+        planned.says("so it stays as it is:\n  notebook/").says("what stays may use it:\n  role/");
+    }
     beside.with("us-east-1", async |aws| tag(aws, true).await);
-
-    world.write("opsctl.toml", LAB.split_once("[notebook").expect("it is there").0);
     let stop = "stop notebook/lab-exact`";
     world.run(["plan"]).ended(0).says(stop);
     world.run(["stop", "notebook/lab-exact"]).success();
     world.run(["plan"]).ended(0).does_not_say(stop);
     world.run(["stop", "notebook/lab-exakt"]).ended(64).says("U303");
-    world.run(["destroy", "--yes"]).success().says("Nothing is left");
+    // Its bucket is not to be seen for another one, which stays.
+    beside.with("us-east-1", async |aws| {
+        aws.s3.create_bucket().bucket("theirs").send().await.expect("made");
+    });
+    world.write("opsctl.toml", &format!("{without}[bucket]\nname = \"theirs\"\n"));
+    let destroyed = world.run(["destroy", "--yes"]).success().says("Nothing else is left of small / dev");
+    let _ = destroyed.says("bucket/main `theirs` stays");
 }
 
 /// A run for a part of the config is told of what it may leave behind, to people and to programs.
