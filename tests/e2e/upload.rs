@@ -203,7 +203,7 @@ fn a_killed_upload_goes_on_where_it_was() {
     put(&world, "large", &much(80 << 20));
     world.run(["bucket", "--yes"]).success();
     // The sandbox lives on, and only the client dies.
-    let served = Beside::start(&world, &["delay=8s@s3:UploadPart#5x0"]);
+    let served = Beside::start(&world, &["delay=30s@s3:UploadPart#5x0"]);
     world.kill_when(["upload", "--yes"], || objects_and_parts(&served) == (41, 4));
     served.strike(&[]);
     let before = (served.count("s3:PutObject"), served.count("s3:UploadPart"));
@@ -327,7 +327,7 @@ fn a_journal_of_a_bucket_that_is_gone_is_not_believed() {
     let world = world(&[("a", "1"), ("b", "2")]);
     put(&world, "large", &much(20 << 20));
     world.run(["bucket", "--yes"]).success();
-    let served = Beside::start(&world, &["delay=8s@s3:UploadPart#1x0"]);
+    let served = Beside::start(&world, &["delay=30s@s3:UploadPart#1x0"]);
     world.kill_when(["upload", "--yes"], || objects_and_parts(&served).0 == 3);
     served.strike(&[]);
     world.run(["destroy", "--yes"]).success();
@@ -344,7 +344,7 @@ fn a_change_that_was_taken_back_is_taken_back_in_the_bucket() {
     upload(&world);
     put(&world, "x", b"2");
     put(&world, "large", &much(20 << 20));
-    let served = Beside::start(&world, &["delay=8s@s3:UploadPart#1x0"]);
+    let served = Beside::start(&world, &["delay=30s@s3:UploadPart#1x0"]);
     // The first is the lease.
     world.kill_when(["upload", "--yes"], || served.count("s3:PutObject") >= 2);
     served.strike(&[]);
