@@ -1,7 +1,7 @@
 //! Uploads a data set: read the manifest, compare, send, delete, and write the manifest.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::path::Path;
 
@@ -40,8 +40,6 @@ pub struct Report {
     /// Of these, what an interrupted run had sent before: parts of large files.
     pub before: u64,
     pub deleted: usize,
-    /// Of those to be deleted, which others have replaced since they were uploaded, so that they stay.
-    pub replaced: Vec<String>,
     pub same: usize,
     /// Files that left the folder and stay in the bucket, where training reads them.
     pub kept: usize,
@@ -63,7 +61,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sent, bytes: size, before, deleted, replaced, same, kept, again, holds: _ } = self;
+        let Self { sent, bytes: size, before, deleted, same, kept, again, holds: _ } = self;
         match before {
             0 => write!(f, "{} sent ({})", grouped(*sent), bytes(*size))?,
             _ => {
@@ -76,10 +74,6 @@ impl fmt::Display for Report {
             if n > 0 {
                 write!(f, ", {} {what}", grouped(n))?;
             }
-        }
-        if !replaced.is_empty() {
-            let (n, first) = (grouped(replaced.len()), first(replaced));
-            write!(f, ", {n} not deleted, because it is not what was uploaded any more: {first}")?;
         }
         Ok(())
     }
@@ -240,7 +234,8 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
         let gone = gone.into_iter().filter_map(|path| files.remove_entry(&path)).collect::<Vec<_>>();
         let replaced = delete(cx, spec, &gone).await?;
         report.deleted += gone.len() - replaced.len();
-        report.replaced.extend(replaced);
+        let stays = |(path, _): &(String, Stored)| replaced.contains(path);
+        files.extend(gone.into_iter().filter(stays));
         for (path, stamp, stored) in &sent.files {
             let entry = tree.entry_mut(path).expect("what was sent is of the folder");
             (entry.stamp, entry.crc) = (*stamp, Some(stored.crc));
@@ -254,6 +249,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
             Ok(etag) => {
                 keep(&local_file(cx, "manifest", &uri), &etag, &manifest);
                 journal.finish();
+                all_ours(&uri, &replaced)?;
                 return Ok(Report { holds: manifest.digest_of_all(), ..report });
             }
             // Somebody else finished an upload. The journal has what this round sent.
@@ -344,8 +340,8 @@ async fn write(cx: &OpCx<'_>, spec: &Spec, manifest: &Manifest, etag: Option<&st
 }
 
 /// Deletes files that are as they were uploaded. Those that are not are somebody's, and stay: their paths.
-async fn delete(cx: &OpCx<'_>, spec: &Spec, files: &[(String, Stored)]) -> OpResult<Vec<String>> {
-    let mut replaced = Vec::new();
+async fn delete(cx: &OpCx<'_>, spec: &Spec, files: &[(String, Stored)]) -> OpResult<BTreeSet<String>> {
+    let mut replaced = BTreeSet::new();
     for batch in files.chunks(1000) {
         let objects = batch.iter().map(|(path, stored)| {
             let key = format!("{}{path}", spec.prefix);
@@ -368,6 +364,18 @@ async fn delete(cx: &OpCx<'_>, spec: &Spec, files: &[(String, Stored)]) -> OpRes
         replaced.extend(kept.map(str::to_owned));
     }
     Ok(replaced)
+}
+
+/// What was not deleted stays in the manifest, so that the next run says so too.
+fn all_ours(uri: &str, replaced: &BTreeSet<String>) -> OpResult<()> {
+    if replaced.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = replaced.iter().cloned().collect();
+    let objects = many(names.len(), "object");
+    let message = format!("{uri}: {objects} not deleted, being replaced since the upload: {}", first(&names));
+    let help = "move or delete that (`aws s3 mv`, `aws s3 rm`), or put it into the folder too";
+    Err(OpError::new("upload", OpErrorKind::AlreadyExists, message).with_help(help))
 }
 
 /// An object as a listing has it.
