@@ -36,7 +36,7 @@ pub fn human(cost: &Cost, reasons: Option<&BTreeMap<ResourceId, String>>, look: 
     page.line("idle", &known(is_whole, changed(before.idle(), after.idle())));
     page.line("at most", &known(is_whole, changed(before.most(), after.most())));
     for (estimate, run) in runs {
-        page.line("a run", &format!("{} {}", estimate.id, of_a_run(run)));
+        page.line("a run", &format!("{} {}", estimate.id, of_a_run(run, &estimate.unknown)));
     }
     page.bills(after, |estimate| estimate.idle, ", even when idle");
     page.rest(after);
@@ -127,7 +127,10 @@ fn changed(before: Rate, after: Rate) -> String {
 
 /// `about 0.04 USD (10m as the last), at most 5.66 for 24h`; before the first one ended, how long the script
 /// runs is anybody's guess: `0.02 USD for 5m, 0.24 for 1h, at most 5.66 for 24h`
-fn of_a_run(run: &Run) -> String {
+fn of_a_run(run: &Run, unknown: &[String]) -> String {
+    if run.per_hour == Money::default() && !unknown.is_empty() {
+        return "unknown".to_owned();
+    }
     let most = format!("at most {} for {}", run.highest_price().fine(), run.at_most);
     let spot = if run.spot { "; spot instances cost less" } else { "" };
     if let (Some(usual), Some(price)) = (run.usual, run.usual_price()) {

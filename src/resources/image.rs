@@ -190,10 +190,14 @@ impl<'i> Uri<'i> {
 /// Whether the training program is in the image: one of the user's own, or a built-in algorithm by its URI.
 /// AWS's images of frameworks wait for a script.
 pub fn brings_program(image: &str) -> bool {
-    Uri::parse(image).is_some_and(|parts| {
-        !images::is_publisher(parts.account, parts.region)
-            || images::of_path(parts.rest).is_some_and(Image::is_algorithm)
-    })
+    let is_others = Uri::parse(image).is_some_and(|parts| !images::is_publisher(parts.account, parts.region));
+    is_others || is_algorithm(image)
+}
+
+/// Whether it is the image of a built-in algorithm.
+pub fn is_algorithm(image: &str) -> bool {
+    let path = image.split_once('/').map_or(image, |(_, path)| path);
+    images::of_path(path).is_some_and(Image::is_algorithm)
 }
 
 /// An image in a registry.

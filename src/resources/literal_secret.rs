@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use crate::desired::Draft;
 use crate::domain::{KeyPath, codes};
 
-/// Warns of each variable whose name and value both look like a secret.
-pub fn warn(environment: &BTreeMap<String, String>, at: &KeyPath, draft: &mut Draft<'_>) {
-    for name in environment.iter().filter(|(name, value)| is_secret(name, value)).map(|(name, _)| name) {
+/// Warns of each variable or hyperparameter, which are at `at`, whose name and value both look like a secret.
+pub fn warn(values: &BTreeMap<String, String>, at: &KeyPath, draft: &mut Draft<'_>) {
+    for name in values.iter().filter(|(name, value)| is_secret(name, value)).map(|(name, _)| name) {
         let text =
             format!("`{name}` looks like a secret, and AWS shows it to everybody who may describe this");
         let help =
             "let the code read it from Secrets Manager or SSM, by `permissions`; or allow C135 in [lint]";
-        draft.warn(codes::LITERAL_SECRET, at.join("environment").join(name), text, help);
+        draft.warn(codes::LITERAL_SECRET, at.join(name), text, help);
     }
 }
 

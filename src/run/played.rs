@@ -4,10 +4,9 @@
 use futures_util::future::BoxFuture;
 
 use crate::desired::{Desired, Node};
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, codes};
-use crate::limits::images;
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, KindName, codes};
 use crate::plan::Plan;
-use crate::resources::image::Reference;
+use crate::resources::image::{PROGRAM, Reference, is_algorithm};
 use crate::resources::model::Model;
 use crate::resources::training::Training;
 
@@ -47,19 +46,16 @@ fn of<'n>(node: &'n Node, player: &dyn Player) -> Option<(&'n str, Played)> {
         return Some((&job.image, played));
     }
     let model = node.spec_as::<Model>()?;
+    // An archive may have its code in it, and the container is told so.
+    let has_code = model.code.is_some() || model.environment.contains_key(PROGRAM);
     let played = if model.data_url(&node.physical).is_none() {
         Played::Not(HUB)
-    } else if is_algorithm(&model.image) && model.code.is_none() {
+    } else if is_algorithm(&model.image) {
         Played::Not(ALGORITHM)
     } else {
-        player.serving(&model.image, model.code.is_some())
+        player.serving(&model.image, has_code)
     };
     Some((&model.image, played))
-}
-
-fn is_algorithm(image: &str) -> bool {
-    let path = image.split_once('/').map_or(image, |(_, path)| path);
-    images::of_path(path).is_some_and(images::Image::is_algorithm)
 }
 
 /// The name by which a person knows it.
@@ -94,14 +90,19 @@ pub(super) fn refuse(desired: &Desired, plan: &Plan, player: &dyn Player) -> Res
     let makes =
         |node: &Node| plan.steps.iter().any(|step| step.target == node.id && !step.op.verb().removes());
     let wrong = desired.nodes.iter().filter(|node| makes(node)).filter_map(|node| match of(node, player)? {
-        (image, Played::Not(why)) => Some(format!("{}: {}: {why}", node.id, named(image))),
+        (image, Played::Not(why)) => Some((node.id.kind, format!("{}: {}: {why}", node.id, named(image)))),
         _ => None,
     });
-    let wrong: Vec<String> = wrong.collect();
+    let wrong: Vec<(KindName, String)> = wrong.collect();
     if wrong.is_empty() {
         return Ok(());
     }
+    let trains = wrong.iter().any(|(kind, _)| *kind == KindName::Training);
+    let wrong: Vec<String> = wrong.into_iter().map(|(_, why)| why).collect();
     let message = format!("the sandbox cannot play all of it, and nothing was made: {}", wrong.join("; "));
-    let help = "deploy it to an account, or a part that does without: `opsctl --sandbox train NAME`";
+    let help = match trains {
+        true => "deploy it to an account",
+        false => "deploy it to an account, or a part that does without: `opsctl --sandbox train NAME`",
+    };
     Err(Diagnostic::error(codes::NOT_PLAYED, KeyPath::default(), message, help))
 }

@@ -136,6 +136,7 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let Some(made) = Made::by(&item.model, with_code, at, draft) else { return };
     let Some(image) = image_of(item, &made, at, draft) else { return };
     lint_entry(item, &image, at, draft);
+    lint_program(item, &made, &image, at, draft);
     lint_isolation(item, &made, at, draft);
     let Some(code) = code else { return };
     let bucket = Bucket::name(draft);
@@ -220,7 +221,7 @@ impl Asked<'_> {
     /// The variables of the container: the model's, the endpoint's, and those of the toolkit.
     fn environment(&self, made: &Made, draft: &mut Draft<'_>) -> BTreeMap<String, String> {
         refuse_references(&self.item.environment, &self.at.join("environment"), draft);
-        literal_secret::warn(&self.item.environment, &self.at, draft);
+        literal_secret::warn(&self.item.environment, &self.at.join("environment"), draft);
         let mut environment = made.environment();
         environment.extend(self.item.environment.clone());
         if self.item.code.is_some() || self.item.entry.is_some() {
@@ -313,6 +314,38 @@ fn lint_entry(item: &Item, image: &str, at: &KeyPath, draft: &mut Draft<'_>) {
     } else if OF_ONE_SCRIPT.iter().any(|repository| image.contains(repository)) {
         let text = format!("TensorFlow's container runs `{INFERENCE}` only");
         draft.error(codes::BAD_VALUE, at.join("entry"), text, format!("rename it to {INFERENCE}"));
+    } else if let (Some((folder, script)), false) = (entry.rsplit_once('/'), image::brings_program(image)) {
+        // It looks for a module of that name: aws/sagemaker-inference-toolkit `transformer.py`.
+        let text = format!("`{entry}` is imported as a module, and AWS's container finds none in a folder");
+        let help = match &item.code {
+            Some(code) => {
+                format!("write `code = \"{}\"` and `entry = \"{script}\"`", code.join(folder).display())
+            }
+            None => format!("put {script} right into the archive's `code/`"),
+        };
+        draft.error(codes::BAD_VALUE, at.join("entry"), text, help);
+    }
+}
+
+/// Containers whose server does nothing without a script: they have no handlers of their own
+/// (aws/sagemaker-scikit-learn-container `serving.py`).
+const WITHOUT_HANDLERS: &str = "/sagemaker-scikit-learn:";
+
+/// Code of an endpoint is for a server that runs code, and some need it.
+fn lint_program(item: &Item, made: &Made, image: &str, at: &KeyPath, draft: &mut Draft<'_>) {
+    let given = [("code", item.code.is_some()), ("entry", item.entry.is_some())];
+    if image::is_algorithm(image) {
+        for (key, _) in given.iter().filter(|(_, given)| *given) {
+            let text = format!("`{key}` is never run: the server of a built-in algorithm has its program");
+            draft.error(codes::BAD_VALUE, at.join(*key), text, "remove it");
+        }
+        return;
+    }
+    let is_named = item.environment.contains_key(PROGRAM) || made.environment().contains_key(PROGRAM);
+    if image.contains(WITHOUT_HANDLERS) && !is_named && !given.iter().any(|(_, given)| *given) {
+        let text = "scikit-learn's container serves nothing by itself: it needs a script with `model_fn`";
+        let help = "add `code`, the folder of an inference.py, or `entry`, a script in the archive's `code/`";
+        draft.error(codes::MISSING_KEY, at.clone(), text, help);
     }
 }
 

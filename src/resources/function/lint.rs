@@ -42,7 +42,7 @@ fn lint_more(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
 
 pub(super) fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     lint_more(item, at, draft);
-    literal_secret::warn(&item.environment, at, draft);
+    literal_secret::warn(&item.environment, &at.join("environment"), draft);
     if item.provisioned_concurrency != 0 {
         Concurrency::lint(item.provisioned_concurrency, at, draft);
     }

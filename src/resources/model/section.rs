@@ -132,7 +132,7 @@ pub(super) fn keep(section: &Section, draft: &mut Draft<'_>) {
             draft.error(codes::TWO_MODELS, at.clone(), text, "rename one of them");
         }
         refuse_references(&item.environment, &at.join("environment"), draft);
-        literal_secret::warn(&item.environment, &at, draft);
+        literal_secret::warn(&item.environment, &at.join("environment"), draft);
         let Some((given, uri)) = given(name, item, &at, draft) else { continue };
         let (image, environment) = (item.image.clone(), item.environment.clone());
         draft.keep(Model::id(name), Artifact { given, uri, image, environment, at });

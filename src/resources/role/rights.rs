@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::spec::{Assumer, Role};
 use crate::config::section;
 use crate::desired::{Draft, GivenRole};
+use crate::domain::places::partition;
 use crate::domain::{KeyPath, ResourceId, codes, grouped, many};
 use crate::limits::ArnOf;
 use opsctl_iam::arn::Arn;
@@ -143,6 +144,14 @@ impl Permission {
                 "write an ARN (\"arn:aws:s3:::bucket/*\"), or \"*\"",
             );
             return;
+        }
+        if let (Some(arn), Some(region)) = (arn, draft.home().1)
+            && !resource.starts_with("arn:*")
+            && arn.partition != partition(region).0
+        {
+            let (theirs, ours) = (arn.partition, partition(region).0);
+            let text = format!("\"{resource}\" is of the partition {theirs}, and {region} is in {ours}");
+            draft.error(codes::BAD_VALUE, at.clone(), text, format!("write arn:{ours}:…"));
         }
         let catalogue = Catalogue::embedded();
         let actions = self.actions.iter().flat_map(|action| catalogue.expand(action));

@@ -311,10 +311,25 @@ fn warn_of_code(item: &Item, tree: &Tree, at: &KeyPath, draft: &mut Draft<'_>) {
     }
 }
 
+/// With a `setup.py` beside it AWS's toolkit installs the folder and runs the script as a module:
+/// aws/sagemaker-training-toolkit `entry_point.py`, `_entry_point_type.py`.
+fn refuse_no_module(item: &Item, tree: &Tree, at: &KeyPath, draft: &mut Draft<'_>) {
+    let entry = item.entry();
+    let Some((folder, _)) = entry.rsplit_once('/').filter(|_| entry.ends_with(".py")) else { return };
+    if tree.entry("setup.py").is_some() {
+        let text = format!("`{entry}` is run as a module because of setup.py, and none is in a folder");
+        let help =
+            format!("move the script beside it, make {folder}/ the `source`, or exclude \"/setup.py\"");
+        draft.error(codes::BAD_VALUE, at.join("entry"), text, help);
+    }
+}
+
 /// What goes to AWS as it is written.
 fn judge_values(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
-    literal_secret::warn(&item.environment, at, draft);
+    literal_secret::warn(&item.environment, &at.join("environment"), draft);
     refuse_references(&item.environment, &at.join("environment"), draft);
+    let plain = item.hyperparameters.iter().map(|(name, value)| (name.clone(), value.plain())).collect();
+    literal_secret::warn(&plain, &at.join("hyperparameters"), draft);
     let hyperparameters = item.hyperparameters.iter().map(|(name, value)| (name, value.plain()));
     refuse_references(hyperparameters, &at.join("hyperparameters"), draft);
 }
@@ -333,8 +348,10 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
     let use_as = item.use_as();
     let source = item.source.as_ref();
     let tree = source.map(|source| draft.code(source, &use_as, item.entry(), &at.join("entry")));
-    if let Some(tree) = tree.flatten().filter(|_| item.on == Platform::Ec2) {
-        warn_of_code(item, tree, at, draft);
+    match (tree.flatten(), item.on) {
+        (Some(tree), Platform::Ec2) => warn_of_code(item, tree, at, draft),
+        (Some(tree), Platform::Sagemaker) => refuse_no_module(item, tree, at, draft),
+        (None, _) => {}
     }
     if item.source.is_none() && item.algorithm.is_none() && !item.is_whole_container() {
         refuse_nothing(at, draft);

@@ -480,8 +480,19 @@ fn image_of(item: &Item, instance_type: &str, at: &KeyPath, draft: &mut Draft<'_
             (image::uri(name, ImagePurpose::Training, instance_type, draft.scope), "image")
         }
     };
+    if let Some(name) = item.algorithm.as_ref().filter(|name| ON_GPUS.contains(&name.as_str()))
+        && limits::has_gpu(instance_type) == Some(false)
+    {
+        let text = format!("{name} trains on GPUs only, and {instance_type} has none");
+        let help = "take an `instance_type` with a GPU, such as ml.g4dn.xlarge";
+        draft.error(codes::IMAGE_DEVICE, at.join(key), text, help);
+    }
     image.map_err(|refused| draft.error(refused.code, at.join(key), refused.message, refused.help)).ok()
 }
+
+/// Built-in algorithms whose instance class is "GPU" and nothing else
+/// (<https://docs.aws.amazon.com/sagemaker/latest/dg/common-info-all-im-models.html>).
+const ON_GPUS: [&str; 4] = ["image-classification", "object-detection", "semantic-segmentation", "seq2seq"];
 
 /// A script's toolkit decodes JSON; an algorithm takes the text as it is, and so does a container without the
 /// toolkit (as of the generic estimator of Amazon's SageMaker SDK).
