@@ -96,12 +96,13 @@ fn say_failed(done: &Done, session: &Session, ui: &Ui) {
 fn say_gone(done: &Done, session: &Session, ui: &Ui) {
     let scope = &session.context.scope;
     let left = done.left();
+    let releases = done.plan.steps.iter().any(|step| step.op == Op::Release);
     let gone = match (left.is_some(), done.plan.is_empty()) {
         (true, true) => Some("Nothing was deleted"),
         (true, false) => Some("Not all is gone"),
         // The plan has said so.
         (false, true) => None,
-        (false, false) if done.plan.foreign.is_empty() => Some("Nothing is left"),
+        (false, false) if done.plan.foreign.is_empty() && !releases => Some("Nothing is left"),
         (false, false) => Some("Nothing else is left"),
     };
     if let Some(gone) = gone {

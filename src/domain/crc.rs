@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The checksum of a whole file. Shown as in the header `x-amz-checksum-crc64nvme`: base64 of eight bytes,
 /// big-endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Crc64(u64);
 
 impl Crc64 {

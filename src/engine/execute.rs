@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
@@ -11,6 +12,13 @@ use super::{Cause, Event, OpCx, Registry, RunContext, RunResult, StepResult};
 use crate::aws::{LeaseLost, OpError, PollPace};
 use crate::domain::{FieldChange, ResourceId, Scope, tags};
 use crate::plan::{Op, Plan, Step, StepId, Verb};
+
+/// Looks once more at what a step reads, right before it is begun: the steps before it may have taken hours.
+pub trait BeforeStep: Sync {
+    /// # Errors
+    /// It is not what it was planned with, so the step fails, or it cannot be read.
+    fn look<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>>;
+}
 
 /// How the run ended, step by step.
 #[derive(Debug, Default)]
@@ -53,6 +61,16 @@ enum Standing {
 
 /// Never an error: every step has a result, and nothing is rolled back, because running again converges.
 pub async fn execute(plan: &Plan, registry: &Registry, context: &RunContext) -> RunOutcome {
+    execute_with(plan, registry, context, None).await
+}
+
+/// [`execute`], with a look before each step that others came before.
+pub async fn execute_with(
+    plan: &Plan,
+    registry: &Registry,
+    context: &RunContext,
+    before: Option<&dyn BeforeStep>,
+) -> RunOutcome {
     context.events.send(Event::RunStarted { steps: plan.steps.len() });
     let mut outcome = RunOutcome::default();
     let mut ended: BTreeMap<StepId, Standing> = BTreeMap::new();
@@ -74,7 +92,11 @@ pub async fn execute(plan: &Plan, registry: &Registry, context: &RunContext) -> 
             }
             for step in now {
                 match not_begun(step, &ended, drained) {
-                    None => running.push(perform(step, plan, registry, context)),
+                    None => {
+                        // It was looked at a moment ago where nothing was done since.
+                        let before = before.filter(|_| !ended.is_empty());
+                        running.push(perform(step, plan, registry, context, before));
+                    }
                     Some((result, standing)) => {
                         outcome.not_started += usize::from(matches!(standing, Standing::Stopped));
                         finish(context, step, result, 0);
@@ -151,6 +173,7 @@ async fn perform<'a>(
     plan: &'a Plan,
     registry: &'a Registry,
     context: &'a RunContext,
+    before: Option<&'a dyn BeforeStep>,
 ) -> (&'a Step, Result<(), OpError>, u64) {
     let start = Instant::now();
     let (target, op) = (step.target.clone(), step.op.verb());
@@ -169,6 +192,9 @@ async fn perform<'a>(
     };
     let tags: Vec<&str> = changes.iter().filter_map(tags::changed).collect();
     let result = async {
+        if let Some(before) = before {
+            before.look(step).await?;
+        }
         if changes.iter().any(FieldChange::is_adoption) {
             driver.adopt(&cx, &step.physical).await?;
         }

@@ -16,7 +16,7 @@ pub use cancel::{Cancel, Cause, GRACE};
 pub use cx::{OpCx, Patience, Probe, RunContext};
 pub use driver::{Driver, Found};
 pub use events::{Event, Events, Progress, RunError, RunResult, StepResult, ms};
-pub use execute::{RunOutcome, execute};
+pub use execute::{BeforeStep, RunOutcome, execute, execute_with};
 pub use observe::{count, observe, observe_closely, observe_readable, previous_generations};
 pub use registry::{AnyDriver, Registry};
 pub use settle::{gone, make};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Stored;
+use crate::domain::{Crc64, Stored};
 use crate::inputs::{self, Tree};
 
 /// The content of `data/NAME.opsctl-manifest.json`.
@@ -22,9 +22,10 @@ pub struct Manifest {
     pub stray: usize,
     /// By path relative to the prefix.
     pub files: BTreeMap<String, Stored>,
-    /// What a first upload was about to send, while it has not come to its end.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub meant: Vec<String>,
+    /// What a first upload was about to send, while it has not come to its end; with its checksum where that
+    /// was known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub meant: BTreeMap<String, Option<Crc64>>,
 }
 
 impl Manifest {
@@ -56,7 +57,7 @@ impl Manifest {
         let here = files.iter().filter(|(path, _)| tree.entry(path).is_some());
         let digest = inputs::digest(here.map(|(path, s)| (path.as_str(), s.size, s.crc)));
         let stray = files.keys().filter(|path| tree.entry(path).is_none()).count();
-        Self { format: Self::FORMAT, owner, digest, stray, files, meant: Vec::new() }
+        Self { format: Self::FORMAT, owner, digest, stray, files, meant: BTreeMap::new() }
     }
 
     /// Of all files, as [`Tree::digest`] is of the folder's.

@@ -1,15 +1,15 @@
 //! What opsctl has uploaded below a prefix of a bucket: by the manifest beside it, and by the journal of an
 //! upload from this machine that was interrupted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::manifest::Manifest;
 use super::objects::split;
 use crate::aws::{OpResult, OpResultExt, PollPace, SdkResultExt, whole};
-use crate::domain::{Owner, Stored, action};
+use crate::domain::{Crc64, Owner, action};
 use crate::engine::OpCx;
-use crate::transfer::Journal;
+use crate::transfer::{Journal, Object};
 
 /// What this machine keeps of a data set: `what` of it.
 pub fn local_file(cx: &OpCx<'_>, what: &str, uri: &str) -> PathBuf {
@@ -53,17 +53,46 @@ pub struct Uploaded {
     pub manifest: Option<Manifest>,
     /// Whether there is one, and it is not.
     pub is_others: bool,
-    /// Paths below the prefix, with what S3 confirmed; without it what an upload that did not come to its end
-    /// was about to send.
-    pub paths: HashMap<String, Option<String>>,
+    /// Paths below the prefix.
+    pub paths: HashMap<String, Known>,
+}
+
+/// What is known of a path.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Entity tags that S3 has confirmed.
+    etags: Vec<String>,
+    /// Checksums of what uploads that did not come to their end were about to send.
+    meant: HashSet<Crc64>,
+    /// A first upload into a bucket that opsctl made was about to send it, and nothing was there before; that
+    /// was before its checksum was known.
+    is_first: bool,
+}
+
+/// Whether an object is what was uploaded, and not what somebody has put there before or since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IsOurs {
+    Yes,
+    No,
+    /// If its checksum is one of those that were meant.
+    IfMeant,
 }
 
 impl Uploaded {
-    /// Whether what is there at a path is what was uploaded; `etag`: of the object. Somebody may have
-    /// replaced it since.
-    pub fn put(&self, path: &str, etag: &str) -> bool {
-        let confirmed = |known: &Option<String>| known.as_ref().is_none_or(|known| known == etag);
-        self.paths.get(path).is_some_and(confirmed)
+    /// Of the object that is there; `etag`: its entity tag.
+    pub fn is_ours(&self, path: &str, etag: &str) -> IsOurs {
+        match self.paths.get(path) {
+            Some(known) if known.etags.iter().any(|its| its == etag) => IsOurs::Yes,
+            Some(known) if !known.meant.is_empty() => IsOurs::IfMeant,
+            Some(known) if known.is_first && known.etags.is_empty() => IsOurs::Yes,
+            _ => IsOurs::No,
+        }
+    }
+
+    /// Whether an object has the checksum of what was meant.
+    pub async fn was_meant(&self, cx: &OpCx<'_>, bucket: &str, key: &str, path: &str) -> OpResult<bool> {
+        let there = Object::head(&cx.aws.s3, bucket, key).await?.and_then(|there| there.crc);
+        Ok(self.paths.get(path).zip(there).is_some_and(|(known, crc)| known.meant.contains(&crc)))
     }
 }
 
@@ -74,12 +103,23 @@ pub async fn uploaded(cx: &OpCx<'_>, uri: &str, bucket_owner: &Owner) -> OpResul
     let found = written(cx, bucket, prefix, None).await?;
     let is_others = found.as_ref().is_some_and(|manifest| !is_own(cx, manifest, bucket_owner));
     let own = found.filter(|_| !is_others);
-    let mut paths = HashMap::new();
+    let mut paths: HashMap<String, Known> = HashMap::new();
     if let Some(manifest) = &own {
-        let confirmed = |(path, stored): (&String, &Stored)| (path.clone(), Some(stored.etag.clone()));
-        paths.extend(manifest.files.iter().map(confirmed));
-        paths.extend(manifest.meant.iter().map(|path| (path.clone(), None)));
+        for (path, stored) in &manifest.files {
+            paths.entry(path.clone()).or_default().etags.push(stored.etag.clone());
+        }
+        for (path, crc) in &manifest.meant {
+            let known = paths.entry(path.clone()).or_default();
+            known.meant.extend(*crc);
+            known.is_first = crc.is_none() && *bucket_owner == Owner::Ours;
+        }
     }
-    paths.extend(Journal::meant(&journal_of(cx, uri)).into_iter().map(|path| (path, None)));
+    let journal = journal_of(cx, uri);
+    for (path, stored) in Journal::confirmed(&journal) {
+        paths.entry(path).or_default().etags.push(stored.etag);
+    }
+    for (path, crcs) in Journal::meant(&journal) {
+        paths.entry(path).or_default().meant.extend(crcs);
+    }
     Ok(Uploaded { manifest: own, is_others, paths })
 }

@@ -8,15 +8,17 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use super::reads::Reads;
 use super::{
-    Difference, Done, Gates, Host, Intent, Refusal, SavedPlan, Session, Standing, Verified, continues, remote,
+    Difference, Done, Gates, Host, Intent, Refusal, SavedPlan, Session, Standing, Verified, continues, reads,
+    remote,
 };
 use crate::aws::{LeaseLost, OpError, OpErrorKind, OpResult};
-use crate::desired::{AnyKind, Desired, Kind, kind_of};
+use crate::desired::{AnyKind, Desired, Kind};
 use crate::domain::{KindName, Money, Needs, Owner, ResourceId, Verb, action};
 use crate::engine::lease::{self, Lease, LeaseHolder, LeaseTiming};
 use crate::engine::{
-    Event, OpCx, Probe, Registry, RunContext, RunResult, count, execute, observe, observe_closely,
+    Event, OpCx, Probe, Registry, RunContext, RunResult, count, execute_with, observe, observe_closely,
 };
 use crate::plan::{self, Mode, Observation, Observed, Op, Plan, Step};
 use crate::resources::bucket::{self, Bucket};
@@ -65,7 +67,7 @@ impl LeasedRun<'_> {
             run.context.events.send(Event::Unread { target, reason });
         }
         // On the heap, as all large futures here: the caller may have a small stack.
-        let mut outcome = Box::pin(execute(&plan, run.registry, run.context)).await;
+        let mut outcome = Box::pin(execute_with(&plan, run.registry, run.context, Some(&Reads(run)))).await;
         let (verified, have) = match outcome.result() {
             RunResult::Ok if !plan.is_empty() => Box::pin(run.verify_and_observe(&plan)).await,
             _ => (Verified::AsWanted, None),
@@ -259,10 +261,7 @@ impl<'a> Run<'a> {
     /// What lies in buckets of others was looked at when the session began, and what is about to be made is
     /// named after it.
     async fn reads_the_same(&self, plan: &Plan) -> Result<(), Refusal> {
-        let is_named = |step: &Step| {
-            step.op.verb() == Verb::Create && kind_of(self.kinds, step.target.kind).fingerprinted()
-        };
-        if !plan.steps.iter().any(is_named) {
+        if !plan.steps.iter().any(|step| reads::is_named_after(self.kinds, step)) {
             return Ok(());
         }
         let look = Box::pin(remote::changed(self.context));

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::{OpError, OpErrorKind, OpResult};
-use crate::domain::Stored;
+use crate::domain::{Crc64, Stored};
 use crate::inputs::{FileStamp, open_kept};
 
 const WHAT: &str = "keeping the journal of the upload";
@@ -20,9 +20,9 @@ const WHAT: &str = "keeping the journal of the upload";
 enum Line {
     /// A run began; whatever it did, the manifest does not say yet.
     Opened {},
-    /// What it is about to send.
+    /// What it is about to send, with its checksum where that is known.
     Meant {
-        paths: Vec<String>,
+        files: Vec<(String, Option<Crc64>)>,
     },
     Sent {
         path: String,
@@ -37,10 +37,6 @@ enum Line {
     Ended {
         id: String,
     },
-    /// Somebody's object is where it would have gone.
-    Taken {
-        path: String,
-    },
 }
 
 /// A multipart upload that may be resumed while the file has this stamp.
@@ -50,6 +46,9 @@ pub struct Upload {
     pub part_size: u64,
     pub stamp: FileStamp,
 }
+
+/// The checksums of what may have been sent, by path.
+pub type Meant = HashMap<String, HashSet<Crc64>>;
 
 /// An open journal, locked against a second upload of the same data set on this machine.
 pub struct Journal {
@@ -91,7 +90,7 @@ impl Journal {
         for line in BufReader::new(&file).lines().map_while(Result::ok) {
             resumed = true;
             match serde_json::from_str(&line) {
-                Ok(Line::Opened {} | Line::Meant { .. } | Line::Taken { .. }) | Err(_) => {}
+                Ok(Line::Opened {} | Line::Meant { .. }) | Err(_) => {}
                 Ok(Line::Sent { path, stamp, stored }) => drop(sent.insert(path, (stamp, stored))),
                 Ok(Line::Begun { path, upload }) => begun.push((path, upload)),
                 Ok(Line::Ended { id }) => begun.retain(|(_, upload): &(_, Upload)| upload.id != id),
@@ -102,13 +101,13 @@ impl Journal {
     }
 
     /// From here on, the bucket changes: these are about to be sent.
-    pub fn start<'a>(&self, paths: impl Iterator<Item = &'a str>) {
+    pub fn start<'a>(&self, files: impl Iterator<Item = (&'a str, Option<Crc64>)>) {
         /// Of a line.
         const SOME: usize = 1_000;
         self.write(&Line::Opened {});
-        let mut paths = paths.map(str::to_owned).peekable();
-        while paths.peek().is_some() {
-            self.write(&Line::Meant { paths: paths.by_ref().take(SOME).collect() });
+        let mut files = files.map(|(path, crc)| (path.to_owned(), crc)).peekable();
+        while files.peek().is_some() {
+            self.write(&Line::Meant { files: files.by_ref().take(SOME).collect() });
         }
     }
 
@@ -126,23 +125,19 @@ impl Journal {
         sent.collect()
     }
 
-    /// What runs that did not come to their end may have sent: an object may be there whose answer nobody
-    /// got. To look at, so without the lock.
-    pub fn meant(path: &Path) -> HashSet<String> {
-        let (mut meant, mut taken) = (HashSet::new(), HashSet::new());
+    /// What runs that did not come to their end may have sent, by its checksums: an object may be there whose
+    /// answer nobody got. To look at, so without the lock.
+    pub fn meant(path: &Path) -> Meant {
+        let mut meant = Meant::new();
+        let mut add = |path, crc| meant.entry(path).or_default().extend(crc);
         for line in lines(path) {
             match line {
-                Line::Meant { paths } => meant.extend(paths),
-                Line::Begun { path, .. } => drop(meant.insert(path)),
-                Line::Sent { path, .. } => {
-                    taken.remove(&path);
-                    meant.insert(path);
-                }
-                Line::Taken { path } => drop(taken.insert(path)),
+                Line::Meant { files } => files.into_iter().for_each(|(path, crc)| add(path, crc)),
+                Line::Begun { path, .. } => add(path, None),
+                Line::Sent { path, stored, .. } => add(path, Some(stored.crc)),
                 Line::Opened {} | Line::Ended { .. } => {}
             }
         }
-        meant.retain(|path| !taken.contains(path));
         meant
     }
 
@@ -167,11 +162,6 @@ impl Journal {
     /// A file is in the bucket.
     pub fn sent(&self, path: &str, stamp: FileStamp, stored: &Stored) {
         self.write(&Line::Sent { path: path.to_owned(), stamp, stored: stored.clone() });
-    }
-
-    /// Somebody's object is there, which stays.
-    pub fn taken(&self, path: &str) {
-        self.write(&Line::Taken { path: path.to_owned() });
     }
 
     /// A multipart upload of a file has begun.
@@ -208,7 +198,6 @@ fn lines(path: &Path) -> impl Iterator<Item = Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Crc64;
 
     const STAMP: FileStamp = FileStamp { size: 1, modified: 2, changed: 3, inode: 4 };
 
@@ -225,7 +214,7 @@ mod tests {
         {
             let journal = Journal::open(&path).unwrap();
             assert!(!journal.resumed && !Journal::is_unfinished(&path));
-            journal.start(["a", "e"].into_iter());
+            journal.start([("a", None), ("e", Some(Crc64::of(b"e")))].into_iter());
             assert!(Journal::is_unfinished(&path));
             journal.sent("a", STAMP, &stored());
             journal.begin("b", &upload);
@@ -242,13 +231,10 @@ mod tests {
         assert_eq!(journal.begun("b", STAMP), Some(&upload));
         assert_eq!(journal.begun("b", FileStamp { size: 2, ..STAMP }), None);
         assert_eq!(journal.abandoned(), [("b", "u")]);
-        let meant = ["a", "b", "c", "d", "e"].map(str::to_owned);
-        assert_eq!(Journal::meant(&path), HashSet::from(meant));
-        journal.taken("e");
-        journal.start(std::iter::once("e"));
-        assert!(!Journal::meant(&path).contains("e"), "it is somebody's");
-        journal.sent("e", STAMP, &stored());
-        assert!(Journal::meant(&path).contains("e"));
+        let x = || HashSet::from([Crc64::of(b"x")]);
+        let e = HashSet::from([Crc64::of(b"e")]);
+        let meant = [("a", x()), ("b", HashSet::new()), ("c", HashSet::new()), ("d", x()), ("e", e)];
+        assert_eq!(Journal::meant(&path), meant.map(|(path, crcs)| (path.to_owned(), crcs)).into());
         journal.end("u");
         assert_eq!(journal.abandoned(), []);
         journal.finish();

@@ -14,7 +14,6 @@ mod limit;
 mod small;
 mod tally;
 
-use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -27,7 +26,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 pub use download::{Object, Ranges, download, output};
-pub use journal::Journal;
+pub use journal::{Journal, Meant};
 
 use crate::aws::{OpError, OpErrorKind, OpResult, SdkResultExt};
 use crate::domain::{Action, Crc64, ResourceId, Stored, action, shown};
@@ -56,8 +55,9 @@ pub struct TransferOptions<'a> {
     /// Requests at the same time, at most.
     pub max_concurrency: usize,
     pub bytes_per_second: Option<u64>,
-    /// Paths under which opsctl has put nothing yet: what is there is somebody's, and is not replaced.
-    pub fresh: HashSet<String>,
+    /// Paths that no upload which has ended has put there. What is there is somebody's and is not replaced,
+    /// unless it has one of these checksums: those of what uploads that were broken off may have sent.
+    pub fresh: Meant,
 }
 
 /// What S3 has confirmed.
@@ -81,7 +81,7 @@ struct Route {
     bucket: String,
     prefix: String,
     root: PathBuf,
-    fresh: HashSet<String>,
+    fresh: Meant,
     events: Events,
     step: Option<StepId>,
     target: ResourceId,
@@ -96,6 +96,35 @@ struct Route {
     batches: Arc<Buffers>,
     /// Threads that read: few are enough for the page cache, and each costs memory.
     readers: Semaphore,
+}
+
+/// What is there where a file goes, by its ETag.
+enum Taken {
+    /// The same file.
+    Same(String),
+    /// What an upload that was broken off has sent.
+    Ours(String),
+}
+
+/// What must be there for an object to be written.
+enum Condition {
+    None,
+    Absent,
+    /// The object with this ETag.
+    Is(String),
+}
+
+impl Condition {
+    fn none_match(&self) -> Option<String> {
+        matches!(self, Self::Absent).then(|| "*".to_owned())
+    }
+
+    fn matches(&self) -> Option<String> {
+        match self {
+            Self::Is(etag) => Some(etag.clone()),
+            Self::None | Self::Absent => None,
+        }
+    }
 }
 
 impl Route {
@@ -141,44 +170,61 @@ impl Route {
         self.limit.enter(bytes, &self.drain).await.ok_or_else(interrupted)
     }
 
-    /// The condition under which a file is written: nothing may be there under a fresh path.
-    fn only_if(&self, path: &str) -> Option<String> {
-        self.fresh.contains(path).then(|| "*".to_owned())
+    /// Whether nothing may be there yet.
+    fn is_fresh(&self, path: &str) -> bool {
+        self.fresh.contains_key(path)
     }
 
     /// A PUT through the SDK, whose errors are worth telling.
     async fn put(&self, path: &str, body: Bytes, crc: Crc64) -> OpResult<String> {
-        let size = body.len() as u64;
+        let content = (body.len() as u64, crc);
+        match self.put_if(path, body.clone(), crc, self.condition(path)).await {
+            Err(error) if self.is_taken(path, &error) => match self.taken(path, content, error).await? {
+                Taken::Same(etag) => Ok(etag),
+                Taken::Ours(etag) => self.put_if(path, body, crc, Condition::Is(etag)).await,
+            },
+            sent => sent,
+        }
+    }
+
+    async fn put_if(&self, path: &str, body: Bytes, crc: Crc64, condition: Condition) -> OpResult<String> {
         let call = self.s3.put_object().bucket(&self.bucket).key(self.key(path));
-        let call = call.set_if_none_match(self.only_if(path)).checksum_crc64_nvme(crc.to_string());
+        let call = call.set_if_none_match(condition.none_match()).set_if_match(condition.matches());
+        let call = call.checksum_crc64_nvme(crc.to_string());
         let call = call.body(ByteStream::from(body)).customize();
         // TLS protects the body; over plain HTTP the signature must.
         let call = if self.lane.over_tls { call.disable_payload_signing() } else { call };
-        match call.send().await.op(action::s3::PutObject) {
-            Ok(done) => Ok(done.e_tag.unwrap_or_default()),
-            Err(error) if self.is_taken(path, &error) => self.taken(path, (size, crc), error).await,
-            Err(error) => Err(error),
-        }
+        Ok(call.send().await.op(action::s3::PutObject)?.e_tag.unwrap_or_default())
+    }
+
+    /// Under which a file is sent at first.
+    fn condition(&self, path: &str) -> Condition {
+        if self.is_fresh(path) { Condition::Absent } else { Condition::None }
     }
 
     /// Whether something is there under a fresh path.
     fn is_taken(&self, path: &str, error: &OpError) -> bool {
-        error.kind == OpErrorKind::Conflict && self.fresh.contains(path)
+        error.kind == OpErrorKind::Conflict && self.is_fresh(path)
     }
 
-    /// What is there under a fresh path: the same file, of this run (its answer was lost) or of another one;
-    /// or somebody's.
-    async fn taken(&self, path: &str, content: (u64, Crc64), error: OpError) -> OpResult<String> {
-        let key = self.key(path);
-        let Some(there) = Object::head(&self.s3, &self.bucket, &key).await? else { return Err(error) };
+    /// Whose that is; an error where it is somebody's.
+    async fn taken(&self, path: &str, content: (u64, Crc64), error: OpError) -> OpResult<Taken> {
+        let there = Object::head(&self.s3, &self.bucket, &self.key(path)).await?;
+        let Some(there) = there else { return Err(error) };
+        // Its answer was lost, or another machine has sent it.
         if (there.size, there.crc) == (content.0, Some(content.1)) {
-            return Ok(there.etag);
+            return Ok(Taken::Same(there.etag));
         }
-        self.journal.taken(path);
-        let uri = shown::line(&format!("s3://{}/{key}", self.bucket)).into_owned();
-        let message = format!("{uri} is there already, and opsctl has not uploaded it");
+        let meant = self.fresh.get(path).zip(there.crc).is_some_and(|(meant, crc)| meant.contains(&crc));
+        if meant { Ok(Taken::Ours(there.etag)) } else { Err(self.others(path)) }
+    }
+
+    fn others(&self, path: &str) -> OpError {
+        let uri = format!("s3://{}/{}", self.bucket, self.key(path));
+        let uri = shown::line(&uri);
+        let message = format!("{uri} is there already, and no upload that has ended knows it");
         let help = "move it away (`aws s3 mv`), or delete it if nobody needs it (`aws s3 rm`)";
-        Err(OpError::new("upload", OpErrorKind::AlreadyExists, message).with_help(help))
+        OpError::new("upload", OpErrorKind::AlreadyExists, message).with_help(help)
     }
 
     fn again(&self, action: Action, reason: &str) {

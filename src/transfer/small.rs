@@ -109,17 +109,16 @@ async fn send_batch(route: Arc<Route>, paths: Vec<Arc<str>>, entered: (Slot, Own
 async fn send(route: &Route, path: &str, body: Bytes) -> OpResult<Stored> {
     let size = body.len() as u64;
     route.limit.pace(size, &route.drain).await.ok_or_else(interrupted)?;
-    let (crc, etag) =
-        match route.lane.put(&route.key(path), body.clone(), route.only_if(path).is_some()).await {
-            Some(done) => done,
-            None => {
-                let crc = Crc64::of(&body);
-                let put = || route.put(path, body.clone(), crc);
-                let etag = Box::pin(undamaged(put, || route.again(action::s3::PutObject, DAMAGED))).await?;
-                route.again(action::s3::PutObject, "it could not be sent at first");
-                (crc, etag)
-            }
-        };
+    let (crc, etag) = match route.lane.put(&route.key(path), body.clone(), route.is_fresh(path)).await {
+        Some(done) => done,
+        None => {
+            let crc = Crc64::of(&body);
+            let put = || route.put(path, body.clone(), crc);
+            let etag = Box::pin(undamaged(put, || route.again(action::s3::PutObject, DAMAGED))).await?;
+            route.again(action::s3::PutObject, "it could not be sent at first");
+            (crc, etag)
+        }
+    };
     route.tally.add(size);
     route.bytes.fetch_add(size, Ordering::Relaxed);
     Ok(Stored { size, crc, etag })

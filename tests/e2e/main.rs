@@ -9,6 +9,7 @@ mod audit;
 mod audit_pages;
 mod behind;
 mod broken;
+mod by_hand;
 mod captures;
 mod cli;
 mod clients;

@@ -225,3 +225,49 @@ async fn what_changes_meanwhile_is_not_trained_on_under_another_name() {
     assert!(carry_out(&other).await.expect("it begins").plan.is_empty());
     sandbox.stop().await;
 }
+
+/// The plan is true when the lease is taken, and what is read may change while other steps take their time.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_in_mid_deploy_is_not_trained_on_either() {
+    let text = "[data.d]\nuri = \"s3://theirs/in/\"\n[data.own]\npath = \"weights\"\n\
+                [training.t]\nsource = \"code\"\ndata = [\"d\", \"own\"]\n";
+    let own = "shop-dev-123456789012-us-east-1";
+    for (bucket, key, said) in [
+        ("theirs", "in/b", "s3://theirs/in/ holds something else than when this was planned"),
+        (
+            own,
+            "data/own/by-hand",
+            "has 1 object that opsctl did not upload, and a training would read: by-hand",
+        ),
+    ] {
+        let (folder, state) = (project(), tempfile::tempdir().expect("a folder"));
+        let sandbox = sandbox(state.path()).await;
+        let (region, address) = (Some("us-east-1".into()), Some(sandbox.endpoint_url().to_owned()));
+        let target =
+            aws::connect(&TargetOptions { region, sandbox: address, ..TargetOptions::default() }).await;
+        let aws = Clients::new(&target);
+        aws.s3.create_bucket().bucket("theirs").send().await.expect("made");
+        put(&aws, "in/a", b"1").await;
+        let session = Box::pin(opened(&sandbox, folder.path(), text, Folders::Read)).await.expect("it opens");
+        let rule = "delay=8s@iam:PutRolePolicy#1x1";
+        sandbox.state().faults.extend(vec![rule.parse().expect("a rule")]);
+        let intent = Intent::deploy(&session, true, false);
+        let (run, who) = (session.run(&intent), LeaseHolder::default());
+        let by_hand = async {
+            let manifest = aws.s3.head_object().bucket(own).key("data/own.opsctl-manifest.json");
+            while manifest.clone().send().await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            let call = aws.s3.put_object().bucket(bucket).key(key).body(b"2".to_vec().into());
+            call.send().await.expect("put");
+        };
+        let (done, ()) = tokio::join!(Box::pin(run.carry_out(&who)), by_hand);
+        let failed = done.expect("it begins").outcome.failed;
+        let failed: Vec<String> = failed.iter().map(|(id, error)| format!("{id}: {error}")).collect();
+        assert!(failed.len() == 1 && failed[0].contains(said), "{failed:?}");
+        assert!(failed[0].starts_with("training/t"), "{failed:?}");
+        let jobs = session.context.aws.sagemaker.list_training_jobs().send().await.expect("a list");
+        assert!(jobs.training_job_summaries().is_empty());
+        sandbox.stop().await;
+    }
+}

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use aws_sdk_s3::types::ChecksumAlgorithm;
 use serde_json::Value;
 
 use crate::support::{Beside, Ran, World};
@@ -379,62 +378,4 @@ fn what_others_put_there_is_left_alone() {
     assert_eq!(objects_and_parts(&served).0, 4, "ours, theirs, the folder marker, the manifest");
     drop(served);
     same_in_the_bucket(&world);
-}
-
-/// What is not as it was uploaded is somebody's, and so is what was there before a file of that name: neither
-/// is deleted or replaced, by no command.
-#[test]
-fn what_others_put_in_place_of_ours_is_left_alone() {
-    let world = world(&[("a", "1"), ("gone", "2"), ("replaced", "3")]);
-    world.edit("opsctl.toml", "path = \"things\"", "path = \"things\"\ndelete = true");
-    upload(&world);
-    let bucket = "small-dev-123456789012-eu-west-1";
-    let served = Beside::start(&world, &[]);
-    let theirs = |key: &str, body: &[u8]| {
-        let (key, body) = (format!("data/things/{key}"), body.to_vec());
-        served.with("eu-west-1", async |aws| {
-            let put = aws.s3.put_object().bucket(bucket).key(&key).body(body.into());
-            let put = put.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme);
-            put.send().await.expect("put");
-        });
-    };
-    let there = |key: &str| {
-        let key = format!("data/things/{key}");
-        served.with("eu-west-1", async |aws| {
-            let found = aws.s3.get_object().bucket(bucket).key(&key).send().await.expect("it is there");
-            found.body.collect().await.expect("read").into_bytes()
-        })
-    };
-    theirs("replaced", b"theirs");
-    theirs("new", b"theirs too");
-    theirs("large", b"small");
-    let ours = ["gone", "replaced"].map(|name| world.path(&format!("things/{name}")));
-    ours.iter().for_each(|file| fs::remove_file(file).unwrap());
-    for _ in 0..2 {
-        let refused = world.run(["upload", "--yes"]).ended(1).says("error[E203]");
-        refused.says("data/things/: 1 object not deleted, being replaced since the upload: replaced");
-        assert_eq!(&*there("replaced"), b"theirs");
-    }
-    // Here it is the folder's again.
-    put(&world, "replaced", b"theirs");
-
-    put(&world, "new", b"ours");
-    let again = "is there already, and opsctl has not uploaded it";
-    for _ in 0..2 {
-        let refused = world.run(["upload", "--yes"]).ended(1);
-        refused.says("error[E203]").says(&format!("data/things/new {again}"));
-    }
-    world.run(["upload", "--yes", "--verify"]).ended(1).says("1 object that opsctl did not upload");
-    assert_eq!(&*there("new"), b"theirs too");
-    fs::remove_file(world.path("things/new")).unwrap();
-    put(&world, "large", &much(20 << 20));
-    world.run(["upload", "--yes"]).ended(1).says(&format!("data/things/large {again}"));
-    assert_eq!(&*there("large"), b"small");
-    fs::remove_file(world.path("things/large")).unwrap();
-    // The same content is no loss to anybody.
-    put(&world, "new", b"theirs too");
-    world.run(["upload", "--yes"]).success();
-    theirs("a", b"by hand");
-    world.run(["destroy", "--yes"]).success().says("data/things/");
-    assert_eq!((&*there("a"), &*there("large")), (&b"by hand"[..], &b"small"[..]));
 }

@@ -3,12 +3,17 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
+
 use super::{Keys, empty};
 use crate::aws::OpResult;
 use crate::domain::{KindName, Owner};
 use crate::engine::OpCx;
 use crate::resources::manifest::Manifest;
-use crate::resources::uploads;
+use crate::resources::uploads::{self, IsOurs};
+
+/// Objects that are asked for at the same time.
+const AT_ONCE: usize = 32;
 
 /// What is below the prefix of a data set.
 #[derive(Debug, Default)]
@@ -38,20 +43,26 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
     let is_wanted = cx.wanted(KindName::Data).any(|wanted| wanted == uri);
     let has_manifest = uploaded.manifest.is_some();
     let mut paths: HashSet<String> = uploaded.paths.keys().cloned().collect();
-    let (mut others, mut gone) = (HashSet::new(), HashSet::new());
+    let (mut others, mut gone, mut unsure) = (HashSet::new(), HashSet::new(), Vec::new());
     for (key, there) in empty::keys(cx, bucket, prefix, None).await? {
         let Some(path) = key.strip_prefix(prefix) else { continue };
         match there {
-            Some(etag) if uploaded.put(path, &etag) => {}
             Some(_) if path.is_empty() || path.ends_with('/') => {}
-            Some(_) => {
-                paths.remove(path);
-                others.insert(path.to_owned());
-            }
+            Some(etag) => match uploaded.is_ours(path, &etag) {
+                IsOurs::Yes => {}
+                IsOurs::IfMeant => unsure.push((key.clone(), path.to_owned())),
+                IsOurs::No => drop(others.insert(path.to_owned())),
+            },
             None if paths.contains(path) => {}
             None => drop(gone.insert(path.to_owned())),
         }
     }
+    let asked = unsure
+        .into_iter()
+        .map(async |(key, path)| OpResult::Ok((uploaded.was_meant(cx, bucket, &key, &path).await?, path)));
+    let asked: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
+    others.extend(asked.into_iter().filter(|(meant, _)| !meant).map(|(_, path)| path));
+    paths.retain(|path| !others.contains(path));
     let is_others = uploaded.is_others;
     let is_ours = has_manifest || (is_wanted && *bucket_owner == Owner::Ours);
     let mut below = Below { manifest: uploaded.manifest, is_ours, paths, others };
@@ -84,7 +95,7 @@ async fn claim(
             below.paths.extend(gone);
             break;
         }
-        let named = manifest.files.keys().chain(&manifest.meant);
+        let named = manifest.files.keys().chain(manifest.meant.keys());
         below.paths.extend(named.filter_map(|path| gone.take(path)));
     }
     Ok(())

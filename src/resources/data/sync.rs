@@ -1,7 +1,7 @@
 //! Uploads a data set: read the manifest, compare, send, delete, and write the manifest.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -20,7 +20,7 @@ use crate::resources::bucket::owner;
 use crate::resources::manifest::Manifest;
 use crate::resources::objects::{none_failed, split};
 use crate::resources::uploads::{journal_of, local_file};
-use crate::transfer::{self, Journal, Object, TransferOptions, TransferReport};
+use crate::transfer::{self, Journal, Meant, Object, TransferOptions, TransferReport};
 
 /// What is in the bucket, as far as its manifest says.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +28,8 @@ pub struct RemoteState {
     pub manifest: Manifest,
     /// By which the manifest is replaced; `None`: there is none.
     pub etag: Option<String>,
+    /// Paths that the manifest named and that are not as it said: sent again, in the same place.
+    pub unlike: BTreeSet<String>,
     pub bucket_is_missing: bool,
 }
 
@@ -108,7 +110,7 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
         answer.as_ref().is_err_and(|e| e.raw_response().is_some_and(|r| r.status().as_u16() == 304));
     if let (true, Some(CachedManifest { etag, manifest })) = (unchanged, copy) {
         let (manifest, etag) = (manifest.into_owned(), Some(etag.into_owned()));
-        return Ok(RemoteState { manifest, etag, bucket_is_missing: false });
+        return Ok(RemoteState { manifest, etag, ..RemoteState::default() });
     }
     let (object, body) = match answer.op(action::s3::GetObject) {
         Ok(found) => found,
@@ -122,7 +124,7 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
     if let Some(etag) = &etag {
         keep(&file, etag, &manifest);
     }
-    Ok(RemoteState { manifest, etag, bucket_is_missing: false })
+    Ok(RemoteState { manifest, etag, ..RemoteState::default() })
 }
 
 /// What a job would read beside the folder's files: those that left it after they were uploaded. Whether all
@@ -166,22 +168,34 @@ pub async fn foreign(cx: &OpCx<'_>, uri: &str, there: &RemoteState) -> OpResult<
 
 /// An upload into what is somebody else's is refused.
 async fn refuse_foreign(cx: &OpCx<'_>, spec: &Spec, there: &RemoteState) -> OpResult<()> {
-    let Some((_, key)) = foreign(cx, &spec.uri(), there).await? else { return Ok(()) };
+    let found = foreign(cx, &spec.uri(), there).await?;
+    found.map_or(Ok(()), |(_, key)| Err(beside(spec, &key)))
+}
+
+fn beside(spec: &Spec, key: &str) -> OpError {
     let message = format!(
         "{} is not this project's, and an upload would put its files beside {key}: rename the data set",
         spec.uri()
     );
-    Err(OpError::new("upload", OpErrorKind::AlreadyExists, message))
+    OpError::new("upload", OpErrorKind::AlreadyExists, message)
 }
 
 /// The prefix becomes ours by its manifest, before the first file: what a killed upload leaves is not taken
 /// for somebody else's, nor what somebody puts there for ours.
 async fn claim(cx: &OpCx<'_>, spec: &Spec, tree: &Tree) -> OpResult<RemoteState> {
-    let meant = tree.entries.iter().map(|entry| entry.path.to_string()).collect();
+    let there = list(cx, spec).await?;
+    if let Some(path) = there.keys().next()
+        && owner(cx, &spec.bucket).await? != Some(Owner::Ours)
+    {
+        return Err(beside(spec, &format!("{}{path}", spec.prefix)));
+    }
+    // What somebody has put there before is not meant: it is not replaced, and never deleted.
+    let meant = tree.entries.iter().filter(|entry| !there.contains_key(&*entry.path));
+    let meant = meant.map(|entry| (entry.path.to_string(), entry.crc)).collect();
     let manifest =
         Manifest { format: Manifest::FORMAT, owner: cx.scope.whose(), meant, ..Manifest::default() };
     match write(cx, spec, &manifest, None).await {
-        Ok(etag) => Ok(RemoteState { manifest, etag: Some(etag), bucket_is_missing: false }),
+        Ok(etag) => Ok(RemoteState { manifest, etag: Some(etag), ..RemoteState::default() }),
         // Somebody else begins at this moment.
         Err(error) if error.kind == OpErrorKind::Conflict => read_manifest(cx, &spec.uri()).await,
         Err(error) => Err(error),
@@ -206,12 +220,12 @@ fn keep(file: &Path, etag: &str, manifest: &Manifest) {
 pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState) -> OpResult<Report> {
     const ROUNDS: usize = 4;
     let uri = spec.uri();
-    refuse_foreign(cx, spec, &there).await?;
     let mut there = if there.etag.is_none() { claim(cx, spec, tree).await? } else { there };
+    refuse_foreign(cx, spec, &there).await?;
     let mut report = Report::default();
     for _ in 0..ROUNDS {
         let journal = Journal::open(&journal_of(cx, &uri))?;
-        let fresh = fresh(tree, &there.manifest, &journal);
+        let fresh = fresh(tree, &there, Journal::meant(&journal_of(cx, &uri)));
         let mut files = std::mem::take(&mut there.manifest.files);
         if journal.resumed {
             take_up(cx, spec, &journal, &mut files, tree).await?;
@@ -224,7 +238,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
         }
         let send: Vec<_> = difference.send.iter().map(|(entry, _)| *entry).collect();
         let order = TransferOptions { fresh, ..options(spec, tree) };
-        journal.start(send.iter().map(|entry| &*entry.path));
+        journal.start(send.iter().map(|entry| (&*entry.path, entry.crc)));
         let (sent, journal) = transfer::upload(cx, order, journal, &send).await?;
         report.add(&sent);
         report.same = difference.same;
@@ -285,23 +299,21 @@ async fn take_up(
     Ok(())
 }
 
-/// Files that this project has not put there yet.
-fn fresh(tree: &Tree, manifest: &Manifest, journal: &Journal) -> HashSet<String> {
-    let meant = meant(manifest);
-    let is_new = |path: &str| is_fresh(path, manifest, &meant) && !journal.sent.contains_key(path);
-    tree.entries.iter().map(|entry| &*entry.path).filter(|path| is_new(path)).map(str::to_owned).collect()
-}
-
-/// Whether what is there under a path, if anything, is somebody's. Where the manifest cannot be read, nobody
-/// knows.
-fn is_fresh(path: &str, manifest: &Manifest, meant: &HashSet<&str>) -> bool {
-    let is_readable = manifest.format == Manifest::FORMAT;
-    is_readable && !manifest.files.contains_key(path) && !meant.contains(path)
-}
-
-/// What a first upload was about to send.
-fn meant(manifest: &Manifest) -> HashSet<&str> {
-    manifest.meant.iter().map(String::as_str).collect()
+/// Files that no upload which has ended has put there, with what uploads that were broken off may have sent.
+/// Where the manifest cannot be read, nobody knows.
+fn fresh(tree: &Tree, there: &RemoteState, mut meant: Meant) -> Meant {
+    let manifest = &there.manifest;
+    if manifest.format != Manifest::FORMAT {
+        return Meant::new();
+    }
+    let is_known = |path: &str| manifest.files.contains_key(path) || there.unlike.contains(path);
+    let paths = tree.entries.iter().map(|entry| &*entry.path).filter(|path| !is_known(path));
+    let with_meant = paths.map(|path| {
+        let mut crcs = meant.remove(path).unwrap_or_default();
+        crcs.extend(manifest.meant.get(path).copied().flatten());
+        (path.to_owned(), crcs)
+    });
+    with_meant.collect()
 }
 
 fn options<'a>(spec: &'a Spec, tree: &'a Tree) -> TransferOptions<'a> {
@@ -311,7 +323,7 @@ fn options<'a>(spec: &'a Spec, tree: &'a Tree) -> TransferOptions<'a> {
         root: &tree.root,
         max_concurrency: spec.max_concurrency.into(),
         bytes_per_second: spec.bandwidth.map(|b| b.bytes_per_second()),
-        fresh: HashSet::new(),
+        fresh: Meant::new(),
     }
 }
 
@@ -483,11 +495,11 @@ pub async fn verify(
     const AT_ONCE: usize = 32;
     let listed = list(cx, spec).await?;
     let unlike = unlike(cx, spec, Some(tree), &there.manifest, &listed);
-    let (mut files, mut unsure, meant) = (BTreeMap::new(), Vec::new(), meant(&there.manifest));
+    let (mut files, mut unsure) = (BTreeMap::new(), Vec::new());
     for (path, object) in listed {
         match there.manifest.files.get(&path) {
             Some(stored) if object.is(stored) => drop(files.insert(path, stored.clone())),
-            None if tree.entry(&path).is_none() || is_fresh(&path, &there.manifest, &meant) => {}
+            None if tree.entry(&path).is_none() || there.manifest.format == Manifest::FORMAT => {}
             _ => unsure.push(path),
         }
     }
@@ -504,7 +516,6 @@ pub async fn verify(
     files.extend(found.into_iter().flatten());
     let mut manifest = there.manifest;
     let said = std::mem::replace(&mut manifest.files, files);
-    // What is not as it was uploaded is sent again, in its place.
-    manifest.meant.extend(said.into_keys().filter(|path| !manifest.files.contains_key(path)));
-    Ok((RemoteState { manifest, ..there }, unlike))
+    let other = said.into_keys().filter(|path| !manifest.files.contains_key(path)).collect();
+    Ok((RemoteState { manifest, unlike: other, ..there }, unlike))
 }

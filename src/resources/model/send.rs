@@ -1,6 +1,5 @@
 //! Puts an archive of this machine into the bucket, unless it is there.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ use crate::engine::OpCx;
 use crate::inputs::{Entry, FileStamp, Tree};
 use crate::resources::objects::bare;
 use crate::resources::uploads::journal_of;
-use crate::transfer::{self, Journal, Object, TransferOptions};
+use crate::transfer::{self, Journal, Meant, Object, TransferOptions};
 
 const WHAT: &str = "packing the model";
 
@@ -107,13 +106,13 @@ pub async fn send(cx: &OpCx<'_>, bucket: &str, key: &str, archive: &Archive) -> 
         root: &archive.root,
         max_concurrency: 16,
         bytes_per_second: None,
-        fresh: HashSet::new(),
+        fresh: Meant::new(),
     };
     if *name != *archive.entry.path {
         let text = format!("{} would be sent as {name}", archive.entry.path);
         return Err(OpError::local(WHAT, text));
     }
-    journal.start(std::iter::once(name));
+    journal.start(std::iter::once((name, wanted)));
     let (sent, journal) = transfer::upload(cx, order, journal, &[&archive.entry]).await?;
     journal.finish();
     match sent.files.as_slice() {

@@ -1,0 +1,164 @@
+//! What somebody puts below a data set's prefix by hand: no command deletes or replaces it, whatever was
+//! refused or broken off before.
+
+use std::fs;
+
+use aws_sdk_s3::types::ChecksumAlgorithm;
+
+use crate::support::{Beside, World};
+
+const CONFIG: &str = "[project]\nname = \"small\"\nregion = \"eu-west-1\"\n\
+                      [data.things]\npath = \"things\"\ndelete = true\n";
+const BUCKET: &str = "small-dev-123456789012-eu-west-1";
+const UNKNOWN: &str = "is there already, and no upload that has ended knows it";
+
+/// A project, and a sandbox that lives as long as this.
+struct Bench {
+    world: World,
+    served: Beside,
+}
+
+impl Bench {
+    fn with(files: &[(&str, &str)], faults: &[&str]) -> Self {
+        let world = World::with_config(CONFIG).sandbox();
+        fs::create_dir_all(world.path("things")).expect("made");
+        let served = Beside::start(&world, faults);
+        let bench = Self { world, served };
+        files.iter().for_each(|(name, text)| bench.ours(name, text.as_bytes()));
+        bench
+    }
+
+    /// A file of the folder.
+    fn ours(&self, name: &str, content: &[u8]) {
+        fs::write(self.world.path("things").join(name), content).expect("written");
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.world.path("things").join(name)).expect("removed");
+    }
+
+    /// An object of somebody's.
+    fn theirs(&self, name: &str, content: &[u8]) {
+        let (key, body) = (format!("data/things/{name}"), content.to_vec());
+        self.served.with("eu-west-1", async |aws| {
+            let put = aws.s3.put_object().bucket(BUCKET).key(&key).body(body.into());
+            put.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme).send().await.expect("put");
+        });
+    }
+
+    fn there(&self, name: &str) -> Vec<u8> {
+        let key = format!("data/things/{name}");
+        self.served.with("eu-west-1", async |aws| {
+            let found = aws.s3.get_object().bucket(BUCKET).key(&key).send().await.expect("it is there");
+            found.body.collect().await.expect("read").to_vec()
+        })
+    }
+
+    fn is_there(&self, name: &str) -> bool {
+        let key = format!("data/things/{name}");
+        self.served
+            .with("eu-west-1", async |aws| aws.s3.head_object().bucket(BUCKET).key(&key).send().await.is_ok())
+    }
+
+    fn upload(&self) {
+        self.world.run(["upload", "--yes"]).success();
+    }
+
+    /// An upload that meets what nobody knows.
+    fn refused(&self, name: &str) {
+        let refused = self.world.run(["upload", "--yes"]).ended(1).says("error[E203]");
+        refused.says(&format!("data/things/{name} {UNKNOWN}"));
+    }
+
+    /// An upload that is killed when it has sent a small file, while it sends a large one.
+    fn killed_with(&self, small: &str) {
+        self.ours("large", &vec![7; 20 << 20]);
+        self.served.strike(&["delay=30s@s3:UploadPart#1x0"]);
+        self.world.kill_when(["upload", "--yes"], || self.is_there(small));
+        self.served.strike(&[]);
+        self.remove("large");
+    }
+}
+
+#[test]
+fn what_was_replaced_or_was_there_is_neither_deleted_nor_replaced() {
+    let bench = Bench::with(&[("a", "1"), ("gone", "2"), ("replaced", "3")], &[]);
+    bench.upload();
+    bench.theirs("replaced", b"theirs");
+    bench.theirs("new", b"theirs too");
+    bench.theirs("large", b"small");
+    bench.remove("gone");
+    bench.remove("replaced");
+    for _ in 0..2 {
+        let refused = bench.world.run(["upload", "--yes"]).ended(1).says("error[E203]");
+        refused.says("data/things/: 1 object not deleted, being replaced since the upload: replaced");
+        assert_eq!(bench.there("replaced"), b"theirs");
+    }
+    // Here it is the folder's again.
+    bench.ours("replaced", b"theirs");
+
+    bench.ours("new", b"ours");
+    bench.refused("new");
+    bench.refused("new");
+    bench.world.run(["upload", "--yes", "--verify"]).ended(1).says("1 object that opsctl did not upload");
+    assert_eq!(bench.there("new"), b"theirs too");
+    bench.remove("new");
+    bench.ours("large", &vec![7; 20 << 20]);
+    bench.refused("large");
+    assert_eq!(bench.there("large"), b"small");
+    bench.remove("large");
+    // The same file needs no upload.
+    bench.ours("new", b"theirs too");
+    bench.upload();
+    bench.theirs("a", b"by hand");
+    bench.world.run(["destroy", "--yes"]).success().says("Nothing else is left").says("others put objects");
+    assert_eq!((bench.there("a"), bench.there("large")), (b"by hand".to_vec(), b"small".to_vec()));
+}
+
+/// Neither by a manifest nor by the journal.
+#[test]
+fn what_a_refused_upload_was_about_to_send_is_not_ours() {
+    let names: Vec<String> = (0..40).map(|n| format!("n{n}")).collect();
+    for first in [false, true] {
+        let bench = Bench::with(&[("a", "1")], &[]);
+        match first {
+            true => drop(bench.world.run(["bucket", "--yes"]).success()),
+            false => bench.upload(),
+        }
+        for name in &names {
+            bench.theirs(name, b"theirs");
+            bench.ours(name, name.as_bytes());
+        }
+        let refused = bench.world.run(["upload", "--yes"]).ended(1).says("error[E203]");
+        refused.says(UNKNOWN);
+        bench.world.run(["destroy", "--yes"]).success();
+        for name in &names {
+            assert_eq!(bench.there(name), b"theirs", "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_a_broken_off_upload_has_sent_is_ours_and_what_came_after_it_is_not() {
+    // The file is another one by now.
+    let bench = Bench::with(&[("a", "1")], &[]);
+    bench.upload();
+    bench.ours("new", b"sent");
+    bench.killed_with("new");
+    bench.ours("new", b"edited");
+    bench.upload();
+    assert_eq!(bench.there("new"), b"edited");
+
+    // Somebody has replaced it.
+    for command in ["upload", "destroy"] {
+        bench.ours(command, b"sent");
+        bench.killed_with(command);
+        bench.theirs(command, b"theirs");
+        match command {
+            "upload" => bench.refused(command),
+            _ => drop(bench.world.run(["destroy", "--yes"]).success()),
+        }
+        assert_eq!(bench.there(command), b"theirs");
+        bench.remove(command);
+    }
+}
