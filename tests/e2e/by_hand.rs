@@ -162,3 +162,46 @@ fn what_a_broken_off_upload_has_sent_is_ours_and_what_came_after_it_is_not() {
         bench.remove(command);
     }
 }
+
+/// In a bucket of others, by version.
+#[test]
+fn old_versions_of_others_stay() {
+    let bench = Bench::with(&[("a", "ours"), ("b", "ours")], &[]);
+    let config = format!("{CONFIG}[bucket]\nname = \"theirs\"\n");
+    bench.world.write("opsctl.toml", &config);
+    let versions = || {
+        bench.served.with("eu-west-1", async |aws| {
+            let found = aws.s3.list_object_versions().bucket("theirs").prefix("data/").send().await;
+            let found = found.expect("a list");
+            let sizes = found.versions().iter().map(|version| {
+                format!("{} {}", version.key().expect("a key"), version.size().expect("a size"))
+            });
+            (sizes.collect::<Vec<_>>(), found.delete_markers().len())
+        })
+    };
+    bench.served.with("eu-west-1", async |aws| {
+        let region = aws_sdk_s3::types::CreateBucketConfiguration::builder()
+            .location_constraint(aws_sdk_s3::types::BucketLocationConstraint::EuWest1);
+        let made = aws.s3.create_bucket().bucket("theirs").create_bucket_configuration(region.build());
+        made.send().await.expect("made");
+        let enabled = aws_sdk_s3::types::VersioningConfiguration::builder()
+            .status(aws_sdk_s3::types::BucketVersioningStatus::Enabled)
+            .build();
+        let call = aws.s3.put_bucket_versioning().bucket("theirs");
+        call.versioning_configuration(enabled).send().await.expect("enabled");
+        // They had a file of that name once, and have deleted it.
+        let put = aws.s3.put_object().bucket("theirs").key("data/things/a");
+        put.body(b"theirs".to_vec().into()).send().await.expect("put");
+        aws.s3.delete_object().bucket("theirs").key("data/things/a").send().await.expect("deleted");
+    });
+    bench.world.run(["deploy", "--adopt", "--yes"]).success();
+    bench.served.with("eu-west-1", async |aws| {
+        let put = aws.s3.put_object().bucket("theirs").key("data/things/b");
+        put.body(b"by hand".to_vec().into()).send().await.expect("put");
+    });
+    bench.ours("b", b"ours again");
+    bench.upload();
+    assert_eq!(versions().0.len(), 5, "{:?}", versions());
+    bench.world.run(["destroy", "--yes"]).success();
+    assert_eq!(versions(), (vec!["data/things/a 6".to_owned(), "data/things/b 7".to_owned()], 1));
+}

@@ -121,13 +121,13 @@ impl Driver for Bucket {
 
     async fn contents(&self, cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Option<Contents>> {
         let keys = keys(cx, bucket, owner).await?;
-        Ok(Some(empty::count(cx, bucket, |key| keys.ours(key)).await?))
+        Ok(Some(empty::count(cx, bucket, |version| keys.has(version)).await?))
     }
 
     async fn delete(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         let keys = keys(cx, bucket, &Owner::Ours).await?;
         let without_ours = || async {
-            match empty::remove(cx, bucket, "", |key| keys.ours(key)).await? {
+            match empty::remove(cx, bucket, "", |key, version| keys.goes(key, version)).await? {
                 0 => Ok(()),
                 others => {
                     let message = format!(
@@ -148,7 +148,7 @@ impl Driver for Bucket {
     async fn release(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         let Some(owner) = owner(cx, bucket).await? else { return Ok(()) };
         let keys = keys(cx, bucket, &owner).await?;
-        empty::remove(cx, bucket, "", |key| keys.ours(key)).await?;
+        empty::remove(cx, bucket, "", |key, version| keys.goes(key, version)).await?;
         if let Some(seen) = policy(cx, bucket).await? {
             // In a bucket that somebody else made, the name that we use in our own is anybody's.
             let [own, shared] = Self::SIDS;
@@ -167,7 +167,7 @@ impl Driver for Bucket {
         }
         put_rules(cx, bucket, &BTreeMap::new()).await?;
         open_fence(cx, bucket);
-        empty::remove(cx, bucket, "", |key| keys.ours(key)).await?;
+        empty::remove(cx, bucket, "", |key, version| keys.goes(key, version)).await?;
         // Last, so that a run that is killed before finds the bucket again.
         untag(cx, bucket).await
     }
@@ -284,6 +284,8 @@ async fn keys(cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Keys> {
         let below = data_sets::below(cx, bucket, &prefix, owner).await?;
         keys.uploaded.extend(below.is_ours.then(|| Manifest::key(&prefix)));
         keys.uploaded.extend(below.paths.into_iter().map(key));
+        let foreign = below.foreign.into_iter().map(|(path, etags)| (key(path), etags));
+        keys.foreign.extend(foreign);
         if is_made && below.is_ours {
             keys.others.extend(below.others.into_iter().map(key));
             keys.data_sets.insert(name);

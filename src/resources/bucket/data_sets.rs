@@ -1,10 +1,11 @@
 //! What below the prefixes of data sets is opsctl's, as a bucket with versions keeps it: what is there, and
 //! what an upload has deleted since.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::empty::Version;
 use super::{Keys, empty};
 use crate::aws::OpResult;
 use crate::domain::{KindName, Owner};
@@ -27,6 +28,17 @@ pub struct Below {
     /// Paths of objects that are there as opsctl has not put them there. The console's "folders" are nobody's
     /// work.
     pub others: HashSet<String>,
+    /// Entity tags of old versions, by path, that are not opsctl's: somebody had them there before, or
+    /// between two uploads. Only in a bucket of others; in one that opsctl made, they go with it.
+    pub foreign: HashMap<String, HashSet<String>>,
+}
+
+impl Below {
+    /// Whether a version of a path of ours is ours too; a marker that hides what is somebody's is not.
+    pub fn has(&self, path: &str, version: Option<&Version>) -> bool {
+        let Some((version, foreign)) = version.zip(self.foreign.get(path)) else { return true };
+        !version.is_marker && !foreign.contains(&version.etag)
+    }
 }
 
 /// The names of the data sets that are or were in a bucket, by their manifests.
@@ -44,9 +56,16 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
     let has_manifest = uploaded.manifest.is_some();
     let mut paths: HashSet<String> = uploaded.paths.keys().cloned().collect();
     let (mut others, mut gone, mut unsure) = (HashSet::new(), HashSet::new(), Vec::new());
-    for (key, there) in empty::keys(cx, bucket, prefix, None).await? {
+    let mut foreign: HashMap<String, HashSet<String>> = HashMap::new();
+    for (key, versions) in empty::keys(cx, bucket, prefix, None).await? {
         let Some(path) = key.strip_prefix(prefix) else { continue };
-        match there {
+        let old = versions.iter().filter(|version| !version.current && *bucket_owner != Owner::Ours);
+        let old = old.map(|version| version.etag.clone());
+        let unknown: HashSet<_> = old.filter(|etag| uploaded.is_ours(path, etag) != IsOurs::Yes).collect();
+        if !unknown.is_empty() {
+            foreign.insert(path.to_owned(), unknown);
+        }
+        match versions.into_iter().find(|version| version.current).map(|version| version.etag) {
             Some(_) if path.is_empty() || path.ends_with('/') => {}
             Some(etag) => match uploaded.is_ours(path, &etag) {
                 IsOurs::Yes => {}
@@ -65,10 +84,10 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
     paths.retain(|path| !others.contains(path));
     let is_others = uploaded.is_others;
     let is_ours = has_manifest || (is_wanted && *bucket_owner == Owner::Ours);
-    let mut below = Below { manifest: uploaded.manifest, is_ours, paths, others };
+    let mut below = Below { manifest: uploaded.manifest, is_ours, paths, others, foreign };
     if below.is_ours && *bucket_owner == Owner::Ours {
         below.paths.extend(gone);
-    } else if !is_others && (!gone.is_empty() || !has_manifest) {
+    } else if !is_others && (!gone.is_empty() || !has_manifest || !below.foreign.is_empty()) {
         claim(cx, bucket, prefix, bucket_owner, gone, &mut below).await?;
     }
     Ok(below)
@@ -85,7 +104,7 @@ async fn claim(
     below: &mut Below,
 ) -> OpResult<()> {
     for version in empty::old_versions(cx, bucket, &Manifest::key(prefix)).await? {
-        if below.is_ours && gone.is_empty() {
+        if below.is_ours && gone.is_empty() && below.foreign.is_empty() {
             break;
         }
         let manifest = uploads::written(cx, bucket, prefix, Some(version)).await?;
@@ -95,6 +114,12 @@ async fn claim(
             below.paths.extend(gone);
             break;
         }
+        for (path, stored) in &manifest.files {
+            if let Some(foreign) = below.foreign.get_mut(path) {
+                foreign.remove(&stored.etag);
+            }
+        }
+        below.foreign.retain(|_, etags| !etags.is_empty());
         let named = manifest.files.keys().chain(manifest.meant.keys());
         below.paths.extend(named.filter_map(|path| gone.take(path)));
     }

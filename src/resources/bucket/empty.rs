@@ -11,14 +11,14 @@ use crate::engine::{OpCx, lease};
 use crate::resources::objects::all_deleted;
 
 /// One version of an object, or the marker that it was deleted.
-struct Version {
-    key: String,
+pub struct Version {
+    pub key: String,
     id: Option<String>,
     bytes: u64,
-    etag: String,
+    pub etag: String,
     /// The one that a reader gets.
-    current: bool,
-    is_marker: bool,
+    pub current: bool,
+    pub is_marker: bool,
 }
 
 /// Every version under a prefix, a page at a time.
@@ -62,20 +62,20 @@ impl<'a> Pages<'a> {
     }
 }
 
-/// The keys under a prefix, with the entity tag of the object that is there: of those without one, old
-/// versions or markers are. With a delimiter only those in the folder itself.
+/// The versions under a prefix, by their keys; those of a key with nothing but a marker are none. With a
+/// delimiter only those in the folder itself.
 pub async fn keys(
     cx: &OpCx<'_>,
     bucket: &str,
     prefix: &str,
     delimiter: Option<&str>,
-) -> OpResult<BTreeMap<String, Option<String>>> {
+) -> OpResult<BTreeMap<String, Vec<Version>>> {
     let mut pages = Pages { delimiter, ..Pages::of(cx, bucket, prefix) };
-    let mut keys = BTreeMap::<_, Option<_>>::new();
+    let mut keys = BTreeMap::<_, Vec<_>>::new();
     while let Some(versions) = pages.next().await? {
         for version in versions {
-            let there = keys.entry(version.key).or_default();
-            *there = there.take().or_else(|| version.current.then_some(version.etag));
+            let all = keys.entry(version.key.clone()).or_default();
+            all.extend(Some(version).filter(|version| !version.is_marker));
         }
     }
     Ok(keys)
@@ -94,16 +94,16 @@ pub async fn old_versions(cx: &OpCx<'_>, bucket: &str, key: &str) -> OpResult<Ve
 
 /// Deletes everything under a prefix.
 pub async fn empty(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<()> {
-    remove(cx, bucket, prefix, |_| true).await.map(drop)
+    remove(cx, bucket, prefix, |_, _| true).await.map(drop)
 }
 
-/// Deletes every version under a prefix whose key is `ours`, delete markers and uploads that were never
-/// completed included, and gives the number of other versions.
+/// Deletes every version under a prefix that is `ours`, delete markers and uploads that were never completed
+/// included (`None`: of a key alone), and gives the number of other versions.
 pub async fn remove(
     cx: &OpCx<'_>,
     bucket: &str,
     prefix: &str,
-    ours: impl Fn(&str) -> bool,
+    ours: impl Fn(&str, Option<&Version>) -> bool,
 ) -> OpResult<usize> {
     let s3 = &cx.aws.s3;
     let mut pages = Pages::of(cx, bucket, prefix);
@@ -114,7 +114,7 @@ pub async fn remove(
         let all = versions.len();
         let objects: Vec<ObjectIdentifier> = versions
             .into_iter()
-            .filter(|v| ours(&v.key))
+            .filter(|v| ours(&v.key, Some(v)))
             .filter_map(|v| ObjectIdentifier::builder().key(v.key).set_version_id(v.id).build().ok())
             .collect();
         others += all - objects.len();
@@ -138,7 +138,7 @@ pub async fn remove(
             return Ok(others);
         };
         for (key, id) in page.uploads().iter().filter_map(|u| Some((u.key()?, u.upload_id()?))) {
-            if ours(key) {
+            if ours(key, None) {
                 let abort = s3.abort_multipart_upload().bucket(bucket).key(key).upload_id(id);
                 abort.send().await.op(action::s3::AbortMultipartUpload).ignore_not_found()?;
             }
@@ -152,15 +152,15 @@ pub async fn remove(
     }
 }
 
-/// Counts the contents of a bucket, by whether a key is `ours`. The lease is nobody's to lose, and there only
+/// Counts the contents of a bucket, by whether a version is `ours`. The lease is nobody's to lose, and there only
 /// while a run holds it: a run would count one object more than what it has shown.
-pub async fn count(cx: &OpCx<'_>, bucket: &str, ours: impl Fn(&str) -> bool) -> OpResult<Contents> {
+pub async fn count(cx: &OpCx<'_>, bucket: &str, ours: impl Fn(&Version) -> bool) -> OpResult<Contents> {
     const EXAMPLES: usize = 3;
     let mut contents = Contents::default();
     let mut pages = Pages::of(cx, bucket, "");
     while let Some(versions) = pages.next().await? {
         for version in versions.into_iter().filter(|version| version.key != lease::KEY) {
-            if ours(&version.key) {
+            if ours(&version) {
                 add(&mut contents.ours, &version);
                 continue;
             }

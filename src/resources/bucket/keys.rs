@@ -1,7 +1,8 @@
 //! Which objects of a bucket are opsctl's, by their keys.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::empty::Version;
 use crate::domain::fingerprint::stem;
 use crate::domain::{LEASE_KEY, Scope};
 
@@ -29,6 +30,8 @@ pub struct Keys {
     pub others: HashSet<String>,
     /// The manifests of this project's data sets, and what they name.
     pub uploaded: HashSet<String>,
+    /// Entity tags of old versions of these, in a bucket of others, that are not opsctl's.
+    pub foreign: HashMap<String, HashSet<String>>,
 }
 
 impl Keys {
@@ -36,6 +39,17 @@ impl Keys {
     pub fn folders(scope: &Scope) -> Vec<String> {
         let named = BY_NAME.map(|folder| format!("{folder}{}", scope.prefix()));
         named.into_iter().chain([STATE.to_owned()]).collect()
+    }
+
+    /// Whether a version is opsctl's; a marker that hides what is somebody's is not.
+    pub fn has(&self, version: &Version) -> bool {
+        let is_foreign = |etags: &HashSet<String>| version.is_marker || etags.contains(&version.etag);
+        self.ours(&version.key) && !self.foreign.get(&version.key).is_some_and(is_foreign)
+    }
+
+    /// The same of a key, or of one of its versions.
+    pub fn goes(&self, key: &str, version: Option<&Version>) -> bool {
+        version.map_or_else(|| self.ours(key), |version| self.has(version))
     }
 
     /// Whether opsctl, or what it runs, has put the object there.

@@ -5,7 +5,8 @@ use crate::aws::{OpResult, SdkResultExt};
 use crate::domain::{Owner, action};
 use crate::engine::OpCx;
 use crate::resources::bucket::data_sets::below;
-use crate::resources::bucket::{empty, owner};
+use crate::resources::bucket::empty::{self, Version};
+use crate::resources::bucket::owner;
 use crate::resources::manifest::Manifest;
 use crate::resources::objects::split;
 
@@ -14,15 +15,17 @@ use crate::resources::objects::split;
 pub async fn withdraw(cx: &OpCx<'_>, uri: &str) -> OpResult<()> {
     let (bucket, prefix) = split(uri)?;
     let bucket_owner = owner(cx, bucket).await?.unwrap_or(Owner::Nobody);
-    let there = below(cx, bucket, prefix, &bucket_owner).await?;
-    if let Some(manifest) = there.manifest {
+    let mut there = below(cx, bucket, prefix, &bucket_owner).await?;
+    if let Some(manifest) = there.manifest.take() {
         let body = Manifest { format: 0, ..manifest }.to_json();
         let call = cx.aws.s3.put_object().bucket(bucket).key(Manifest::key(prefix)).body(body.into());
         call.expected_bucket_owner(&cx.scope.account).send().await.op(action::s3::PutObject)?;
     }
-    let ours = |key: &str| key.strip_prefix(prefix).is_some_and(|path| there.paths.contains(path));
+    let ours = |key: &str, version: Option<&Version>| {
+        key.strip_prefix(prefix).is_some_and(|path| there.paths.contains(path) && there.has(path, version))
+    };
     empty::remove(cx, bucket, prefix, ours).await?;
     // By its whole name: others' may begin so.
     let key = Manifest::key(prefix);
-    empty::remove(cx, bucket, &key, |found| there.is_ours && found == key).await.map(drop)
+    empty::remove(cx, bucket, &key, |found, _| there.is_ours && found == key).await.map(drop)
 }
