@@ -71,6 +71,16 @@ impl Document {
         Some(key).filter(|key| is_in_header || KEYS.contains(*key))
     }
 
+    /// The value at this place, and those in it where it is a list.
+    fn with_items(&self, at: KeyPath) -> impl Iterator<Item = Range<usize>> {
+        let value = at.0.split_first().and_then(|(section, keys)| {
+            keys.iter().try_fold(self.values().get(section)?, |table, key| table.get(key))
+        });
+        let items = value.and_then(Value::as_array).map_or(0, Vec::len);
+        let items: Vec<KeyPath> = (0..items).map(|place| at.join(place.to_string())).collect();
+        std::iter::once(at).chain(items).filter_map(|at| self.exact_value_span(&at))
+    }
+
     /// A line of the text as it may be shown with a problem: without a comment, and with an asterisk for each
     /// byte of what is not shown.
     pub fn shown(&self, line: Range<usize>, problem: &Diagnostic) -> String {
@@ -81,7 +91,7 @@ impl Document {
         } else {
             let about: Vec<Range<usize>> = match problem.code {
                 codes::UNKNOWN_KEY => Vec::new(),
-                _ => meant(problem).filter_map(|at| self.exact_value_span(&at)).collect(),
+                _ => meant(problem).flat_map(|at| self.with_items(at)).collect(),
             };
             // What follows the last key and the last value may be a comment.
             let mut end = self.keys_end(&line).unwrap_or(line.start);
@@ -192,6 +202,11 @@ mod tests {
         assert_eq!(shown(text, "é", &["training", "t", "source"]), "t = { source = \"é\", entry = '****' }");
         assert_eq!(shown(text, "é", &["training", "t"]), "t = { source = \"**\", entry = '****' }");
         assert_eq!(shown(text, "grace", &["audit", "grace"]), "grace = \"1d\"");
+        let text = "[training.t]\ninclude = [\"a.py\"]\nhyperparameters = { 0 = \"é\" }\n[bucket]\n";
+        assert_eq!(shown(text, "include", &["training", "t", "include"]), "include = [\"a.py\"]");
+        assert_eq!(shown(text, "include", &["training", "t", "entry"]), "include = [\"****\"]");
+        let whole = shown(text, "0 =", &["training", "t", "hyperparameters"]);
+        assert_eq!(whole, "hyperparameters = { 0 = \"**\" }");
         let text = "[training.t]\nenvironment.A = \"sécret\"\nB = '''\nse\ncret'''\n[env]\nC = \"x\"\n";
         assert_eq!(shown(text, "sé", &["training", "t", "environment", "A"]), "environment.A = \"*******\"");
         assert_eq!(shown(text, "cret'''", &["training", "t"]), "*******");
