@@ -238,7 +238,7 @@ codes! {
     CREDENTIALS "E201" "No usable AWS credentials"
         "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";
     DENIED "E202" "AWS denied the call"
-        "The identity lacks a permission, or a service control policy or boundary forbids it. The message names the action. Creating roles and passing them needs iam:CreateRole, iam:PutRolePolicy and iam:PassRole.";
+        "The identity lacks a permission, or a service control policy or boundary forbids it. The message names the action. `opsctl policy deployer` prints all that a deploy needs, and `opsctl policy planner` all that looking needs.";
     FOREIGN "E203" "A resource of that name exists and is not this project's"
         "By its tags it is not of this project and environment, so opsctl does not touch it. Rename yours. What has no tags of opsctl's, or has lost some, can be used with --adopt: a bucket, role or log group is then adopted, which means that what opsctl needs is put beside what is there, and that `destroy` takes only that out again. Any other resource is taken over only if it is already as the config says; nothing of others is overwritten, and what another project or environment of opsctl has is never taken.";
     FAILED "E204" "AWS failed to create the resource"
