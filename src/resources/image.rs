@@ -243,18 +243,21 @@ impl fmt::Display for Reference {
     }
 }
 
-/// Hugging Face's images on TensorFlow, which the list leaves out.
-const OF_TENSORFLOW: &str = "huggingface-tensorflow";
+/// Hugging Face's images are named by the version of its library, and those on TensorFlow are left out.
+const HUGGING_FACE: &str = "huggingface";
+const ON_TENSORFLOW: &str = "huggingface-tensorflow";
 
 /// That a framework has no image of this version.
 fn unlisted(image: &str) -> String {
-    match image.starts_with(OF_TENSORFLOW) {
-        true => {
-            format!(
-                "opsctl's list has Hugging Face's images only on PyTorch, and \"{image}\" is none of them"
-            )
-        }
-        false => format!("AWS has no image \"{image}\" in opsctl's list of {}", *limits::DATE),
+    let list = format!("opsctl's list of {}", *limits::DATE);
+    if image.starts_with(ON_TENSORFLOW) {
+        format!("opsctl's list has Hugging Face's images only on PyTorch, and \"{image}\" is none of them")
+    } else if image.starts_with(HUGGING_FACE) {
+        format!(
+            "\"{image}\" is not in {list}, which names Hugging Face's images by the version of transformers"
+        )
+    } else {
+        format!("AWS has no image \"{image}\" in {list}")
     }
 }
 
@@ -491,6 +494,9 @@ mod tests {
         let refused = training("huggingface-tensorflow-4.17", "ml.m5.xlarge", "us-east-1").unwrap_err();
         assert_eq!(refused.code, codes::UNKNOWN_IMAGE);
         assert!(refused.message.contains("only on PyTorch"), "{}", refused.message);
+        // As AWS's repository and the version of PyTorch in its tag are called.
+        let refused = training("huggingface-pytorch-2.6", "ml.m5.xlarge", "us-east-1").unwrap_err();
+        assert!(refused.message.contains("by the version of transformers"), "{}", refused.message);
     }
 
     #[test]
