@@ -26,6 +26,7 @@
 # opsctl's sandbox runs this file unchanged, with aws and shutdown replaced on the PATH, and with
 #   OPSCTL_ROOT      a folder in the place of /
 #   OPSCTL_VENV      a virtual environment to use again
+#   OPSCTL_TMP       a short way to a folder for temporary files: sockets have short paths
 set -euo pipefail
 
 # shellcheck disable=SC1083  # the braces of the placeholders
@@ -355,7 +356,7 @@ supervise() {
   shutdown -h "+$((DEADLINE / 60 + 15))"
 
   export HOME="${HOME:-/root}" AWS_DEFAULT_REGION="$REGION"
-  export TMPDIR="$WORK/tmp" # /tmp is in memory on Amazon Linux 2023, too small for the packages of a framework
+  export TMPDIR="${OPSCTL_TMP:-$WORK/tmp}" # /tmp is in memory on Amazon Linux 2023, too small for the packages of a framework
   mkdir -p "$TMPDIR" "$ML/code" "$ML/model" "$ML/input/data" "$ML/output/data"
 
   timeout --kill-after=120 "$DEADLINE" bash "$0" work >"$LOG" 2>&1 &

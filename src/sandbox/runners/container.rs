@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::ApiAccess;
 
-/// A short way to a container's `/tmp`, for as long as its process runs.
+/// A short way to the `/tmp` of a container or an instance, for as long as its process runs.
 ///
 /// Processes of one script talk through sockets in there (PyTorch's data loaders do), and the path of a
 /// socket has at most 104 bytes, of which a project's folder may have most.
@@ -23,14 +23,14 @@ use super::ApiAccess;
 pub struct ShortTemporary(TempDir);
 
 impl ShortTemporary {
-    /// One for this container.
-    pub fn new(layout: &ContainerFolders) -> io::Result<Self> {
+    /// One that leads to this folder.
+    pub fn new(temporary: &Path) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("opsctl-").tempdir()?;
-        std::os::unix::fs::symlink(std::path::absolute(layout.temporary())?, folder.path().join("tmp"))?;
+        std::os::unix::fs::symlink(std::path::absolute(temporary)?, folder.path().join("tmp"))?;
         Ok(Self(folder))
     }
 
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.0.path().join("tmp")
     }
 }

@@ -14,7 +14,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use super::ApiAccess;
-use super::container::text;
+use super::container::{ShortTemporary, text};
 use super::process::{LineSink, Process, Program, SYSTEM_PATH};
 use super::python::{Environments, PythonError, Wanted};
 
@@ -70,6 +70,7 @@ pub struct Ec2Instance {
     process: Option<Process>,
     halted: PathBuf,
     terminated: std::sync::atomic::AtomicBool,
+    _temporary: ShortTemporary,
 }
 
 impl Ec2Run {
@@ -82,7 +83,14 @@ impl Ec2Run {
             std::fs::create_dir_all(directory)?;
         }
         let halted = bin.join("halted");
-        let instance = |process| Ec2Instance { process, halted: halted.clone(), terminated: false.into() };
+        let temporary = ShortTemporary::new(&temporary)?;
+        let short = temporary.path();
+        let instance = |process| Ec2Instance {
+            process,
+            halted: halted.clone(),
+            terminated: false.into(),
+            _temporary: temporary,
+        };
         if !self.user_data.starts_with("#!") {
             return Ok(instance(None));
         }
@@ -103,8 +111,13 @@ impl Ec2Run {
         let program = Program::new(script, &self.root)
             .envs([("PATH", format!("{}:{}:{SYSTEM_PATH}", bin.display(), venv.bin().display()))])
             .envs(
-                [("OPSCTL_ROOT", &self.root), ("HOME", &self.root), ("TMPDIR", &temporary)]
-                    .map(|(k, v)| (k, text(v))),
+                [
+                    ("OPSCTL_ROOT", &self.root),
+                    ("HOME", &self.root),
+                    ("TMPDIR", &short),
+                    ("OPSCTL_TMP", &short),
+                ]
+                .map(|(k, v)| (k, text(v))),
             )
             .envs([("OPSCTL_VENV", text(&venv.directory))])
             .envs(pip)

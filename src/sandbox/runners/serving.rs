@@ -145,7 +145,7 @@ impl ModelServer {
 
         let script = spec.root.join("model_server.py");
         std::fs::write(&script, SERVER)?;
-        let temporary = ShortTemporary::new(&layout)?;
+        let temporary = ShortTemporary::new(&layout.temporary())?;
         let program = Program::new(venv.python(), &spec.root)
             .args([script.as_os_str(), layout.model().as_os_str(), code.as_os_str()])
             .args([spec.handlers.as_str()])

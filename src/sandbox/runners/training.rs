@@ -168,7 +168,7 @@ impl TrainingRun {
         };
         job.write_config(&layout).map_err(io_error)?;
 
-        let temporary = ShortTemporary::new(&layout).map_err(io_error)?;
+        let temporary = ShortTemporary::new(&layout.temporary()).map_err(io_error)?;
         let program = self
             .command(&layout, &venv.python(), hyperparameters.arguments())
             .envs([("PATH", format!("{}:{SYSTEM_PATH}", venv.bin().display()))])
