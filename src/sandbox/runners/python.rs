@@ -1,5 +1,6 @@
 //! The Python that runs user code, and cached virtual environments with what that code needs.
 
+mod alike;
 pub mod contents;
 mod held;
 
@@ -177,6 +178,18 @@ impl Wanted {
         self
     }
 
+    /// The largest of the packages that images are named after.
+    fn framework(&self) -> Option<&Package> {
+        let frameworks = self.held.iter().filter(|package| package.is_framework());
+        frameworks.max_by_key(|package| package.megabytes())
+    }
+
+    /// The same without the requirements file, where it comes on top of a framework.
+    fn without_file(&self) -> Option<Self> {
+        (self.requirements.is_some() && self.framework().is_some())
+            .then(|| Self { requirements: None, ..self.clone() })
+    }
+
     fn shown(&self) -> String {
         let file = self.requirements.as_ref().map(|_| "requirements.txt".to_owned());
         let held = self.held.iter().map(Package::requirement);
@@ -220,6 +233,23 @@ impl Environments {
     /// The environment for `wanted`: at once when it was made before, else built with pip. `progress` gets
     /// one line per package that pip works on.
     pub async fn ensure(&self, wanted: &Wanted, progress: &LineSink) -> Result<Venv, PythonError> {
+        let began = Instant::now();
+        let (venv, said, is_new) = self.made(wanted, progress).await?;
+        // What stands in for a version of the image is said in every log: a result may depend on it.
+        let tell = |text: String| progress(Line { at: SystemTime::now(), text });
+        said.lines().for_each(|line| tell(line.to_owned()));
+        if is_new {
+            // On AWS an image has it; here it would be taken for the time of the user's code.
+            tell(format!(
+                "opsctl sandbox: making the Python environment took {} s of this; the next run has it already",
+                began.elapsed().as_secs()
+            ));
+        }
+        Ok(venv)
+    }
+
+    /// The environment, what is to be said of it, and whether it was made just now.
+    async fn made(&self, wanted: &Wanted, progress: &LineSink) -> Result<(Venv, String, bool), PythonError> {
         let at = |path: &Path| {
             let path = path.to_owned();
             move |source| PythonError::Io { path, source }
@@ -228,33 +258,29 @@ impl Environments {
         let directory = self.cache.join(&key);
         let venv = Venv { directory: directory.clone() };
         let complete = directory.join(COMPLETE);
-        // What stands in for a version of the image is said in every log: a result may depend on it.
-        let tell = |text: String| progress(Line { at: SystemTime::now(), text });
         if let Ok(said) = std::fs::read_to_string(&complete) {
-            said.lines().for_each(|line| tell(line.to_owned()));
-            return Ok(venv);
+            return Ok((venv, said, false));
         }
         std::fs::create_dir_all(&self.cache).map_err(at(&self.cache))?;
         let _lock = lock(self.cache.join(format!("{key}.lock"))).await.map_err(at(&self.cache))?;
         if let Ok(said) = std::fs::read_to_string(&complete) {
-            said.lines().for_each(|line| tell(line.to_owned()));
-            return Ok(venv);
+            return Ok((venv, said, false));
         }
         if directory.exists() {
             std::fs::remove_dir_all(&directory).map_err(at(&directory))?; // a build that was interrupted
         }
-        let began = Instant::now();
-        let taken = self.build(&venv, wanted, progress).await?;
-        let said = self.said_of_the_image(&venv, wanted, &taken).await;
-        std::fs::write(&complete, said.as_deref().unwrap_or_default()).map_err(at(&complete))?;
-        said.into_iter().for_each(tell);
-        // On AWS an image has it; here it would be taken for the time of the user's code.
-        let text = format!(
-            "opsctl sandbox: making the Python environment took {} s of this; the next run has it already",
-            began.elapsed().as_secs()
-        );
-        tell(text);
-        Ok(venv)
+        let (like, _turn) = match wanted.without_file() {
+            Some(first) => (Some(Box::pin(self.made(&first, progress)).await?.0), None),
+            None => {
+                let turn = self.turn(wanted).await.map_err(at(&self.cache))?;
+                (self.alike(wanted), turn)
+            }
+        };
+        let taken = self.build(&venv, like.as_ref(), wanted, progress).await?;
+        self.offer(&venv, wanted, &taken).map_err(at(&directory))?;
+        let said = self.said_of_the_image(&venv, wanted, &taken).await.unwrap_or_default();
+        std::fs::write(&complete, &said).map_err(at(&complete))?;
+        Ok((venv, said, true))
     }
 
     /// A name for the environment: Python's version and path, and all requirement lines, sorted.
@@ -277,6 +303,7 @@ impl Environments {
     async fn build(
         &self,
         venv: &Venv,
+        like: Option<&Venv>,
         wanted: &Wanted,
         progress: &LineSink,
     ) -> Result<Vec<Package>, PythonError> {
@@ -289,10 +316,16 @@ impl Environments {
             python.version.1,
             wanted.shown()
         ));
-        let mut make = Command::new(&python.executable);
-        make.args(["-I", "-m", "venv"]).arg(&venv.directory);
-        self.run(&mut make, wanted, progress).await?;
-        let taken = self.install(venv, wanted, progress).await?;
+        let mut begun = false;
+        if let Some(like) = like {
+            self.make(venv, &["--without-pip"], wanted, progress).await?;
+            begun = venv.begin_with(like).await.is_ok();
+        }
+        if !begun {
+            // Nothing is alike; or the disk has no hard links, or somebody empties the cache.
+            self.make(venv, &["--clear"], wanted, progress).await?;
+        }
+        let taken = self.install(venv, begun, wanted, progress).await?;
         if !wanted.foreign.is_empty() {
             let version = format!("{}.{}", python.version.0, python.version.1);
             let mut pip = self.pip(venv, None);
@@ -305,13 +338,27 @@ impl Environments {
         Ok(taken)
     }
 
+    async fn make(
+        &self,
+        venv: &Venv,
+        options: &[&str],
+        wanted: &Wanted,
+        progress: &LineSink,
+    ) -> Result<(), PythonError> {
+        let mut make = Command::new(&self.python.executable);
+        make.args(["-I", "-m", "venv"]).args(options).arg(&venv.directory);
+        self.run(&mut make, wanted, progress).await
+    }
+
+    /// `begun`: the framework is there.
     async fn install(
         &self,
         venv: &Venv,
+        begun: bool,
         wanted: &Wanted,
         progress: &LineSink,
     ) -> Result<Vec<Package>, PythonError> {
-        let index = self.index_of_cpu_builds(venv, wanted, progress).await;
+        let index = self.index_of_cpu_builds(venv, wanted, begun, progress).await;
         let mut held = wanted.held.clone();
         // Each failure tells of one package, or of some that do not go together.
         while !held.is_empty() {

@@ -38,6 +38,13 @@ impl Package {
         }
     }
 
+    /// Of a framework in this version: what pip fetches of PyPI, with what it brings.
+    pub fn megabytes(&self) -> Option<u64> {
+        let requirement = self.requirement();
+        let known = records("s").find(|fields| fields[1] == requirement)?;
+        known[2].parse().ok()
+    }
+
     /// Whether images are named after it.
     pub fn is_framework(&self) -> bool {
         FRAMEWORKS.iter().any(|(_, framework)| *framework == self.name)

@@ -30,15 +30,29 @@ const VERSIONS: &str = "import json, sys\nfrom importlib import metadata\ndef ve
     print(json.dumps([version(name) for name in sys.argv[1:]]))\n";
 
 impl Environments {
-    /// Where PyTorch is to come from besides the user's index, when it comes from the image.
+    /// Where PyTorch is to come from besides the user's index, when it comes from the image. How much will be
+    /// fetched is said unless the framework is there already.
     pub(super) async fn index_of_cpu_builds(
         &self,
         venv: &Venv,
         wanted: &Wanted,
+        is_there: bool,
         progress: &LineSink,
     ) -> Option<&'static str> {
-        // macOS has no others.
-        if !self.python.manylinux || !wanted.held.iter().any(|package| package.name.starts_with("torch")) {
+        // macOS has no others, and what there is has other sizes.
+        if !self.python.manylinux {
+            return None;
+        }
+        let tell = |text: String| {
+            if !is_there {
+                progress(Line { at: SystemTime::now(), text: format!("opsctl sandbox: {text}") });
+            }
+        };
+        let sized = wanted.framework().and_then(|framework| Some((framework, framework.megabytes()?)));
+        if !wanted.held.iter().any(|package| package.name.starts_with("torch")) {
+            if let Some((framework, megabytes)) = sized {
+                tell(format!("{} and what it needs are {}", framework.requirement(), to_fetch(megabytes)));
+            }
             return None;
         }
         let mut probe = Command::new(venv.python());
@@ -49,11 +63,11 @@ impl Environments {
             Some(0) => Some(CPU_BUILDS),
             Some(2) => None,
             _ => {
-                let text = format!(
-                    "opsctl sandbox: {CPU_BUILDS} is not reached, so PyTorch comes from PyPI: its builds \
-                     for GPUs, with libraries of some gigabytes"
-                );
-                progress(Line { at: SystemTime::now(), text });
+                let size = sized.map_or_else(|| "some gigabytes".to_owned(), |(_, size)| to_fetch(size));
+                tell(format!(
+                    "{CPU_BUILDS} is not reached, so PyTorch comes from PyPI: its builds for GPUs, with \
+                     libraries {size}"
+                ));
                 None
             }
         }
@@ -94,6 +108,15 @@ impl Environments {
             said.collect::<Vec<_>>().join(", ")
         ))
     }
+}
+
+/// Wheels of libraries have half of what they unpack to.
+fn to_fetch(megabytes: u64) -> String {
+    let size = match megabytes {
+        0..1000 => format!("{megabytes} MB"),
+        _ => format!("{}.{} GB", megabytes / 1000, megabytes % 1000 / 100),
+    };
+    format!("about {size} to fetch, once, and twice that on the disk")
 }
 
 /// Whether a line of a requirements file asks for another version of a package, by number or by address.
