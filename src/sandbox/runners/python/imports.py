@@ -55,6 +55,10 @@ def main(folder, entry):
         for name in imported(tree):
             own = [os.path.join(place, name.split(".")[0]) for place in places]
             todo += [path + ".py" for path in own] + [script for path in own for script in scripts(path)]
+            # By PYTHONPATH or sys.path it may be found elsewhere in the folder.
+            if not any(os.path.exists(path + end) for path in own for end in (".py", "")):
+                ends = (f"{os.sep}{name.split('.')[0]}.py", f"{os.sep}{name.split('.')[0]}{os.sep}__init__.py")
+                todo += [script for script in scripts(folder) if script.endswith(ends)]
             # A folder without __init__.py gives way to a package that is installed.
             if not any(os.path.isfile(path + end) for path in own for end in (".py", "/__init__.py")):
                 modules.add(name)
