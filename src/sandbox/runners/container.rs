@@ -105,6 +105,10 @@ impl ContainerFolders {
     pub fn checkpoints(&self) -> PathBuf {
         self.ml().join("checkpoints")
     }
+    /// Its Python.
+    pub fn python(&self) -> PathBuf {
+        self.root.join("opt/python")
+    }
     /// Its `/tmp`.
     pub fn temporary(&self) -> PathBuf {
         self.root.join("tmp")

@@ -2,9 +2,9 @@
 //!
 //! The contract with the script: `OPSCTL_ROOT` is its private root (it writes nothing elsewhere), and on its
 //! PATH are an `aws` that knows `s3 cp` and `s3 sync`, a `shutdown` that ends the instance, and a `python3`
-//! with boto3 and the packages asked for. `OPSCTL_VENV` is the virtual environment of that `python3`. It is
-//! shared and has its requirements already, so pip finds them satisfied and is given no index; without
-//! requirements, pip installs into the root. The script does not run as root, and there is no `dnf`.
+//! with boto3 and the packages asked for. `OPSCTL_VENV` is the virtual environment of that `python3`, the
+//! instance's own; it finds there what is shared of its requirements, so pip finds them satisfied. The script
+//! does not run as root, and there is no `dnf`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -78,8 +78,7 @@ impl Ec2Run {
     pub async fn start(self, environments: &Environments, sink: LineSink) -> Result<Ec2Instance, Ec2Error> {
         let bin = self.root.join("opsctl-bin");
         let temporary = self.root.join("tmp");
-        let site = self.root.join("site-packages");
-        for directory in [&bin, &temporary, &site] {
+        for directory in [&bin, &temporary] {
             std::fs::create_dir_all(directory)?;
         }
         let halted = bin.join("halted");
@@ -95,19 +94,18 @@ impl Ec2Run {
             return Ok(instance(None));
         }
         let mut wanted = Wanted::of(PACKAGES);
-        wanted.requirements.clone_from(&self.requirements);
         wanted.packages.extend(self.packages.iter().cloned());
-        let venv = environments.ensure(&wanted, &sink).await?;
+        if let Some(file) = &self.requirements {
+            wanted = wanted.and_file(file);
+            wanted.anew = None; // the user data installs it by itself
+        }
+        let venv = environments.of_job(&wanted, self.root.join("opt/python"), &sink).await?;
         write_program(&bin.join("aws"), &format!("#!{}\n{AWS}", text(venv.python())))?;
         write_program(&bin.join("timeout"), &format!("#!{}\n{TIMEOUT}", text(venv.python())))?;
         write_program(&bin.join("shutdown"), SHUTDOWN)?;
         let script = self.root.join("user-data");
         write_program(&script, &self.user_data)?;
 
-        let pip = match self.requirements {
-            Some(_) => vec![("PIP_NO_INDEX", "1".to_owned())],
-            None => vec![("PIP_TARGET", text(&site)), ("PYTHONPATH", text(&site))],
-        };
         let program = Program::new(script, &self.root)
             .envs([("PATH", format!("{}:{}:{SYSTEM_PATH}", bin.display(), venv.bin().display()))])
             .envs(
@@ -120,7 +118,6 @@ impl Ec2Run {
                 .map(|(k, v)| (k, text(v))),
             )
             .envs([("OPSCTL_VENV", text(&venv.directory))])
-            .envs(pip)
             .envs([("PIP_DISABLE_PIP_VERSION_CHECK", "1"), ("PYTHONUNBUFFERED", "1")])
             .envs([("OPSCTL_HALTED", text(&halted)), ("OPSCTL_SPEED", self.speed.to_string())])
             .envs(self.reach.environment())

@@ -3,6 +3,8 @@
 mod alike;
 pub mod contents;
 mod held;
+mod overlay;
+mod requirements;
 
 use std::fs::File;
 use std::io;
@@ -18,6 +20,7 @@ use tokio::time::timeout;
 
 use super::process::{Line, LineSink};
 use contents::Package;
+use requirements::requirement_lines;
 
 /// What AWS's framework containers hold besides the framework: the SDK, and the toolkit whose handlers serve
 /// the model. Training and serving share the list, so that equal requirements make one environment.
@@ -144,6 +147,13 @@ impl Python {
     }
 }
 
+/// What pip installs for one job alone: packages of its own folder, or what moves in a repository.
+#[derive(Clone, Debug)]
+pub struct Anew {
+    pub arguments: Vec<String>,
+    pub folder: PathBuf,
+}
+
 /// What an environment must hold.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
@@ -152,8 +162,10 @@ pub struct Wanted {
     /// What is taken of the container's image. As on AWS it is there before `requirements.txt` is installed,
     /// which finds it and may replace it.
     pub held: Vec<Package>,
-    /// The user's `requirements.txt`, if there is one.
+    /// The user's `requirements.txt`, if there is one that means the same to everybody.
     pub requirements: Option<PathBuf>,
+    /// What is installed for each job anew, on top of what is shared.
+    pub anew: Option<Anew>,
     /// Packages of which only the pure-Python files can be used here, because they publish wheels for Linux
     /// only. They are put, without dependencies, into [`Venv::foreign`].
     pub foreign: Vec<String>,
@@ -167,15 +179,33 @@ impl Wanted {
 
     /// Adds a requirements file if it exists. What it replaces of the image is not fetched first.
     pub fn and_file(mut self, requirements: &Path) -> Self {
-        self.requirements = requirements.is_file().then(|| requirements.to_owned());
+        if !requirements.is_file() {
+            return self;
+        }
         let mut lines = Vec::new();
         // What cannot be read now is told when the environment is made.
-        if let Some(file) = &self.requirements
-            && requirement_lines(file, &mut lines).is_ok()
-        {
+        if requirement_lines(requirements, &mut lines).is_ok() {
             self.held.retain(|package| !lines.iter().any(|line| held::pins_another(line, package)));
         }
+        match lines.iter().all(|line| requirements::is_the_same_everywhere(line)) {
+            true => self.requirements = Some(requirements.to_owned()),
+            false => self.install(&["-r", &requirements.to_string_lossy()], requirements.parent()),
+        }
         self
+    }
+
+    /// Adds the folder of code, where it is a package: AWS's toolkit installs that.
+    pub fn and_package(mut self, code: &Path) -> Self {
+        if code.join("setup.py").is_file() {
+            self.install(&["."], Some(code));
+        }
+        self
+    }
+
+    fn install(&mut self, arguments: &[&str], folder: Option<&Path>) {
+        let folder = folder.unwrap_or(Path::new(".")).to_owned();
+        let anew = self.anew.get_or_insert_with(|| Anew { arguments: Vec::new(), folder });
+        anew.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
     }
 
     /// The largest of the packages that images are named after.
@@ -199,7 +229,8 @@ impl Wanted {
     }
 }
 
-/// A finished virtual environment. It is shared: nothing may be installed into it later.
+/// A finished virtual environment. One of the cache is shared: nothing may be installed into it later, so
+/// code runs in one [`Environments::of_job`].
 #[derive(Clone, Debug)]
 pub struct Venv {
     pub directory: PathBuf,
@@ -214,6 +245,14 @@ impl Venv {
     /// Its folder of programs.
     pub fn bin(&self) -> PathBuf {
         self.directory.join("bin")
+    }
+
+    /// What was written when it was finished; none where it is not, or has lost its interpreter or packages.
+    fn finished(&self) -> Option<String> {
+        let said = std::fs::read_to_string(self.directory.join(COMPLETE)).ok()?;
+        let mut folders = std::fs::read_dir(self.directory.join("lib")).ok()?.filter_map(Result::ok);
+        let has_packages = folders.any(|folder| folder.path().join("site-packages/pip").is_dir());
+        (self.python().exists() && has_packages).then_some(said)
     }
 
     /// A directory for `PYTHONPATH`; empty unless [`Wanted::foreign`] named something.
@@ -258,16 +297,17 @@ impl Environments {
         let directory = self.cache.join(&key);
         let venv = Venv { directory: directory.clone() };
         let complete = directory.join(COMPLETE);
-        if let Ok(said) = std::fs::read_to_string(&complete) {
+        if let Some(said) = venv.finished() {
             return Ok((venv, said, false));
         }
         std::fs::create_dir_all(&self.cache).map_err(at(&self.cache))?;
         let _lock = lock(self.cache.join(format!("{key}.lock"))).await.map_err(at(&self.cache))?;
-        if let Ok(said) = std::fs::read_to_string(&complete) {
+        if let Some(said) = venv.finished() {
             return Ok((venv, said, false));
         }
         if directory.exists() {
-            std::fs::remove_dir_all(&directory).map_err(at(&directory))?; // a build that was interrupted
+            // A build that was interrupted, or one of which somebody has removed a part.
+            std::fs::remove_dir_all(&directory).map_err(at(&directory))?;
         }
         let (like, _turn) = match wanted.without_file() {
             Some(first) => (Some(Box::pin(self.made(&first, progress)).await?.0), None),
@@ -369,7 +409,7 @@ impl Environments {
                 Ok(()) => break,
                 Err(PythonError::Install { said, .. }) if held::loosen(&mut held, &said) => {}
                 // Nothing of the user's is to blame.
-                Err(PythonError::Install { packages, said, .. }) => {
+                Err(PythonError::Install { packages, said, .. }) if held::is_of(&wanted.held, &said) => {
                     let (major, minor, _) = self.python.version;
                     return Err(PythonError::Image { python: format!("{major}.{minor}"), packages, said });
                 }
@@ -470,23 +510,6 @@ impl Environments {
     }
 }
 
-/// The meaningful lines of a requirements file and of the files it names with `-r` and `-c`.
-fn requirement_lines(file: &Path, lines: &mut Vec<String>) -> io::Result<()> {
-    for line in std::fs::read_to_string(file)?.lines() {
-        let line = line.split(" #").next().unwrap_or_default().trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        lines.push(line.to_owned());
-        let named =
-            ["-r ", "-c ", "--requirement ", "--constraint "].iter().find_map(|flag| line.strip_prefix(flag));
-        if let Some(named) = named {
-            requirement_lines(&file.with_file_name(named.trim()), lines)?;
-        }
-    }
-    Ok(())
-}
-
 /// An index URL may hold a user and a password, and pip repeats it.
 fn without_credentials(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -542,17 +565,6 @@ mod tests {
         let said =
             without_credentials("Could not fetch https://me:secret@pypi.example/simple/x and http://a/b@c");
         assert_eq!(said, "Could not fetch https://pypi.example/simple/x and http://a/b@c");
-    }
-
-    #[test]
-    fn requirement_files_are_read_with_the_files_they_name() {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("requirements.txt"), "# tools\nnumpy  # maths\n\n-r more.txt\n")
-            .unwrap();
-        std::fs::write(directory.path().join("more.txt"), "pillow\n").unwrap();
-        let mut lines = Vec::new();
-        requirement_lines(&directory.path().join("requirements.txt"), &mut lines).unwrap();
-        assert_eq!(lines, ["numpy", "-r more.txt", "pillow"]);
     }
 
     #[test]

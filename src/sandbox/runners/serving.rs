@@ -141,7 +141,8 @@ impl ModelServer {
             None => Vec::new(),
         };
         let wanted = Wanted { packages: spec.packages.clone(), held, ..Wanted::default() };
-        let venv = environments.ensure(&wanted.and_file(&code.join("requirements.txt")), &sink).await?;
+        let wanted = wanted.and_file(&code.join("requirements.txt"));
+        let venv = environments.of_job(&wanted, layout.python(), &sink).await?;
 
         let script = spec.root.join("model_server.py");
         std::fs::write(&script, SERVER)?;

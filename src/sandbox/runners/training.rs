@@ -151,8 +151,8 @@ impl TrainingRun {
             None => Vec::new(),
         };
         let wanted = Wanted { packages: self.packages.clone(), held, ..Wanted::default() };
-        let wanted = wanted.and_file(&requirements);
-        let venv = environments.ensure(&wanted, &sink).await.map_err(install_failure)?;
+        let wanted = wanted.and_package(&layout.code()).and_file(&requirements);
+        let venv = environments.of_job(&wanted, layout.python(), &sink).await.map_err(install_failure)?;
 
         let hyperparameters = Hyperparameters::new(&self.hyperparameters, &layout);
         let names: Vec<String> = self.channels.iter().map(|(name, _)| name.clone()).collect();

@@ -205,7 +205,8 @@ impl Pool {
             unpack_zip(&spec.code, &task_root).await.map_err(failed)?;
             task_root
         };
-        let venv = environments.ensure(&runtime_packages(environments.python.manylinux), progress).await?;
+        let wanted = runtime_packages(environments.python.manylinux);
+        let venv = environments.of_job(&wanted, root.join("opt/python"), progress).await?;
         let prepared = Prepared { root: root.to_owned(), task_root, runtime_directory, temporary, venv };
         let inner = Inner { spec, prepared, sink, free: Mutex::default(), streams: AtomicU64::new(0) };
         Ok(Self { inner: Arc::new(inner) })

@@ -76,7 +76,7 @@ impl Venv {
 }
 
 /// Everything below a folder that the other has not got.
-fn link(from: &Path, to: &Path, file: &dyn Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn link(from: &Path, to: &Path, file: &dyn Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (at, kind) = (to.join(entry.file_name()), entry.file_type()?);
@@ -95,10 +95,11 @@ fn link(from: &Path, to: &Path, file: &dyn Fn(&Path, &Path) -> io::Result<()>) -
 }
 
 /// A script names its interpreter by its absolute path.
-fn program(file: &Path, link: &Path, from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn program(file: &Path, link: &Path, from: &Path, to: &Path) -> io::Result<()> {
     let text = match fs::read_to_string(file) {
-        Ok(text) if text.starts_with("#!") => text,
-        _ => return fs::hard_link(file, link),
+        Ok(text) if text.contains(&*from.to_string_lossy()) => text,
+        // Into the folder of a job perhaps from another disk.
+        _ => return fs::hard_link(file, link).or_else(|_| fs::copy(file, link).map(drop)),
     };
     fs::write(link, text.replace(&*from.to_string_lossy(), &to.to_string_lossy()))?;
     fs::set_permissions(link, Permissions::from_mode(fs::metadata(file)?.permissions().mode()))

@@ -156,6 +156,14 @@ pub(super) fn loosen(held: &mut Vec<Package>, said: &str) -> bool {
     changed
 }
 
+/// Whether pip refused versions of packages that the image holds, and not something else failed.
+pub(super) fn is_of(held: &[Package], said: &str) -> bool {
+    let conflict = said.contains("conflicting dependencies") || said.contains("ResolutionImpossible");
+    let names = |name: &str| held.iter().any(|package| package.name == name);
+    let refused = without_wheel(said).map(|(refused, _)| refused.split("==").next().unwrap_or_default());
+    conflict || refused.is_some_and(names)
+}
+
 /// The requirement of which pip found no version, and the versions that there are.
 fn without_wheel(said: &str) -> Option<(&str, Vec<&str>)> {
     let (_, rest) = said.split_once("satisfies the requirement ")?;

@@ -114,3 +114,63 @@ assert os.path.exists(os.environ["HOME"] + "/tmp/kept")
     let run = start_training(&deep, "train.py", &[("train.py", SCRIPT)], &lines).await;
     assert_eq!(run.outcome().await, TrainingEnd::Completed, "{:#?}", lines.all());
 }
+
+/// An environment is shared by all projects of this machine: what one job changes is in no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_script_installs_goes_with_its_job() {
+    const INSTALLS: &str = r#"
+import pathlib, shutil, subprocess, sys, sysconfig
+import boto3
+pathlib.Path(sysconfig.get_paths()["purelib"], "left_behind.py").write_text("")
+import left_behind
+pip = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, text=True, check=True)
+script = open(shutil.which("pip")).readline()
+assert sys.prefix in script, script
+asked = ["install", "--no-index", "--dry-run", "boto3"]
+subprocess.run([shutil.which("pip"), *asked], check=True)
+"#;
+    let (root, lines) = (TempDir::new().unwrap(), Lines::default());
+    let run = |name: &str, script: &str| {
+        let folder = root.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        let packages = CONTAINER_PACKAGES.iter().map(|package| (*package).to_owned()).collect();
+        TrainingRun { packages, ..training(&folder, "train.py", &[("train.py", script)]) }
+    };
+    let one = run("one", INSTALLS).start(&environments().await, lines.sink()).await.unwrap();
+    assert_eq!(one.outcome().await, TrainingEnd::Completed, "{:#?}", lines.all());
+    let two = run("two", "import boto3\nimport left_behind\n");
+    let two = two.start(&environments().await, lines.sink()).await.unwrap();
+    let TrainingEnd::Failed { reason } = two.outcome().await else { panic!("{:#?}", lines.all()) };
+    assert!(reason.contains("No module named 'left_behind'"), "{reason}");
+}
+
+/// Two folders called `./mylib` are two packages, and a folder of code with a `setup.py` is one too.
+#[tokio::test(flavor = "multi_thread")]
+async fn packages_of_the_folder_are_installed_for_each_job() {
+    const SETUP: &str = "from setuptools import setup\nsetup(name='mylib', version='1', \
+                         package_dir={'': 'lib'}, py_modules=['mylib'])\n";
+    let (root, lines) = (TempDir::new().unwrap(), Lines::default());
+    let run = async |name: &str, files: &[(&str, &str)]| {
+        let folder = root.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        let run = start_training(&folder, "train.py", files, &lines).await;
+        assert_eq!(run.outcome().await, TrainingEnd::Completed, "{:#?}", lines.all());
+        lines.all().last().cloned().unwrap()
+    };
+    for word in ["one", "another"] {
+        let value = format!("V = '{word}'\n");
+        let files = [
+            ("train.py", "import mylib\nprint(mylib.V)\n"),
+            ("requirements.txt", "-e ./mylib\n"),
+            ("mylib/setup.py", SETUP),
+            ("mylib/lib/mylib.py", &value),
+        ];
+        assert_eq!(run(word, &files).await, word);
+    }
+    let files = [
+        ("train.py", "import mylib\nprint(mylib.V)\n"),
+        ("setup.py", SETUP),
+        ("lib/mylib.py", "V = 'whole'\n"),
+    ];
+    assert_eq!(run("whole", &files).await, "whole");
+}
