@@ -119,10 +119,20 @@ pub fn unlike_aws(desired: &Desired) -> Diagnostics {
     played::warnings(desired, &ThisMachine)
 }
 
+/// Modules of the containers themselves: those of SageMaker's first toolkit, of scikit-learn, and of XGBoost.
+const OF_CONTAINERS: [&str; 3] =
+    ["sagemaker_containers", "sagemaker_sklearn_container", "sagemaker_xgboost_container"];
+
 /// What to do about a module that the image holds and the sandbox has not, where a failure is about one.
 pub fn help_for(said: &str) -> Option<String> {
     let (_, rest) = said.split_once("No module named '")?;
     let module = rest.split(['\'', '.']).next().filter(|module| !module.is_empty())?;
+    if OF_CONTAINERS.contains(&module) {
+        return Some(format!(
+            "`{module}` is a part of AWS's container, which the sandbox does not pull, and no package that it \
+             could install: import it where it is there, with `try`, or try this script on AWS alone"
+        ));
+    }
     Some(format!(
         "if the image holds `{}`: the sandbox pulls no image, and of what it knows of AWS's it installs what \
          the code's own scripts import, so name the package in the requirements.txt of the code, in the \
@@ -260,6 +270,8 @@ mod tests {
     fn a_module_of_the_image_is_named() {
         let said = "AlgorithmError: ExecuteUserScriptError:\nModuleNotFoundError: No module named 'torch.nn'";
         assert!(help_for(said).unwrap().contains("`torch`"));
+        let said = "ModuleNotFoundError: No module named 'sagemaker_xgboost_container'";
+        assert!(help_for(said).unwrap().contains("a part of AWS's container"));
         assert_eq!(help_for("ValueError: No module"), None);
     }
 }

@@ -114,6 +114,23 @@ impl ContainerFolders {
         self.root.join("tmp")
     }
 
+    /// A script of the code that names `/opt/ml`, which is a folder of this machine and none of the job.
+    pub fn script_with_paths(&self) -> Option<String> {
+        let mut folders = vec![self.code()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).ok()?.filter_map(Result::ok) {
+                let path = entry.path();
+                let is_script = path.extension().is_some_and(|end| end == "py" || end == "sh");
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    folders.push(path);
+                } else if is_script && std::fs::read_to_string(&path).is_ok_and(|it| it.contains("/opt/ml")) {
+                    return Some(path.strip_prefix(self.code()).unwrap_or(&path).display().to_string());
+                }
+            }
+        }
+        None
+    }
+
     /// Moves a path of the container under the root; any other text stays.
     pub fn rerooted(&self, value: &str) -> String {
         match value.strip_prefix("/opt/ml") {

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::ApiAccess;
 use super::archive::unpack_tar_gz;
 use super::container::{ContainerFolders, ShortTemporary, text};
-use super::families::Handlers;
+use super::families::{Handlers, Played};
 use super::loopback::{self, Reply};
 use super::process::{Line, LineSink, Process, Program, SYSTEM_PATH, keep_tail};
 use super::python::contents::Contents;
@@ -46,6 +46,8 @@ pub struct ModelServerSpec {
     pub code: Option<PathBuf>,
     /// Whose defaults do what the code does not.
     pub handlers: Handlers,
+    /// How the image is played where no code is with the model.
+    pub alone: Played,
     /// The model's environment, with `SAGEMAKER_PROGRAM` (default `inference.py`).
     pub environment: BTreeMap<String, String>,
     /// What the container image brings ([`super::python::CONTAINER_PACKAGES`]); `requirements.txt` comes on
@@ -75,6 +77,8 @@ pub enum StartCause {
     Python(#[from] PythonError),
     #[error("the model archive cannot be used: {0}")]
     Archive(#[source] io::Error),
+    #[error("the model has no code, and {0}")]
+    NotPlayed(&'static str),
     #[error("the model server cannot be started: {0}")]
     Io(#[from] io::Error),
     #[error("the model server ended while it loaded the model: {last_line}")]
@@ -135,6 +139,9 @@ impl ModelServer {
         layout.create()?;
         unpack_tar_gz(&spec.model, &layout.model()).await.map_err(StartCause::Archive)?;
         let code = spec.code(&layout).await?;
+        if let (Played::Not(why), false) = (&spec.alone, code.is_dir()) {
+            return Err(StartCause::NotPlayed(why));
+        }
         let program = spec.environment.get("SAGEMAKER_PROGRAM").map_or(PROGRAM, String::as_str);
         let held = match &spec.contents {
             Some(image) => image.needed(&environments.python, &code, program, Some(spec.handlers)).await,

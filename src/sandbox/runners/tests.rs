@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use super::ApiAccess;
 use super::ec2::{Ec2Outcome, Ec2Run};
-use super::families::Handlers;
+use super::families::{Handlers, Played};
 use super::lambda::{FunctionSpec, Initialization, Invocation, InvocationResult, LogSink, Pool};
 use super::metrics::{LastValues, Metric};
 use super::process::{Line, LineSink, Process, Program};
@@ -286,6 +286,7 @@ async fn serve_as(
         model: archive(root.join("model.tar.gz"), files),
         code: None,
         handlers,
+        alone: Played::AsAws,
         environment: BTreeMap::from([(
             "SAGEMAKER_SUBMIT_DIRECTORY".to_owned(),
             "/opt/ml/model/code".to_owned(),

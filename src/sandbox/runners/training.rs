@@ -1,13 +1,14 @@
 //! A training job's container as a local process (docs/aws/sagemaker-training.md).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
@@ -15,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use super::ApiAccess;
 use super::archive::{is_empty, pack_tar_gz, unpack_tar_gz};
 use super::container::{ContainerFolders, Hyperparameters, Job, ShortTemporary};
-use super::process::{LineSink, Process, Program, SYSTEM_PATH, Tail, keep_tail};
+use super::process::{Line, LineSink, Process, Program, SYSTEM_PATH, Tail, keep_tail};
 use super::python::contents::Contents;
 use super::python::{Environments, PythonError, Wanted};
 
@@ -123,10 +124,20 @@ pub struct Artifacts {
     pub output: Option<PathBuf>,
 }
 
+/// For what the sandbox itself has to say in the end.
+struct Log(LineSink);
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Log")
+    }
+}
+
 /// A running (or ended) job. Dropping it kills the script.
 #[derive(Debug)]
 pub struct Training {
     process: Process,
+    log: Log,
     layout: ContainerFolders,
     _temporary: ShortTemporary,
     command: String,
@@ -174,10 +185,11 @@ impl TrainingRun {
             .envs([("PATH", format!("{}:{SYSTEM_PATH}", venv.bin().display()))])
             .envs(layout.environment(&self.reach, &self.environment, &temporary))
             .envs(job.environment(&layout));
-        let (sink, tail) = keep_tail(sink, KEPT_LINES);
-        let process = Process::start(&program, sink).map_err(io_error)?;
+        let (kept, tail) = keep_tail(Arc::clone(&sink), KEPT_LINES);
+        let process = Process::start(&program, kept).map_err(io_error)?;
         Ok(Training {
             process,
+            log: Log(sink),
             command: program.shown(),
             layout,
             _temporary: temporary,
@@ -263,12 +275,28 @@ impl Training {
             Ok(status) => status,
             Err(_) => self.end(TrainingEnd::MaxRuntimeExceeded, STOP_GRACE).await,
         };
+        if let Some(status) = status.filter(|_| self.ended_by.get().is_none()) {
+            self.say_of_paths(status);
+        }
         match (self.ended_by.get(), status) {
             (Some(outcome), _) => outcome.clone(),
             (None, Some(status)) if status.success() => TrainingEnd::Completed,
             (None, Some(status)) => TrainingEnd::Failed { reason: self.failure_reason(status) },
             (None, None) => TrainingEnd::Interrupted, // the sandbox itself shuts down
         }
+    }
+
+    /// What a script wrote to `/opt/ml` itself is in no model, and what it looks for there is not found.
+    fn say_of_paths(&self, status: ExitStatus) {
+        let looked = || self.tail.lines().iter().any(|line| line.contains("'/opt/ml"));
+        let is_lost = if status.success() { is_empty(&self.layout.model()) } else { looked() };
+        let Some(script) = is_lost.then(|| self.layout.script_with_paths()).flatten() else { return };
+        let text = format!(
+            "opsctl sandbox: {script} names /opt/ml, which is a folder of this machine here and not the job's. \
+             On AWS it works. In both places it does with paths from SM_MODEL_DIR and SM_CHANNEL_NAME, or from \
+             hyperparameters and `environment`, where the sandbox puts its own"
+        );
+        (self.log.0)(Line { at: SystemTime::now(), text });
     }
 
     /// `StopTrainingJob`: SIGTERM, and SIGKILL after `grace` (AWS: [`STOP_GRACE`]).

@@ -15,7 +15,7 @@ use super::objects::RoleObjects;
 use super::training::texts;
 use crate::authority::Session;
 use crate::fault::Fault;
-use crate::runners::families::Handlers;
+use crate::runners::families::{self, Handlers, Played};
 use crate::runners::python::contents::Contents;
 use crate::runners::serving::{InvokeError, ModelServer, ModelServerSpec, STARTUP_LIMIT, StartCause};
 use crate::runners::training::last_error;
@@ -240,6 +240,10 @@ impl Instance {
                 "the model has no ModelDataUrl: its container fetches it, and the sandbox has no containers";
             return Err(not_started(why.to_owned()));
         };
+        let image = container["Image"].as_str().unwrap_or_default();
+        if let Played::Not(why) = families::serving(image, true) {
+            return Err(not_started(format!("the sandbox cannot play {image}: {why}")));
+        }
         let role = self.variant.model["ExecutionRoleArn"].as_str();
         let session = role.map(|role| Session::new(role, "SageMaker"));
         let objects = RoleObjects::new(shared, session.clone());
@@ -255,7 +259,6 @@ impl Instance {
             None => None,
         };
         let limit = self.variant.production_variant["ContainerStartupHealthCheckTimeoutInSeconds"].as_u64();
-        let image = container["Image"].as_str().unwrap_or_default();
         let contents = Contents::of(image);
         let python = contents.as_ref().and_then(|image| image.python.clone());
         let spec = ModelServerSpec {
@@ -263,6 +266,7 @@ impl Instance {
             model: fetch(data, "model.tar.gz").await?,
             code,
             handlers: Handlers::of(image),
+            alone: families::serving(image, false),
             environment,
             packages: super::container_packages(),
             contents,

@@ -99,7 +99,12 @@ impl Environment {
         let program = program(spec, prepared, kind, &stream, api.port)
             .envs([("HOME", text(&prepared.root)), ("TMPDIR", text(temporary.path()))]);
         let log = Log::new(stream.clone(), sink);
-        log.platform(format!("INIT_START Runtime Version: {} (opsctl sandbox)", spec.runtime));
+        let python = &prepared.python;
+        let played = match spec.runtime == *python {
+            true => "opsctl sandbox".to_owned(),
+            false => format!("opsctl sandbox, with {python}: packages compiled for another do not load"),
+        };
+        log.platform(format!("INIT_START Runtime Version: {} ({played})", spec.runtime));
         let process = Process::start(&program, log.sink())?;
         let now = Instant::now();
         Ok(Self {

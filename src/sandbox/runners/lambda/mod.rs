@@ -153,6 +153,8 @@ struct Prepared {
     runtime_directory: PathBuf,
     temporary: PathBuf,
     venv: Venv,
+    /// Its version, as runtimes are called.
+    python: String,
 }
 
 /// The execution environments of one version. Dropping it ends the free ones at once, and each busy one after
@@ -207,7 +209,10 @@ impl Pool {
         };
         let wanted = runtime_packages(environments.python.manylinux);
         let venv = environments.of_job(&wanted, root.join("opt/python"), progress).await?;
-        let prepared = Prepared { root: root.to_owned(), task_root, runtime_directory, temporary, venv };
+        let (major, minor, _) = environments.python.version;
+        let python = format!("python{major}.{minor}");
+        let prepared =
+            Prepared { root: root.to_owned(), task_root, runtime_directory, temporary, venv, python };
         let inner = Inner { spec, prepared, sink, free: Mutex::default(), streams: AtomicU64::new(0) };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -46,6 +46,7 @@ async fn scikit_learn_trains_and_serves_without_a_requirements_file() {
         model: run.pack(root.path()).await.unwrap().model.unwrap(),
         code: Some(archive(root.path().join("code.tar.gz"), &files)),
         handlers: Handlers::of(SKLEARN),
+        alone: Played::AsAws,
         environment: BTreeMap::from([("SAGEMAKER_PROGRAM".to_owned(), "iris.py".to_owned())]),
         packages,
         contents: Contents::of(SKLEARN),
