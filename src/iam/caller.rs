@@ -102,8 +102,16 @@ impl Caller<'_> {
     /// Whether a limit on the policies that may be attached, or be a boundary, admits one that makes an
     /// administrator.
     fn makes_admin(&self, statement: &Statement, c: &Condition) -> bool {
-        let on_policies = ["iam:PolicyARN", "iam:PermissionsBoundary"];
-        on_policies.iter().any(|key| c.key.eq_ignore_ascii_case(key))
+        // Which boundary is asked of whom it is given to; of all others it is known.
+        const GIVE: [&str; 4] = [
+            "iam:CreateRole",
+            "iam:CreateUser",
+            "iam:PutRolePermissionsBoundary",
+            "iam:PutUserPermissionsBoundary",
+        ];
+        let gives = || GIVE.iter().any(|a| statement.actions.covers(a, pattern::matches_ignoring_case));
+        (c.key.eq_ignore_ascii_case("iam:PolicyARN")
+            || (c.key.eq_ignore_ascii_case("iam:PermissionsBoundary") && gives()))
             && self.admin_policies.iter().any(|arn| admits(c, arn) == Some(statement.allow))
     }
 
@@ -206,7 +214,10 @@ impl Caller<'_> {
                 .filter(|holds| *holds == allow || !self.tags_may_change);
         }
         let is_session = self.user.is_none() && !self.arn.is_empty();
-        if is_session && key == "aws:tokenissuetime" && operator.base.eq_ignore_ascii_case("Null") {
+        // Temporary credentials tell when they were issued and whether MFA was used, though it was not.
+        // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-multifactorauthpresent>
+        let of_session = ["aws:tokenissuetime", "aws:multifactorauthpresent"].contains(&key.as_str());
+        if is_session && of_session && operator.base.eq_ignore_ascii_case("Null") {
             return Some(c.values.iter().any(|v| v.eq_ignore_ascii_case("false")));
         }
         if operator.base.eq_ignore_ascii_case("Null") {

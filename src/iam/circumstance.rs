@@ -18,10 +18,16 @@ pub(crate) const PLACE: &[&str] = &[
     "aws:ec2instancesourcevpc",
     "aws:ec2instancesourceprivateipv4",
     "ec2:sourceinstancearn",
+    "ec2:roledelivery",
+    "lambda:sourcefunctionarn",
     "aws:sourceidentity",
     "aws:federatedprovider",
     "aws:tokenissuetime",
 ];
+
+/// Keys that only calls from within a network have.
+pub(crate) const NETWORKS: &[&str] =
+    &["aws:sourcevpc", "aws:sourcevpcarn", "aws:sourcevpce", "aws:vpceaccount"];
 
 /// Through which service a call comes.
 pub(crate) const WAY: &[&str] =

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::addresses::are_open;
 use crate::arn::Arn;
-use crate::circumstance::is_on_circumstance;
+use crate::circumstance::{NETWORKS, is_on_circumstance, is_one_of};
 use crate::keys::{KeyKind, fact, is_form};
 use crate::pattern;
 use crate::policy::{Condition, Statement};
@@ -128,7 +128,8 @@ pub fn restriction_of(condition: &Condition, all: &[Condition]) -> Restriction {
         return Restriction::Weak;
     }
     if positive && condition.values.iter().any(|v| fits_any(&condition.key, v)) {
-        return Restriction::Void;
+        // Through whichever network: from outside of all the key is not there.
+        return if is_one_of(NETWORKS, condition) { Restriction::Strong } else { Restriction::Void };
     }
     // Whoever may attach an administrator's policy needs no other, and one as a boundary bounds nothing.
     if names_policies(condition)
@@ -210,6 +211,13 @@ pub fn is_avoidable(condition: &Condition) -> bool {
     // A session that is old enough to be denied is begun again.
     let by_time_or_tls = ["aws:securetransport", "aws:currenttime", "aws:epochtime", "aws:tokenissuetime"]
         .contains(&key.as_str());
+    // Without MFA there is no age of it, and no key.
+    let by_no_mfa = key == "aws:multifactorauthage" && {
+        let operator = Operator::parse(&condition.operator);
+        operator.base.to_ascii_lowercase().starts_with("numeric")
+            && !operator.if_exists
+            && !operator.is_negated()
+    };
     // A mighty policy that it does not name.
     let other_policy =
         names_policies(condition) && MAKES_ADMIN.iter().any(|arn| admits(condition, arn) == Some(false));
@@ -218,6 +226,7 @@ pub fn is_avoidable(condition: &Condition) -> bool {
         || opposite(condition).is_some_and(|c| restriction_of(&c, std::slice::from_ref(&c)).is_open());
     // `Null` asks whether the key is there at all, which is theirs to choose as well.
     by_time_or_tls
+        || by_no_mfa
         || other_policy
         || condition.known == Some(Restriction::Weak)
         || fact(&key) == KeyKind::Chosen
@@ -309,22 +318,30 @@ pub enum Bound<'a> {
     Free,
     /// This policy.
     By(&'a str),
+    /// Whatever helps: of some principal that may be found.
+    Any,
 }
 
 /// Calls whose `iam:PermissionsBoundary` is the boundary that the principal has already, and not one that
-/// they give it.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#available-keys-for-iam>
-const ABOUT_BOUNDED: [&str; 10] = [
+/// they give it. The calls that give one (`Create…`, `Put…PermissionsBoundary`) have the key, too; no other
+/// has.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_iam.html>
+const ABOUT_BOUNDED: [&str; 15] = [
     "iam:AttachRolePolicy",
     "iam:AttachUserPolicy",
+    "iam:DeleteRole",
     "iam:DeleteRolePermissionsBoundary",
     "iam:DeleteRolePolicy",
     "iam:DeleteUserPermissionsBoundary",
     "iam:DeleteUserPolicy",
     "iam:DetachRolePolicy",
     "iam:DetachUserPolicy",
+    "iam:GetRole",
     "iam:PutRolePolicy",
     "iam:PutUserPolicy",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:UpdateRole",
+    "iam:UpdateRoleDescription",
 ];
 
 impl<'a> Bound<'a> {
@@ -332,6 +349,11 @@ impl<'a> Bound<'a> {
     pub fn of(action: &str, boundary: Option<&'a str>) -> Option<Self> {
         let is_about = ABOUT_BOUNDED.contains(&action);
         is_about.then(|| boundary.filter(|arn| !arn.is_empty()).map_or(Self::Free, Self::By))
+    }
+
+    /// What may be of a call on some principal.
+    pub fn of_any(action: &str) -> Option<Self> {
+        ABOUT_BOUNDED.contains(&action).then_some(Self::Any)
     }
 }
 
@@ -374,6 +396,7 @@ impl Asked<'_> {
         if let Some(bound) = self.boundary.filter(|_| c.key.eq_ignore_ascii_case("iam:PermissionsBoundary")) {
             let operator = Operator::parse(&c.operator);
             return match bound {
+                Bound::Any => Some(allow),
                 _ if operator.is("Null") => {
                     Some(c.values.iter().any(|v| v.eq_ignore_ascii_case("true")) == (bound == Bound::Free))
                 }

@@ -1,7 +1,7 @@
 //! Whether a role may perform one action on one resource, decided statement by statement; the sets of
 //! `effective` are about all resources at once.
 
-use crate::condition::{self, Asked, ConditionResult, Tags};
+use crate::condition::{self, Asked, Bound, ConditionResult, Tags};
 use crate::effective::{Ceiling, Effective};
 use crate::grant::Grant;
 
@@ -70,7 +70,7 @@ impl Effective {
     /// Whether there may be a resource on which it is [`Decision::Allowed`]: a quick no, for whoever would
     /// ask about each of many.
     pub fn may_ever(&self, action: &str) -> bool {
-        let helpful = Asked { tags: Tags::Settable, ..Asked::default() };
+        let helpful = Asked { tags: Tags::Settable, boundary: Bound::of_any(action), ..Asked::default() };
         let opens = |grant: &Grant| {
             grant.names(action) && condition::read(&grant.statement, helpful) == ConditionResult::Open
         };

@@ -31,6 +31,20 @@ fn adm(statement: Value) -> RoleMaker {
 }
 
 #[test]
+fn circumstances_of_machines_and_of_mfa_that_was_not_used() {
+    let put = |operator: &str, key: &str, value: &str| {
+        one(when(allow(&["iam:PutRolePolicy"], &[&role_arn("t")]), operator, key, value))
+    };
+    let function = format!("arn:aws:lambda:*:{ACCOUNT}:function:*");
+    check("in a function", put("ArnLike", "lambda:SourceFunctionArn", &function), &["IAM201:high"], &[]);
+    check("by IMDSv2", put("NumericEquals", "ec2:RoleDelivery", "2.0"), &["IAM201:high"], &[]);
+    check("told at all", put("Null", "aws:MultiFactorAuthPresent", "false"), &["IAM201:critical"], &[]);
+    let old = when(deny(&["*"], &["*"]), "NumericGreaterThan", "aws:MultiFactorAuthAge", "3600");
+    let rights = allow(&["iam:PutRolePolicy"], &[&role_arn("t")]);
+    check("no old MFA without any", one(vec![rights, old].into()), &["IAM201:critical"], &[]);
+}
+
+#[test]
 fn a_way_under_a_condition_is_told_and_lower() {
     for (operator, key, value, severity) in circumstances() {
         let under = |actions: &[&str], on: &str| when(allow(actions, &[on]), operator, key, value.clone());
