@@ -244,9 +244,9 @@ fn public(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         allows_anyone(a) && !told && !by_token && !by_service
     };
     let hit = objections(view, |a| open(a).then(|| "every principal of every account".into()))?;
-    // A secret or MFA keeps out who only knows the ARN.
-    let keyed =
-        view.admissions.iter().filter(|a| open(a)).all(|a| a.fixes("sts:ExternalId") || a.asks_for_mfa());
+    // A secret keeps out who only knows the ARN. MFA does not: strangers have it in accounts of their own.
+    // <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html>
+    let keyed = view.admissions.iter().filter(|a| open(a)).all(|a| a.fixes("sts:ExternalId"));
     Some(if keyed { hit.severity(Severity::High) } else { hit })
 }
 

@@ -1,5 +1,6 @@
 //! Who may become a role: one line per trust policy, with what must be found and nothing else.
 
+use opsctl::audit::Severity;
 use serde_json::{Value, json};
 
 use super::world::*;
@@ -44,6 +45,13 @@ fn the_public_and_the_organization() {
     assert_eq!(rules(when(all(), "StringEquals", "sts:ExternalId", "secret")), ["IAM301"]);
     assert_eq!(rules(when(all(), "StringEquals", "aws:PrincipalOrgID", "o-abc")), ["IAM302"]);
     assert_eq!(rules(when(all(), "StringEquals", "aws:PrincipalAccount", ACCOUNT)), [""; 0]);
+    // A secret keeps strangers out, MFA does not: they have it, too.
+    let severity = |statement: Value| {
+        let audit = World::of([role("a").trusts(document(statement))]).audit();
+        audit.findings.iter().find(|f| f.rule == "IAM301").map(|f| f.severity)
+    };
+    assert_eq!(severity(when(all(), "StringEquals", "sts:ExternalId", "x")), Some(Severity::High));
+    assert_eq!(severity(when(all(), "Bool", "aws:MultiFactorAuthPresent", "true")), Some(Severity::Critical));
     let mut denied = all();
     denied["Effect"] = "Deny".into();
     assert_eq!(rules(denied), [""; 0]);
