@@ -36,22 +36,32 @@ const EXISTING: &[(&str, &str)] = &[
     ("lambda", "lambda:UpdateFunctionConfiguration"),
     ("glue", "glue:UpdateDevEndpoint"),
     ("glue", "glue:RunStatement"),
+    // `--scriptLocation` of a run takes the place of the job's own script.
+    // <https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html>
+    ("glue", "glue:StartJobRun"),
     ("cloudformation", "cloudformation:UpdateStack"),
     ("cloudformation", "cloudformation:CreateChangeSet cloudformation:ExecuteChangeSet"),
     ("codebuild", "codebuild:StartBuild"),
     ("codebuild", "codebuild:StartBuildBatch"),
+    ("codebuild", "codebuild:StartSandbox codebuild:StartCommandExecution"),
+    ("kinesisanalytics", "kinesisanalytics:UpdateApplication"),
     ("ec2", "ec2:ModifyInstanceAttribute ec2:StopInstances ec2:StartInstances"),
     ("ec2", "ec2:CreateLaunchTemplateVersion ec2:ModifyLaunchTemplate"),
+    // Machines of an image of the caller's own; the role stays.
+    // <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/replace-root.html>
+    ("ec2", "ec2:CreateReplaceRootVolumeTask"),
     ("ec2", "ec2-instance-connect:SendSSHPublicKey"),
     ("ec2", "ssm:StartSession"),
     ("ec2", "ssm:SendCommand"),
     ("ec2", "ssm:CreateAssociation"),
+    ("ec2", "ssm:UpdateAssociation"),
     ("ec2", "ssm:CreateAssociationBatch"),
     ("ec2", "elasticbeanstalk:CreateApplicationVersion elasticbeanstalk:UpdateEnvironment"),
     ("airflow-env", "airflow:CreateCliToken"),
     ("airflow-env", "airflow:CreateWebLoginToken"),
     ("datapipeline", "datapipeline:PutPipelineDefinition datapipeline:ActivatePipeline"),
     // Who may write in an environment works there with the rights of its owner.
+    // <https://docs.aws.amazon.com/cloud9/latest/user-guide/share-environment.html>
     ("cloud9", "cloud9:CreateEnvironmentMembership"),
     ("ecs-tasks", "ecs:ExecuteCommand ecs:DescribeTasks"),
     ("ec2", "ec2-instance-connect:SendSerialConsoleSSHPublicKey"),
@@ -64,6 +74,9 @@ const EXISTING: &[(&str, &str)] = &[
         "sagemaker",
         "sagemaker:CreateNotebookInstanceLifecycleConfig sagemaker:StopNotebookInstance sagemaker:UpdateNotebookInstance sagemaker:StartNotebookInstance",
     ),
+    // Credentials of the queue's role.
+    ("credentials.deadline", "deadline:AssumeQueueRoleForUser"),
+    ("sagemaker", "sagemaker:StartSession"),
     ("tasks.apprunner", "apprunner:UpdateService"),
     ("ecs-tasks", "batch:SubmitJob"),
     (

@@ -41,12 +41,42 @@ pub const PASSING: &[Row] = &[
         "ec2:ReplaceIamInstanceProfileAssociation",
         "AWSEC2/latest/UserGuide/permission-to-pass-iam-roles.html",
     ),
+    (
+        "ec2",
+        "ec2:CreateLaunchTemplate autoscaling:UpdateAutoScalingGroup",
+        "autoscaling/ec2/APIReference/API_UpdateAutoScalingGroup.html",
+    ),
+    (
+        "ec2",
+        "ec2:CreateLaunchTemplateVersion autoscaling:StartInstanceRefresh",
+        "autoscaling/ec2/APIReference/API_StartInstanceRefresh.html",
+    ),
+    (
+        "ec2",
+        "batch:CreateComputeEnvironment batch:CreateJobQueue batch:RegisterJobDefinition batch:SubmitJob",
+        "batch/latest/APIReference/API_ComputeResource.html",
+    ),
+    (
+        "ec2",
+        "ec2:CreateLaunchTemplate eks:CreateNodegroup",
+        "eks/latest/APIReference/API_CreateNodegroup.html",
+    ),
     ("ec2", "iam:AddRoleToInstanceProfile", "IAM/latest/APIReference/API_AddRoleToInstanceProfile.html"),
     ("ec2", "elasticmapreduce:RunJobFlow", "emr/latest/APIReference/API_RunJobFlow.html"),
     (
         "ec2",
         "imagebuilder:CreateComponent imagebuilder:CreateImageRecipe imagebuilder:CreateInfrastructureConfiguration imagebuilder:CreateImage",
         "imagebuilder/latest/APIReference/API_CreateInfrastructureConfiguration.html",
+    ),
+    (
+        "ec2",
+        "imagebuilder:CreateComponent imagebuilder:CreateImageRecipe imagebuilder:CreateInfrastructureConfiguration imagebuilder:CreateImagePipeline imagebuilder:StartImagePipelineExecution",
+        "imagebuilder/latest/APIReference/API_StartImagePipelineExecution.html",
+    ),
+    (
+        "ec2",
+        "imagebuilder:CreateComponent imagebuilder:CreateContainerRecipe imagebuilder:CreateInfrastructureConfiguration imagebuilder:CreateImage",
+        "imagebuilder/latest/APIReference/API_CreateContainerRecipe.html",
     ),
     (
         "ec2",
@@ -170,10 +200,16 @@ pub const PASSING: &[Row] = &[
         "cloudformation:UpdateResource",
         "cloudcontrolapi/latest/userguide/resource-operations.html",
     ),
+    // Nothing runs before a pipeline is activated. It has two roles: its own, and that of its instances.
     (
         "datapipeline",
-        "datapipeline:CreatePipeline datapipeline:PutPipelineDefinition",
-        "datapipeline/latest/APIReference/API_PutPipelineDefinition.html",
+        "datapipeline:CreatePipeline datapipeline:PutPipelineDefinition datapipeline:ActivatePipeline",
+        "datapipeline/latest/APIReference/API_ActivatePipeline.html",
+    ),
+    (
+        "ec2",
+        "datapipeline:CreatePipeline datapipeline:PutPipelineDefinition datapipeline:ActivatePipeline",
+        "datapipeline/latest/DeveloperGuide/dp-iam-roles.html",
     ),
     (
         "codebuild",
@@ -194,6 +230,11 @@ pub const PASSING: &[Row] = &[
         "codebuild",
         "codebuild:UpdateProject codebuild:StartBuildBatch",
         "codebuild/latest/APIReference/API_UpdateProject.html",
+    ),
+    (
+        "codebuild",
+        "codebuild:CreateProject codebuild:StartSandbox codebuild:StartCommandExecution",
+        "codebuild/latest/APIReference/API_StartCommandExecution.html",
     ),
     (
         "codepipeline",
@@ -330,6 +371,43 @@ pub const PASSING: &[Row] = &[
         "ssm",
         "ssm:UpdateManagedInstanceRole",
         "systems-manager/latest/APIReference/API_UpdateManagedInstanceRole.html",
+    ),
+    (
+        "ssm",
+        "ssm:RegisterTaskWithMaintenanceWindow",
+        "systems-manager/latest/APIReference/API_RegisterTaskWithMaintenanceWindow.html",
+    ),
+    (
+        "ssm",
+        "ssm:UpdateMaintenanceWindowTask",
+        "systems-manager/latest/APIReference/API_UpdateMaintenanceWindowTask.html",
+    ),
+    (
+        "ssm",
+        "ssm:StartChangeRequestExecution",
+        "systems-manager/latest/APIReference/API_StartChangeRequestExecution.html",
+    ),
+    (
+        "ssm-incidents",
+        "ssm-incidents:CreateResponsePlan ssm-incidents:StartIncident",
+        "incident-manager/latest/APIReference/API_SsmAutomation.html",
+    ),
+    // The connector runs the caller's own jar.
+    (
+        "kafkaconnect",
+        "kafkaconnect:CreateCustomPlugin kafkaconnect:CreateConnector",
+        "MSKC/latest/mskc/API_CreateConnector.html",
+    ),
+    // Handlers of a type of the caller's own run with its execution role when a resource of it is made.
+    (
+        "resources.cloudformation",
+        "cloudformation:RegisterType cloudformation:CreateStack",
+        "AWSCloudFormation/latest/APIReference/API_RegisterType.html",
+    ),
+    (
+        "resources.cloudformation",
+        "cloudformation:RegisterType cloudformation:CreateResource",
+        "AWSCloudFormation/latest/APIReference/API_RegisterType.html",
     ),
     (
         "ssm",
