@@ -1,4 +1,5 @@
-//! What holds a principal back, its boundary and its Deny statements, as far as somebody can take it off.
+//! What holds a principal back, its boundary and its Deny statements, as far as somebody can take it off or
+//! rewrite it.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html>
 
 use super::account::{Account, Attachment, Group, InlinePolicy, Role, User, is_aws_owned, name_of};
@@ -21,13 +22,27 @@ pub struct Held<'a> {
 struct Removal {
     call: String,
     source: Source,
-    /// Whether all else that the group gives goes with it.
-    leaves_group: bool,
+    how: How,
+}
+
+/// What else goes with a Deny.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// The policy that it is in.
+    Policy,
+    /// All that the group gives.
+    Group,
+    /// Nothing: the policy is rewritten without it.
+    Rewritten,
 }
 
 impl Removal {
-    fn takes(&self, source: &Source) -> bool {
-        if self.leaves_group { self.source.group == source.group } else { self.source == *source }
+    fn takes(&self, source: &Source, allow: bool) -> bool {
+        match self.how {
+            How::Policy => self.source == *source,
+            How::Group => self.source.group == source.group,
+            How::Rewritten => !allow && self.source == *source,
+        }
     }
 }
 
@@ -51,14 +66,21 @@ impl<'a> Held<'a> {
     /// What can be taken off by whoever `may` call an action on an ARN; the fewest calls first.
     pub fn loosened(&self, engine: &Engine<'_>, may: impl Fn(&str, &str) -> bool) -> Vec<Loosened> {
         let lift = self.lift(engine, &may);
-        let denies = self.denies(&may);
+        let off = self.denies(|source| self.off(source, &may));
+        let rewritten = |source: &Source| self.rewritten(source, engine, &may);
+        let over = match self.effective.denies.iter().any(|deny| rewritten(&deny.source).is_some()) {
+            true => self.denies(|source| rewritten(source).or_else(|| self.off(source, &may))),
+            false => Vec::new(),
+        };
         let boundary = || lift.iter().cloned();
         let mut tries: Vec<(bool, Vec<&Removal>)> = Vec::new();
         tries.extend(lift.iter().map(|_| (true, Vec::new())));
-        tries.extend(denies.iter().map(|deny| (false, vec![deny])));
-        let all: Vec<&Removal> = denies.iter().collect();
-        tries.extend((all.len() > 1).then(|| (false, all.clone())));
-        tries.extend((lift.is_some() && !all.is_empty()).then_some((true, all)));
+        for denies in [&off, &over] {
+            tries.extend(denies.iter().map(|deny| (false, vec![deny])));
+            let all: Vec<&Removal> = denies.iter().collect();
+            tries.extend((all.len() > 1).then(|| (false, all.clone())));
+            tries.extend((lift.is_some() && !all.is_empty()).then_some((true, all)));
+        }
         let done = |(lifts, gone): (bool, Vec<&Removal>)| {
             let calls = boundary().filter(|_| lifts).chain(gone.iter().map(|deny| deny.call.clone()));
             (calls.collect(), self.without(lifts, &gone))
@@ -78,17 +100,49 @@ impl<'a> Held<'a> {
         engine.new_version(&source.arn, may)
     }
 
-    /// The calls that take off a policy with a Deny, one of its own or of a group.
-    fn denies(&self, may: &impl Fn(&str, &str) -> bool) -> Vec<Removal> {
+    /// The calls that take off the Deny statements, each policy once.
+    fn denies(&self, removal: impl Fn(&Source) -> Option<Removal>) -> Vec<Removal> {
         let mut found: Vec<Removal> = Vec::new();
         for source in self.effective.denies.iter().map(|deny| &*deny.source) {
-            let removal = match source.group.is_empty() {
-                true => self.off_itself(source, may),
-                false => self.off_group(source, may),
-            };
-            found.extend(removal.filter(|new| found.iter().all(|known| known.call != new.call)));
+            found.extend(removal(source).filter(|new| found.iter().all(|known| known.call != new.call)));
         }
         found
+    }
+
+    /// Takes off a policy, one of its own or of a group.
+    fn off(&self, source: &Source, may: &impl Fn(&str, &str) -> bool) -> Option<Removal> {
+        match source.group.is_empty() {
+            true => self.off_itself(source, may),
+            false => self.off_group(source, may),
+        }
+    }
+
+    /// Rewrites a policy, one of its own or of a group. An inline one is replaced by one of its name.
+    /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html>
+    fn rewritten(
+        &self,
+        source: &Source,
+        engine: &Engine<'_>,
+        may: &impl Fn(&str, &str) -> bool,
+    ) -> Option<Removal> {
+        let group = self.groups.iter().find(|group| group.name == source.group);
+        let (kind, arn, inline, attached) = match (source.group.is_empty(), group) {
+            (true, _) => (self.kind, self.arn, self.inline, self.attached),
+            (false, Some(group)) => ("Group", &*group.arn, &*group.inline, &*group.attached),
+            (false, None) => return None,
+        };
+        let call = match source.arn.is_empty() {
+            true => {
+                let call = format!("iam:Put{kind}Policy");
+                let own = inline.iter().any(|policy| policy.name == source.name);
+                (own && may(&call, arn)).then(|| format!("{call} of {} on {arn}", source.name))
+            }
+            false => {
+                let own = attached.iter().any(|policy| policy.arn == source.arn);
+                own.then(|| engine.new_version(&source.arn, may)).flatten()
+            }
+        };
+        Some(Removal { call: call?, source: source.clone(), how: How::Rewritten })
     }
 
     fn off_itself(&self, source: &Source, may: &impl Fn(&str, &str) -> bool) -> Option<Removal> {
@@ -100,7 +154,7 @@ impl<'a> Held<'a> {
         (own && may(&call, self.arn)).then(|| Removal {
             call: format!("{call} of {} on {}", source.name, self.arn),
             source: source.clone(),
-            leaves_group: false,
+            how: How::Policy,
         })
     }
 
@@ -109,20 +163,21 @@ impl<'a> Held<'a> {
         let group = self.groups.iter().find(|group| group.name == source.group)?;
         let verb = if source.arn.is_empty() { "Delete" } else { "Detach" };
         let call = format!("iam:{verb}GroupPolicy");
-        let (call, leaves_group) = match may(&call, &group.arn) {
-            true => (format!("{call} of {} on {}", source.name, group.arn), false),
+        let (call, how) = match may(&call, &group.arn) {
+            true => (format!("{call} of {} on {}", source.name, group.arn), How::Policy),
             false if may("iam:RemoveUserFromGroup", &group.arn) => {
-                (format!("iam:RemoveUserFromGroup of {} from {}", name_of(self.arn), group.arn), true)
+                (format!("iam:RemoveUserFromGroup of {} from {}", name_of(self.arn), group.arn), How::Group)
             }
             false => return None,
         };
-        Some(Removal { call, source: source.clone(), leaves_group })
+        Some(Removal { call, source: source.clone(), how })
     }
 
     fn without(&self, lifts: bool, gone: &[&Removal]) -> Effective {
         let now = self.effective;
         let left = |all: &[Sourced]| -> Vec<Sourced> {
-            let is_left = |s: &&Sourced| gone.iter().all(|deny| !deny.takes(&s.source));
+            let is_left =
+                |s: &&Sourced| gone.iter().all(|deny| !deny.takes(&s.source, s.grant.statement.allow));
             all.iter().filter(is_left).cloned().collect()
         };
         let ceiling = match &now.ceiling {

@@ -15,6 +15,7 @@ use opsctl_iam::catalogue::KnownActions;
 use opsctl_iam::condition::restriction_of;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective, is_admin};
+use opsctl_iam::grant::Grant;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Condition, Selector};
 
@@ -260,6 +261,8 @@ impl<'g> Finder<'g> {
             let (lifted, _) =
                 self.loosened(writer, node).into_iter().find(|(_, free)| self.engine.may_be_admin(free))?;
             calls.splice(0..0, lifted);
+            // A policy that is rewritten may be both.
+            calls.dedup();
         }
         Some(Takeover { calls, becomes_admin: false, of: arn.to_owned(), depends })
     }
@@ -404,14 +407,21 @@ impl<'g> Finder<'g> {
     fn names(&self, effective: &Effective, create: &str, rights: &[&'static str], kind: &str) -> Vec<String> {
         let account = self.engine.account;
         let place = format!(":{kind}/");
-        let written =
-            std::iter::once(create).chain(rights.iter().copied()).flat_map(|a| patterns(effective, a));
-        let mut names: Vec<String> = written
-            .map(|p| match p.contains(&place) {
-                true => named_here(p, account.partition(), &account.id),
-                false => account.iam_arn(&format!("{kind}/x")),
-            })
-            .collect();
+        let actions = || std::iter::once(create).chain(rights.iter().copied());
+        let mut written: Vec<&str> = actions().flat_map(|a| patterns(effective, a)).collect();
+        // What a Deny spares.
+        written.extend(actions().flat_map(|a| spared(effective, a)));
+        let named: Vec<&str> = written.iter().copied().filter(|p| p.contains(&place)).collect();
+        let here = |pattern: &str| named_here(pattern, account.partition(), &account.id);
+        let mut names: Vec<String> = named.iter().map(|p| here(p)).collect();
+        // One may be made by one pattern, and given rights by another.
+        if named.len() <= MOST_PATTERNS {
+            let pairs =
+                named.iter().enumerate().flat_map(|(n, one)| named[..n].iter().map(move |two| (one, two)));
+            names.extend(pairs.filter_map(|(one, two)| joined(one, two)).map(|both| here(&both)));
+        }
+        // Any others, where a statement is about all but some.
+        names.extend(["x", "q7-new"].map(|name| account.iam_arn(&format!("{kind}/{name}"))));
         // The names that leave the least open fit the most patterns.
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
         names.dedup();
@@ -467,6 +477,36 @@ fn new_boundaries<'e>(effective: &'e Effective, create: &'e str) -> impl Iterato
     let conditions = allows.flat_map(|grant| &grant.statement.conditions);
     let boundaries = conditions.filter(|c| c.key.eq_ignore_ascii_case("iam:PermissionsBoundary"));
     boundaries.flat_map(|c| &c.values).map(String::as_str).filter(|arn| !pattern::is_wild(arn))
+}
+
+/// So many patterns of names are compared with each other.
+const MOST_PATTERNS: usize = 24;
+
+/// A pattern of what two patterns match that overlap: the longer beginning, and the longer end.
+fn joined(one: &str, two: &str) -> Option<String> {
+    let longer = |a: &'_ str, b: &'_ str| if a.len() >= b.len() { a.to_owned() } else { b.to_owned() };
+    let end = |p: &str| p.rsplit(['*', '?']).next().unwrap_or_default().to_owned();
+    if !pattern::is_wild(one) || !pattern::is_wild(two) || !pattern::meet(one, two) {
+        return None;
+    }
+    let start = longer(pattern::literal_prefix(one), pattern::literal_prefix(two));
+    let both = format!("{start}*{}", longer(&end(one), &end(two)));
+    [one, two].iter().all(|p| pattern::includes(p, &both)).then_some(both)
+}
+
+/// The resource patterns that the statements which deny an action spare.
+fn spared<'e>(effective: &'e Effective, action: &str) -> impl Iterator<Item = &'e str> + use<'e> {
+    let limits: &[Grant] = match &effective.ceiling {
+        Ceiling::Known { grants, .. } => grants,
+        _ => &[],
+    };
+    let action = action.to_owned();
+    let denies =
+        effective.denies.iter().map(|s| &s.grant).chain(limits.iter().filter(|g| !g.statement.allow));
+    denies.filter(move |grant| grant.names(&action)).flat_map(|grant| match &grant.statement.resources {
+        Some(Selector::Except(patterns)) => patterns.iter().map(String::as_str).collect::<Vec<_>>(),
+        _ => Vec::new(),
+    })
 }
 
 /// One ARN of this account that a pattern of principals matches.

@@ -116,6 +116,19 @@ fn who_is_an_administrator_but_for_a_boundary() {
 }
 
 #[test]
+fn the_trust_of_a_role_is_rewritten_where_its_boundary_is_as_asked() {
+    let rewrites = |boundary: &str| {
+        let rewrite = allow(&["iam:UpdateAssumeRolePolicy"], &["*"]);
+        let asked = when(rewrite, "StringEquals", "iam:PermissionsBoundary", policy_arn("wide"));
+        let adm = role("adm").can(everything()).boundary(&policy_arn(boundary));
+        let all = ["wide", "wider"].map(|name| customer_policy(name, everything()));
+        all.into_iter().fold(World::of([t().can(asked), adm]), World::policy)
+    };
+    check("as asked", rewrites("wide"), &["IAM208"], &[]);
+    check("another", rewrites("wider"), &[], ESCALATES);
+}
+
+#[test]
 fn a_deny_that_can_be_taken_off_denies_nothing() {
     let all_but = |spared: &str| json!({"Effect": "Deny", "NotAction": ["s3:*", spared], "Resource": "*"});
     let own = |spared: &str| World::of([t().can(everything()).can(all_but(spared))]);
@@ -138,6 +151,41 @@ fn a_deny_that_can_be_taken_off_denies_nothing() {
         role("mid").can(vec![everything(), deny(&["*"], &["*"])]).trusts(trust_own_account()),
     ]);
     check("with what it allows", both, &[], ESCALATES);
+}
+
+#[test]
+fn a_deny_in_a_policy_that_can_be_rewritten_denies_nothing() {
+    let all_but = |spared: &str| json!({"Effect": "Deny", "NotAction": ["s3:*", spared], "Resource": "*"});
+    let inline = |spared: &str| World::of([t().can(vec![everything(), all_but(spared)])]);
+    check("inline", inline("iam:PutRolePolicy"), &["IAM201:critical"], &[]);
+    check("inline, another call", inline("iam:TagRole"), &[], ESCALATES);
+    let attached = |spared: &str, on: &str| {
+        let rights = vec![allow(&[spared], &[&policy_arn(on)]), all_but(spared)];
+        World::of([t().attach(&policy_arn("guard"))])
+            .policy(customer_policy("guard", rights))
+            .policy(s3_only("other"))
+    };
+    check("attached", attached("iam:CreatePolicyVersion", "guard"), &["IAM201:critical"], &[]);
+    check("another policy", attached("iam:CreatePolicyVersion", "other"), &[], ESCALATES);
+    check("one version only", attached("iam:SetDefaultPolicyVersion", "guard"), &[], ESCALATES);
+    let mid = || role("mid").trusts(trust_own_account()).attach(&policy_arn("guard"));
+    let other = |on: &str| {
+        let writes = allow(&["iam:CreatePolicyVersion"], &[&policy_arn(on)]);
+        World::of([t().can(vec![writes, assumes("mid")]), mid()])
+            .policy(customer_policy("guard", deny(&["*"], &["*"])))
+    };
+    check("another's", other("guard"), TAKEN, &[]);
+    check("not another's", other("edge"), &[], ESCALATES);
+    let by_group = |on: &str| {
+        let statements = vec![
+            allow(&["iam:CreateAccessKey"], &[&user_arn("bilbo")]),
+            allow(&["iam:PutGroupPolicy"], &[&group_arn(on)]),
+        ];
+        let guard = group("guard", &[deny(&["*"], &["*"])]);
+        one(statements.into()).user(bilbo_in(&["guard"])).group(guard)
+    };
+    check("a group's", by_group("guard"), TAKEN, &[]);
+    check("not that group's", by_group("other"), &[], ESCALATES);
 }
 
 /// A user who may do everything but what these groups deny.

@@ -12,6 +12,25 @@ fn pass_and_run(target: &str) -> Vec<Value> {
 }
 
 #[test]
+fn new_names_that_a_fence_leaves_open() {
+    let fence = |spared: &str| json!({"Effect": "Deny", "Action": "iam:*", "NotResource": role_arn(spared)});
+    let makes = |on: &str, rights_on: &str| {
+        vec![
+            allow(&["iam:CreateRole"], &[on]),
+            allow(&["iam:PutRolePolicy"], &[rights_on]),
+            allow(&["sts:AssumeRole"], &["*"]),
+        ]
+    };
+    let fenced = |spared: &str| [makes("*", "*"), vec![fence(spared)]].concat();
+    check("a fence", one(fenced("app-*").into()), &["IAM202:critical"], &[]);
+    let closed = [fenced("app-*"), vec![deny(&["iam:CreateRole"], &["*"])]].concat();
+    check("a closed one", one(closed.into()), &[], &["IAM202:critical"]);
+    let split = |one: &str, two: &str| makes(&role_arn(one), &role_arn(two));
+    check("two patterns", one(split("app-*", "*-dev").into()), &["IAM202:critical"], &[]);
+    check("two that do not meet", one(split("app-*", "dev-*").into()), &[], &["IAM202:critical"]);
+}
+
+#[test]
 fn a_user_that_can_be_given_rights_and_a_key() {
     let on_bilbo = |actions: &[&str]| one(allow(actions, &[&user_arn("bilbo")])).user(user("bilbo", &[]));
     let attach = on_bilbo(&["iam:AttachUserPolicy", "iam:CreateAccessKey"]);
