@@ -26,7 +26,7 @@ pub struct Later<'a> {
 
 /// The graphs of the moments at which there may be more ways.
 pub fn graphs(engine: &Engine<'_>, now: &Graph) -> Vec<Graph> {
-    now.moments().into_iter().map(|moment| Graph::build(engine, Some(moment))).collect()
+    now.moments().into_iter().map(|moment| now.at(engine, moment)).collect()
 }
 
 /// The account at these moments.
@@ -49,7 +49,11 @@ pub fn all<'a>(
 pub fn views<'a>(later: &[Later<'a>], view: &RoleView<'a>) -> Vec<Option<RoleView<'a>>> {
     // What is an administrator at some moment is IAM104, and one that is always needs no other moment.
     let is_told = view.admin >= Admin::Conditional;
-    later.iter().map(|then| view.at(then.cx.engine, then.moment).filter(|_| !is_told)).collect()
+    let at = |then: &Later<'a>| {
+        let waits = !is_told && then.cx.graph.waits(view.index);
+        waits.then(|| view.at(then.cx.engine, then.moment)).flatten()
+    };
+    later.iter().map(at).collect()
 }
 
 /// What a rule sees at a role, now or at a moment, whichever is worse.
@@ -65,7 +69,8 @@ pub fn check<'a>(
         return worst;
     }
     for (then, own) in later.iter().zip(views) {
-        let through_others = then.leads_further && OF_OTHERS.contains(&rule.id);
+        let through_others =
+            then.leads_further && OF_OTHERS.contains(&rule.id) && then.cx.graph.reaches_admin(view.index);
         if own.is_none() && !through_others {
             continue;
         }

@@ -8,6 +8,7 @@
 //! trust.rs     who may become it         role_view.rs  a role with all that
 //! escalate.rs  ways up, as tables        services.rs   what runs with a passed role
 //! ways.rs      whether one is open       loosen.rs     boundaries and Deny, taken off
+//! node.rs      a principal as others see it
 //! graph/       who can become whom, and what one can become by rewriting it
 //! circles.rs   who can become each other  later.rs     ways that wait for the right moment
 //! rules/       a table row and a function each
@@ -50,6 +51,7 @@ mod later;
 pub mod least;
 pub mod lenient;
 mod loosen;
+mod node;
 pub mod planned;
 pub mod report;
 pub mod role_view;

@@ -6,9 +6,10 @@ use std::rc::Rc;
 use super::account::{Role, is_aws_owned};
 use super::evaluate::Engine;
 use super::loosen::Held;
+use super::node::Node;
 use super::trust::{self, Admission};
 use opsctl_iam::catalogue::Catalogue;
-use opsctl_iam::condition::{Asked, Bound};
+use opsctl_iam::condition::Tags;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective, is_admin, is_everything};
 use opsctl_iam::moment::Moment;
@@ -153,16 +154,24 @@ impl<'a> RoleView<'a> {
             .or_else(|| versions.filter(allowed).find(|(_, policy)| engine.mighty_version(policy).is_some()))
     }
 
-    /// Whether these permissions allow an action on something, which may be the role itself.
+    /// Whether these permissions allow an action on something, which may be the role itself: then its tags
+    /// and its boundary decide conditions.
     fn may(&self, effective: &Effective, action: &str, on: &str) -> bool {
-        self.decide(effective, action, on) == Decision::Allowed
+        match on == self.role.arn {
+            true => self.may_itself(effective, action),
+            false => effective.decide(action, on) == Decision::Allowed,
+        }
     }
 
-    /// As [`Effective::decide`], with what is known of the role where it is the role itself.
-    pub(super) fn decide(&self, effective: &Effective, action: &str, on: &str) -> Decision {
-        let own = self.role.permissions_boundary.as_ref().map(|boundary| boundary.arn.as_str());
-        let boundary = if on == self.role.arn { Bound::of(action, own) } else { None };
-        effective.decide_for(action, on, Asked { boundary, ..Asked::default() })
+    /// Whether these permissions allow an action on the role itself.
+    pub(super) fn may_itself(&self, effective: &Effective, action: &str) -> bool {
+        Node::of_role(self.role).admits_call(effective, action, None)
+    }
+
+    /// What is decided of an action on the role itself.
+    pub(super) fn decide_itself(&self, effective: &Effective, action: &str) -> Decision {
+        let node = Node::of_role(self.role);
+        node.decide(effective, action, Tags::Told(&node.tags), None)
     }
 
     /// Whether the role can make itself an administrator.

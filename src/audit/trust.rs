@@ -199,6 +199,11 @@ impl<'a> Admission<'a> {
         if conditions.iter().any(|c| is_empty(c) || is_of_other_issuer(c, &self.statement)) {
             return false;
         }
+        // Of several issuers, the tokens of the others lack the claim.
+        let issuers = |p: &Principal<'_>| !conditions.iter().any(|c| is_claim_of_other(c, p));
+        if !self.negated {
+            self.principals.retain(issuers);
+        }
         for c in conditions.iter().filter(|c| fixes(c, &conditions)) {
             let of_account = |account: &str, value: &String| match c.key.to_ascii_lowercase().as_str() {
                 "aws:principalaccount" => pattern::matches(value, account) || value.contains("${"),
@@ -394,20 +399,20 @@ fn fixes(c: &Condition, all: &[Condition]) -> bool {
 
 /// Whether a condition is on a claim of another issuer than the statement's, which no token has.
 pub fn is_of_other_issuer(c: &Condition, statement: &Statement) -> bool {
+    let principals = named(statement);
+    !principals.is_empty() && principals.iter().all(|p| is_claim_of_other(c, p))
+}
+
+/// Whether a condition asks for a claim that tokens of a provider do not have: it is another issuer's.
+fn is_claim_of_other(c: &Condition, principal: &Principal<'_>) -> bool {
     let operator = Operator::parse(&c.operator);
     let Some((issuer, _)) = c.key.rsplit_once(':').filter(|(issuer, _)| issuer.contains('.')) else {
         return false;
     };
-    let is_other = |p: &Principal<'_>| match *p {
-        Principal::Oidc { host, .. } => {
-            !host.trim_end_matches('/').eq_ignore_ascii_case(issuer.trim_end_matches('/'))
-        }
-        _ => false,
-    };
-    let principals = named(statement);
+    let Principal::Oidc { host, .. } = *principal else { return false };
     let passes = operator.is_negated() || operator.if_exists || operator.for_all;
     let is_null = operator.base.eq_ignore_ascii_case("Null");
-    !passes && !is_null && !principals.is_empty() && principals.iter().all(is_other)
+    !passes && !is_null && !host.trim_end_matches('/').eq_ignore_ascii_case(issuer.trim_end_matches('/'))
 }
 
 /// Who of the own account may become the role, and how.
@@ -417,10 +422,24 @@ pub enum Entry<'a> {
     Account(Vec<&'a Condition>),
     /// This principal, even without a policy of its own, if it meets them.
     Named(&'a str, Vec<&'a Condition>),
-    /// An AWS service, if somebody passes it the role.
-    Service(&'a str),
+    /// Whoever in the account meets them, even without a policy of their own and beyond their boundary.
+    /// docs/aws/iam.md#principals-by-condition
+    Anyone(Vec<&'a Condition>),
+    /// An AWS service, if somebody passes it the role, and acts for what these conditions name.
+    Service(&'a str, Vec<&'a Condition>),
     /// Each of them.
     AnyService,
+}
+
+/// Whether a condition is about what the caller says, and is to be what only some callers have: a user's
+/// name, a tag.
+fn is_by_variable(c: &Condition) -> bool {
+    let operator = Operator::parse(&c.operator);
+    let of_caller = |value: &String| {
+        let value = value.to_ascii_lowercase();
+        value.contains("${aws:username}") || value.contains("${aws:principaltag/")
+    };
+    !operator.is_negated() && !c.values.is_empty() && c.values.iter().all(of_caller)
 }
 
 /// What a caller says of itself that the trust policy lets it say.
@@ -485,20 +504,29 @@ pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str, moment: Optio
             |name: &str| held.is_empty() && all.iter().all(|c| is_met_by_service(c, name, account));
         let asks = || -> Vec<&Condition> {
             // Also one that everybody meets: users have names, and sessions of roles have none.
-            let of_caller = |c: &Condition| is_of_caller(c) || c.key.eq_ignore_ascii_case(SAID_IDENTITY);
+            let of_caller = |c: &Condition| {
+                is_of_caller(c) || is_by_variable(c) || c.key.eq_ignore_ascii_case(SAID_IDENTITY)
+            };
             let by_mfa =
                 |c: &Condition| is_on_mfa(c) && meets(c) && !condition::restriction_of(c, all).is_open();
             all.iter().filter(|c| of_caller(c) || by_mfa(c)).collect()
         };
         for principal in &admission.principals {
             match *principal {
-                Principal::Service(name) if of_service(name) => entries.push(Entry::Service(name)),
-                Principal::Identity { account: theirs, arn } if theirs == account => {
-                    entries.push(Entry::Named(arn, asks()))
+                Principal::Service(name) if of_service(name) => {
+                    entries.push(Entry::Service(name, admission.fixing("aws:SourceArn").collect()));
                 }
-                Principal::Account(theirs) if theirs == account => entries.push(Entry::Account(asks())),
+                Principal::Identity { account: theirs, arn } if theirs == account => {
+                    entries.push(match of_account(admission, asks()) {
+                        Entry::Account(asks) => Entry::Named(arn, asks),
+                        anyone => anyone,
+                    });
+                }
+                Principal::Account(theirs) if theirs == account => {
+                    entries.push(of_account(admission, asks()))
+                }
                 Principal::Anyone => {
-                    entries.push(Entry::Account(asks()));
+                    entries.push(of_account(admission, asks()));
                     let bare = |(kind, _): &(String, String)| kind == "*";
                     let listed = admission.statement.principals.iter().flat_map(|p| &p.listed);
                     if listed.into_iter().any(bare) && all.is_empty() {
@@ -510,6 +538,15 @@ pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str, moment: Optio
         }
     }
     entries
+}
+
+/// The entry of a statement that lets in the account: where it lets in `*`, nobody needs a policy of their
+/// own.
+fn of_account<'a>(admission: &Admission<'_>, asks: Vec<&'a Condition>) -> Entry<'a> {
+    match named(&admission.statement).contains(&Principal::Anyone) {
+        true => Entry::Anyone(asks),
+        false => Entry::Account(asks),
+    }
 }
 
 #[cfg(test)]

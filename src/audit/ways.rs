@@ -41,6 +41,22 @@ pub fn is_open(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>
         && calls.iter().enumerate().all(|(n, one)| calls[..n].iter().all(|other| one.meets(other)))
 }
 
+/// Whether a way makes or changes a thing with one of these ARNs, which may be patterns: what the service
+/// then acts for. Where an ARN is of another type than the call's, that is not known, and counts as so.
+pub fn makes(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>, arns: &[String]) -> bool {
+    let catalogue = Catalogue::embedded();
+    arns.iter().any(|arn| {
+        let Some(service) = Arn::pattern(arn).map(|arn| arn.service) else { return true };
+        let is_of = |action: &&ActionId| {
+            catalogue.name(**action).split(':').next().is_some_and(|of| pattern::matches(service, of))
+        };
+        let Some(&action) = way.actions.iter().find(is_of) else { return false };
+        let call = Call::of(effective, action, home);
+        let is_of_type = || call.types.iter().any(|of| meet(arn, of));
+        call.any || !is_of_type() || call.named.iter().any(|(one, _)| meet(one, arn))
+    })
+}
+
 /// Whether an action is allowed on documents of any account.
 fn is_abroad(effective: &Effective, action: ActionId) -> bool {
     let of_others = |pattern: &String| {

@@ -34,8 +34,7 @@ const ORDER: [&str; 18] = [
     "cli",
 ];
 
-/// The same inside the audit.
-const AUDIT: [&str; 32] = [
+const AUDIT: [&str; 33] = [
     "lenient",
     "surroundings",
     "account",
@@ -45,6 +44,7 @@ const AUDIT: [&str; 32] = [
     "finding",
     "variables",
     "evaluate",
+    "node",
     "loosen",
     "dump",
     "services",

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Graph, Passing, Takeover, Target, Via, stacks};
 use crate::audit::account::name_of;
+use crate::audit::escalate::PASSING_WAYS;
 use crate::audit::role_view::RoleView;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::condition::{self, ConditionResult};
@@ -12,12 +13,22 @@ use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::Grant;
 
 impl Graph {
-    /// Breadth-first from the administrators backwards: the shortest way of each role to one of them.
-    pub(super) fn find_ways(&mut self, sources: Vec<usize>) {
+    /// The nodes that lead to each node.
+    pub(super) fn back(&self) -> Vec<Vec<usize>> {
         let mut back: Vec<Vec<usize>> = vec![Vec::new(); self.edges.len()];
         for (from, edges) in self.edges.iter().enumerate() {
             edges.iter().for_each(|&(to, _)| back[to].push(from));
         }
+        back
+    }
+
+    /// Breadth-first from the administrators, and from these sessions of them, backwards: the shortest way of
+    /// each role to one of them.
+    pub(super) fn find_ways(&mut self, sessions: Vec<usize>, back: &[Vec<usize>]) {
+        let mut sources = sessions;
+        sources.extend(&self.arrived);
+        sources.extend(self.takeovers.iter().filter(|(_, t)| t.becomes_admin).map(|(&index, _)| index));
+        sources.sort_unstable();
         self.way = vec![None; self.edges.len()];
         let mut queue: VecDeque<usize> = sources.iter().copied().collect();
         sources.iter().for_each(|&role| self.way[role] = Some((0, role)));
@@ -117,6 +128,21 @@ impl Graph {
             }
         }
         (any, None)
+    }
+
+    /// Roles that lead to an administrator and may be passed to a service that is not in the table of ways,
+    /// each with the service.
+    pub fn passed_elsewhere(&self, effective: &Effective, this: usize) -> Vec<(&str, &str)> {
+        let is_known = |name: &str| PASSING_WAYS.iter().any(|(known, _)| known == name);
+        let mut found = Vec::new();
+        for (service, roles) in self.trusting.iter().filter(|(name, _)| !is_known(name)) {
+            let leads = |role: &&usize| **role != this && self.reaches_admin(**role);
+            let may = |role: &&usize| self.may_call(effective, "iam:PassRole", **role, Some(service));
+            let role = roles.iter().filter(leads).find(may);
+            found.extend(role.map(|&role| (service.as_str(), self.arn(role))));
+        }
+        found.sort_unstable();
+        found
     }
 
     /// What passing a role by a way reaches: whether any role may be passed, and one that leads to an

@@ -4,9 +4,10 @@
 //! Linear in the size of the account: roles that share a pattern such as `role/app-*` share one node for it,
 //! so that a thousand roles that may assume a thousand others are two thousand edges, not a million.
 
+mod again;
 mod find;
+mod make;
 mod moments;
-mod node;
 mod sessions;
 mod stacks;
 mod tags;
@@ -18,22 +19,20 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use self::node::{Asking, Node, is_on_tag, with_tags_of};
-use super::account::{Account, Role};
+use super::account::Account;
 use super::escalate::PASSING_WAYS;
 use super::evaluate::Engine;
-use super::role_view::{self, Admin, RoleKind, RoleView};
-use super::trust::{self, Entry};
+use super::node::{Asking, Node};
 use super::ways;
 use opsctl_iam::action_set::ActionId;
-use opsctl_iam::circumstance::is_on_mfa;
-use opsctl_iam::condition::{self, Asked, ConditionResult, Tags};
+use opsctl_iam::catalogue::AccountRef;
+use opsctl_iam::condition::{self, Asked, Bound, ConditionResult, Tags};
 use opsctl_iam::decide::Decision;
-use opsctl_iam::effective::{Ceiling, Effective, is_admin};
+use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::Grant;
 use opsctl_iam::moment::Moment;
 use opsctl_iam::pattern;
-use opsctl_iam::policy::{Condition, Selector};
+use opsctl_iam::policy::Selector;
 
 pub use takeover::Takeover;
 pub use via::{KEYS, Via};
@@ -50,6 +49,7 @@ pub enum Target {
 type Question = (u32, ActionId, Via);
 
 /// The graph of an account's roles and users.
+#[derive(Clone)]
 pub struct Graph {
     /// Roles, then users.
     nodes: Vec<Node>,
@@ -61,6 +61,11 @@ pub struct Graph {
     trusting: HashMap<String, Vec<usize>>,
     /// Roles by the ARN that their trust names.
     naming: HashMap<String, Vec<usize>>,
+    /// The roles that let in everybody, the node that leads to them, and roles by the ARN of who meets the
+    /// conditions under which they do.
+    open: Vec<usize>,
+    everybody: Option<usize>,
+    open_to: HashMap<String, Vec<usize>>,
     /// Roles by the ARN of who meets the conditions of their trust in the account.
     asking: HashMap<String, Vec<usize>>,
     /// Roles by the SAML provider that they trust.
@@ -74,12 +79,27 @@ pub struct Graph {
     edges: Vec<Vec<(usize, Via)>>,
     /// Steps to an administrator, and the next node on the way.
     way: Vec<Option<(u32, usize)>>,
+    /// The partition and the id of the account.
+    home: (String, String),
     /// What principals become administrators by, though none is there yet.
     takeovers: HashMap<usize, Takeover>,
     /// The moment that it is of; `None`: what is so at all times.
     pub moment: Option<Moment>,
-    /// The moments at which more may be, by what conditions it met while it was made.
+    /// The moments at which more may be, by what conditions it met while it was made, and the principals and
+    /// the roles' trust that have them.
     waiting: Vec<Moment>,
+    waiters: Vec<usize>,
+    guarded: Vec<usize>,
+    /// The principals that may assume some role.
+    assuming: Vec<usize>,
+    /// The principals that are administrators or can make themselves one.
+    arrived: Vec<usize>,
+    /// The principals that may change somebody's rights.
+    writers: Vec<(usize, Rc<Effective>)>,
+    /// The roles that ask for tags of who comes.
+    tag_askers: Vec<Asking>,
+    /// Whether tagged sessions may open ways.
+    has_sessions: bool,
     /// ARNs of users who are administrators.
     pub admin_users: Vec<String>,
     users: HashSet<String>,
@@ -103,6 +123,9 @@ impl Graph {
             sorted_users: Vec::new(),
             trusting: HashMap::new(),
             naming: HashMap::new(),
+            open: Vec::new(),
+            everybody: None,
+            open_to: HashMap::new(),
             asking: HashMap::new(),
             federated: HashMap::new(),
             patterns: HashMap::new(),
@@ -110,198 +133,19 @@ impl Graph {
             reached: RefCell::default(),
             edges: vec![Vec::new(); account.roles.len() + account.users.len()],
             way: Vec::new(),
+            home: (account.partition().to_owned(), account.id.clone()),
             takeovers: HashMap::new(),
             moment: None,
             waiting: Vec::new(),
+            waiters: Vec::new(),
+            guarded: Vec::new(),
+            assuming: Vec::new(),
+            arrived: Vec::new(),
+            writers: Vec::new(),
+            tag_askers: Vec::new(),
+            has_sessions: false,
             admin_users: Vec::new(),
             users: account.users.iter().map(|user| user.arn.clone()).collect(),
-        }
-    }
-
-    /// Works out who can become whom, at all times or at a moment.
-    pub fn build(engine: &Engine<'_>, moment: Option<Moment>) -> Self {
-        let mut graph = Self { moment, ..Self::empty(engine.account) };
-        let mut asking = graph.add_nodes(engine);
-        graph.find_asked(&asking);
-        asking.retain(|asked| asked.conditions.iter().any(is_on_tag));
-        let mut writers = Vec::new();
-        let mut sources = graph.add_edges_of_roles(engine, &asking, &mut writers);
-        sources.extend(graph.add_edges_of_users(engine, &asking, &mut writers));
-        sources.extend(graph.add_sessions(engine, &asking));
-        graph.takeovers = takeover::find(&graph, engine, &writers);
-        sources.extend(graph.takeovers.iter().filter(|(_, t)| t.becomes_admin).map(|(&index, _)| index));
-        sources.sort_unstable();
-        graph.find_ways(sources);
-        graph
-    }
-
-    /// Adds all principals; returns the roles that ask something of who comes.
-    fn add_nodes(&mut self, engine: &Engine<'_>) -> Vec<Asking> {
-        let mut asking = Vec::new();
-        for (index, role) in engine.account.roles.iter().enumerate() {
-            self.add_role(index, role, engine, &mut asking);
-        }
-        for user in &engine.account.users {
-            let node = Node::new(&user.arn, &user.user_id, &user.tags);
-            let boundary = user.permissions_boundary.as_ref().map(|b| b.arn.clone());
-            self.nodes.push(Node { may_have_mfa: true, boundary, ..node });
-        }
-        let sorted = |range: std::ops::Range<usize>| {
-            let mut sorted: Vec<_> = range.map(|index| (self.nodes[index].arn.clone(), index)).collect();
-            sorted.sort();
-            sorted
-        };
-        (self.sorted, self.sorted_users) = (sorted(0..self.roles), sorted(self.roles..self.nodes.len()));
-        asking
-    }
-
-    /// Returns the roles that are administrators or can make themselves one.
-    fn add_edges_of_roles(
-        &mut self,
-        engine: &Engine<'_>,
-        asking: &[Asking],
-        writers: &mut Vec<(usize, Rc<Effective>)>,
-    ) -> Vec<usize> {
-        let mut sources = Vec::new();
-        for (index, role) in engine.account.roles.iter().enumerate() {
-            if RoleKind::of(role) == RoleKind::ServiceLinked {
-                continue;
-            }
-            let mut view = RoleView::new(engine, role, index);
-            self.note_waiting(&view.effective);
-            if let Some(then) = self.moment.and_then(|moment| view.at(engine, moment)) {
-                view = then;
-            }
-            self.nodes[index].admin = view.admin == Admin::Yes;
-            let has_arrived = self.nodes[index].admin || view.rewrites_itself(engine);
-            self.add_edges(index, &view.effective, view.touches_iam, engine);
-            if view.touches_iam {
-                self.add_tagged(index, &view.effective, asking);
-            }
-            if has_arrived {
-                sources.push(index);
-            } else if view.touches_iam && takeover::may_write(&view.effective) {
-                writers.push((index, view.effective));
-            }
-        }
-        sources
-    }
-
-    /// Returns the users who are administrators.
-    fn add_edges_of_users(
-        &mut self,
-        engine: &Engine<'_>,
-        asking: &[Asking],
-        writers: &mut Vec<(usize, Rc<Effective>)>,
-    ) -> Vec<usize> {
-        let mut sources = Vec::new();
-        for (place, user) in engine.account.users.iter().enumerate() {
-            let (index, mut effective) = (self.roles + place, Rc::new(engine.user(user)));
-            self.note_waiting(&effective);
-            if let Some(then) = self.moment.and_then(|moment| role_view::at(&effective, moment, true)) {
-                effective = then;
-            }
-            if is_admin(&effective.open, engine.catalogue) {
-                self.admin_users.push(user.arn.clone());
-                self.nodes[index].admin = true;
-                sources.push(index);
-                continue;
-            }
-            self.add_edges(index, &effective, true, engine);
-            self.add_tagged(index, &effective, asking);
-            if takeover::may_write(&effective) {
-                writers.push((index, effective));
-            }
-        }
-        sources
-    }
-
-    fn add_role(&mut self, index: usize, role: &Role, engine: &Engine<'_>, asking: &mut Vec<Asking>) {
-        let account = &engine.account.id;
-        let kind = RoleKind::of(role);
-        let mut node = Node::new(&role.arn, &role.role_id, &role.tags);
-        // Service-linked roles and those of Identity Center cannot be edited.
-        node.rewritable = !matches!(kind, RoleKind::ServiceLinked | RoleKind::IdentityCenter);
-        let admissions = role_view::admissions(engine, role);
-        node.asks_identity = admissions.iter().any(|a| a.fixes(trust::SAID_IDENTITY));
-        for provider in admissions.iter().flat_map(trust::Admission::saml_providers) {
-            self.federated.entry(provider.to_owned()).or_default().push(index);
-        }
-        node.boundary = role.permissions_boundary.as_ref().map(|b| b.arn.clone());
-        node.may_have_mfa = admissions.iter().any(trust::Admission::lets_people_in);
-        for admission in &admissions {
-            self.note_statement(&admission.statement);
-        }
-        for entry in trust::entries(&admissions, account, self.moment) {
-            let owned = |all: Vec<&Condition>| all.into_iter().map(|c| with_tags_of(role, c)).collect();
-            match entry {
-                Entry::Account(asks) if asks.is_empty() => node.entries_account = true,
-                Entry::Account(asks) if asks.iter().all(|c| is_on_mfa(c)) => node.entries_mfa = true,
-                Entry::Account(asks) => {
-                    asking.push(Asking { named: None, conditions: owned(asks), role: index })
-                }
-                Entry::Named(arn, asks) => {
-                    // A session is its role's: whoever starts one names it.
-                    let arn = match arn.split_once(":assumed-role/") {
-                        Some((_, session)) => role_of_session(engine, session),
-                        None => Some(arn),
-                    };
-                    let Some(arn) = arn else { continue };
-                    if asks.is_empty() {
-                        self.naming.entry(arn.to_owned()).or_default().push(index);
-                    } else {
-                        let named = Some(arn.to_owned());
-                        asking.push(Asking { named, conditions: owned(asks), role: index });
-                    }
-                }
-                Entry::Service(name) if kind != RoleKind::ServiceLinked => {
-                    let name = condition::plain_service(name);
-                    node.of_machines |= name == "ec2.amazonaws.com" && !role.instance_profiles.is_empty();
-                    self.add_trusting(name.into_owned(), index);
-                }
-                Entry::AnyService => {
-                    let mut services: Vec<&str> = PASSING_WAYS.iter().map(|(name, _)| &**name).collect();
-                    services.dedup();
-                    services.into_iter().for_each(|name| self.add_trusting(name.to_owned(), index));
-                }
-                Entry::Service(_) => {}
-            }
-        }
-        self.arns.insert(role.arn.clone(), index);
-        self.nodes.push(node);
-    }
-
-    fn add_trusting(&mut self, service: String, role: usize) {
-        let trusting = self.trusting.entry(service).or_default();
-        if trusting.last() != Some(&role) {
-            trusting.push(role);
-        }
-    }
-
-    /// Finds the principals that roles ask for by conditions.
-    fn find_asked(&mut self, asking: &[Asking]) {
-        let mut known: HashMap<String, Vec<usize>> = HashMap::new();
-        for Asking { named, conditions, role } in asking {
-            let role = *role;
-            let key = conditions.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            let fitting = known.entry(key).or_insert_with(|| {
-                let nodes = self.nodes.iter().enumerate();
-                let fits = |(_, node): &(usize, &Node)| conditions.iter().all(|c| node.meets(c));
-                nodes.filter(fits).map(|(index, _)| index).collect()
-            });
-            let arns = fitting.iter().map(|&index| &self.nodes[index].arn);
-            match named {
-                Some(named) => {
-                    if arns.into_iter().any(|arn| arn == named) {
-                        self.naming.entry(named.clone()).or_default().push(role);
-                    }
-                }
-                None => {
-                    for arn in arns {
-                        self.asking.entry(arn.clone()).or_default().push(role);
-                    }
-                }
-            }
         }
     }
 
@@ -311,16 +155,20 @@ impl Graph {
         }
         let own = &self.nodes[index].arn;
         for target in self.naming.get(own).cloned().unwrap_or_default() {
-            let arn = &self.nodes[target].arn;
-            let denied = effective.decide("sts:AssumeRole", arn) == Decision::DeniedExplicitly;
-            let asked = Asked::default();
-            if !denied
-                && self.may_say_so(effective, target)
-                && effective.within_ceiling("sts:AssumeRole", arn, asked) == Decision::Allowed
-            {
+            if target != index && self.comes_by_name(effective, index, target) {
                 self.edges[index].push((target, Via::Assume));
             }
         }
+        let own = &self.nodes[index].arn;
+        let open_to = self.open_to.get(own).cloned().unwrap_or_default();
+        let is_denied = self.everybody.is_some() && may_be_denied(effective);
+        let also = if is_denied { self.open.clone() } else { Vec::new() };
+        for target in open_to.into_iter().chain(also) {
+            if target != index && self.comes_as_anyone(effective, target) {
+                self.edges[index].push((target, Via::Assume));
+            }
+        }
+        self.edges[index].extend(self.everybody.filter(|_| !is_denied).map(|node| (node, Via::Assume)));
         let own = &self.nodes[index].arn;
         for target in self.asking.get(own).cloned().unwrap_or_default() {
             let open = self.decided(effective, target, Via::Assume) && self.may_say_so(effective, target);
@@ -330,6 +178,7 @@ impl Graph {
         }
         let open = |name: &str| engine.catalogue.find(name).filter(|&id| may(effective, id));
         if let Some(assume) = open("sts:AssumeRole") {
+            self.assuming.push(index);
             self.connect(index, effective, assume, Via::Assume);
             if self.moment == Some(Moment::WithMfa) && self.nodes[index].may_have_mfa {
                 self.connect(index, effective, assume, Via::WithMfa);
@@ -359,6 +208,38 @@ impl Graph {
         }
     }
 
+    /// Whether a principal that a role's trust names comes in, without a policy of its own: nothing denies
+    /// it. What the boundary of a role leaves out it still may not; that of a user does not matter.
+    /// docs/aws/iam.md#principals-by-condition
+    fn comes_by_name(&self, effective: &Effective, from: usize, role: usize) -> bool {
+        let arn = &self.nodes[role].arn;
+        let within = |decision| match from < self.roles {
+            true => decision == Decision::Allowed,
+            false => decision != Decision::DeniedExplicitly,
+        };
+        effective.decide("sts:AssumeRole", arn) != Decision::DeniedExplicitly
+            && self.may_say_so(effective, role)
+            && within(effective.within_ceiling("sts:AssumeRole", arn, Asked::default()))
+    }
+
+    /// Whether a principal comes in where everybody does who is as asked: nothing denies it.
+    fn comes_as_anyone(&self, effective: &Effective, role: usize) -> bool {
+        let arn = &self.nodes[role].arn;
+        let within = effective.within_ceiling("sts:AssumeRole", arn, Asked::default());
+        effective.decide("sts:AssumeRole", arn) != Decision::DeniedExplicitly
+            && within != Decision::DeniedExplicitly
+            && self.may_say_so(effective, role)
+    }
+
+    /// Whether a principal that meets what a role's trust asks comes in.
+    fn comes(&self, effective: &Effective, from: usize, asked: &Asking) -> bool {
+        match &asked.named {
+            Some(named) => *named == self.nodes[from].arn && self.comes_by_name(effective, from, asked.role),
+            None if asked.anyone => self.comes_as_anyone(effective, asked.role),
+            None => self.decided(effective, asked.role, Via::Assume),
+        }
+    }
+
     /// Whether a principal may give the source identity that a role's trust asks for, where it asks for one.
     fn may_say_so(&self, effective: &Effective, role: usize) -> bool {
         let Node { arn, asks_identity, .. } = &self.nodes[role];
@@ -383,7 +264,9 @@ impl Graph {
         }
         let pattern = &key.1;
         let node = self.edges.len();
-        let fitting = self.aimed_at(via, pattern).filter(|&node| self.admits(node, via));
+        // Those that ask more of the caller are decided caller by caller.
+        let asks = |node: usize| via.service().is_some_and(|of| self.nodes[node].sources_of(of).is_some());
+        let fitting = self.aimed_at(via, pattern).filter(|&node| self.admits(node, via) && !asks(node));
         let edges = fitting.map(|node| (node, via)).collect();
         self.edges.push(edges);
         self.patterns.insert(key, node);
@@ -409,8 +292,9 @@ impl Graph {
         let opens = |grant: &Grant| {
             names_action(grant) && condition::read(&grant.statement, service) == ConditionResult::Open
         };
-        // By the tags of what is acted upon, which the dump has.
-        let by_tags = Asked { service, tags: Tags::Settable, ..Asked::default() };
+        // By the tags and the boundary of what is acted upon, which the dump has.
+        let boundary = Bound::of_any(via.action());
+        let by_tags = Asked { service, tags: Tags::Settable, boundary, ..Asked::default() };
         let opens_by_tags = |grant: &Grant| {
             names_action(grant)
                 && grant.statement.allow
@@ -431,7 +315,13 @@ impl Graph {
         for grant in effective.allows.iter().map(|s| &s.grant).filter(|g| opens_by_tags(g)) {
             match &grant.statement.resources {
                 Some(Selector::Only(patterns)) if exact && opens(grant) => {
-                    targets.extend(patterns.iter().cloned().map(Target::Pattern))
+                    targets.extend(patterns.iter().cloned().map(Target::Pattern));
+                    let asking = via.service().map_or(&[][..], |of| self.trusting(of)).iter();
+                    let asking = asking.filter(|&&node| {
+                        via.service().is_some_and(|of| self.nodes[node].sources_of(of).is_some())
+                            && patterns.iter().any(|p| pattern::matches(p, &self.nodes[node].arn))
+                    });
+                    targets.extend(asking.copied().filter(allowed).map(Target::Role));
                 }
                 Some(Selector::Only(patterns)) => {
                     let aimed = patterns.iter().flat_map(|p| self.aimed_at(via, p));
@@ -448,10 +338,22 @@ impl Graph {
 
     fn decided(&self, effective: &Effective, node: usize, via: Via) -> bool {
         let given = match via {
-            Via::Pass(way) => stacks::may_be_given(effective, way, &self.nodes[node].arn),
+            Via::Pass(way) => {
+                stacks::may_be_given(effective, way, &self.nodes[node].arn) && self.runs(effective, way, node)
+            }
             _ => true,
         };
         given && self.may_call(effective, via.action(), node, via.service())
+    }
+
+    /// Whether somebody can make, or change, what the service must act for that a role trusts.
+    fn runs(&self, effective: &Effective, way: usize, node: usize) -> bool {
+        let service = &PASSING_WAYS[way].0;
+        let Some(sources) = self.nodes[node].sources_of(service) else { return true };
+        let home = AccountRef { partition: &self.home.0, account: &self.home.1 };
+        let ways = PASSING_WAYS.iter().filter(|(of, _)| of == service).map(|(_, way)| way);
+        let mut open = ways.filter(|way| ways::is_open(way, effective, home));
+        open.any(|way| ways::makes(way, effective, home, sources))
     }
 
     /// Whether the other's own side lets somebody in who has the permission.
@@ -535,15 +437,19 @@ impl Graph {
     }
 }
 
+/// Whether a statement may deny the assuming of some role.
+fn may_be_denied(effective: &Effective) -> bool {
+    let limits: &[Grant] = match &effective.ceiling {
+        Ceiling::Known { grants, .. } => grants,
+        _ => &[],
+    };
+    let denies = effective.denies.iter().map(|s| &s.grant);
+    denies.chain(limits.iter().filter(|g| !g.statement.allow)).any(|g| g.names("sts:AssumeRole"))
+}
+
 /// Whether any statement allows an action somewhere, perhaps under a condition.
 fn may(effective: &Effective, action: ActionId) -> bool {
     effective.allowing(action).next().is_some()
-}
-
-/// The role of a session, by the `ROLE/SESSION` of its ARN.
-fn role_of_session<'a>(engine: &Engine<'a>, session: &str) -> Option<&'a str> {
-    let name = session.split('/').next()?;
-    engine.account.roles.iter().find(|role| role.name == name).map(|role| role.arn.as_str())
 }
 
 /// The entries of a sorted list that a pattern matches.

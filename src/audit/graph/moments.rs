@@ -14,27 +14,37 @@ use opsctl_iam::policy::Statement;
 
 impl Graph {
     /// Notes which moments a principal's ways wait for.
-    pub(super) fn note_waiting(&mut self, effective: &Effective) {
+    pub(super) fn note_waiting(&mut self, node: usize, effective: &Effective) {
         let limits = match &effective.ceiling {
             Ceiling::Known { grants, .. } => &grants[..],
             _ => &[],
         };
         let all = effective.allows.iter().chain(&effective.denies).map(|s| &s.grant).chain(limits);
+        let mut waits = false;
         for grant in all.filter(|grant| !grant.statement.conditions.is_empty()) {
-            if grant.actions.meets(&LEADS) {
-                self.note_statement(&grant.statement);
-            }
+            waits |= grant.actions.meets(&LEADS) && self.note_statement(&grant.statement);
+        }
+        if waits {
+            self.waiters.push(node);
         }
     }
 
-    /// Notes which moments a statement waits for.
-    pub(super) fn note_statement(&mut self, statement: &Statement) {
+    /// Notes which moments a statement waits for; whether it waits for any.
+    pub(super) fn note_statement(&mut self, statement: &Statement) -> bool {
+        let mut waits = false;
         for c in statement.conditions.iter().filter(|c| is_on_circumstance(c)) {
             let moment = if is_on_mfa(c) { Moment::WithMfa } else { Moment::InPlace };
+            waits = true;
             if !self.waiting.contains(&moment) {
                 self.waiting.push(moment);
             }
         }
+        waits
+    }
+
+    /// Whether statements about a principal's ways wait for a moment.
+    pub fn waits(&self, node: usize) -> bool {
+        self.waiters.binary_search(&node).is_ok()
     }
 
     /// The moments at which there may be more ways, the most usual first.

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use super::node::{Asking, is_on_tag};
 use super::{Graph, Via};
 use crate::audit::account::{Role, account_of};
 use crate::audit::evaluate::Engine;
+use crate::audit::node::{Asking, is_on_tag};
 use crate::audit::role_view::RoleView;
 use opsctl_iam::condition::{self, Asked, ConditionResult, opposite};
 use opsctl_iam::decide::Decision;
@@ -101,6 +101,7 @@ impl Graph {
             if !by_tag && asking.is_empty() {
                 continue;
             }
+            self.has_sessions = true;
             let session = tagging.of_session(effective);
             let twin = self.edges.len();
             let known = std::mem::take(&mut self.edges[index]);
@@ -108,10 +109,7 @@ impl Graph {
             for asked in asking.iter().filter(|asked| asked.role != index) {
                 let node = &self.nodes[index];
                 let fits = asked.conditions.iter().all(|c| node.meets(c) || tagging.meets(c));
-                let open = match &asked.named {
-                    Some(named) => *named == node.arn,
-                    None => self.decided(&session, asked.role, Via::Assume),
-                };
+                let open = self.comes(&session, index, asked);
                 if fits && open {
                     self.edges[index].push((asked.role, Via::Assume));
                 }

@@ -11,6 +11,7 @@ use crate::audit::finding::Severity;
 use crate::audit::graph::Via;
 use crate::audit::role_view::RoleView;
 use crate::audit::ways;
+use opsctl_iam::action_set::ActionId;
 use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::Level;
 use opsctl_iam::decide::Decision;
@@ -198,8 +199,8 @@ fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         let Some(action) = cx.catalogue.find(name) else { continue };
         let held = held(view, action);
         // Under a condition on boundaries it may be about others only.
-        let not_its_own = name.contains("RolePolicy")
-            && view.decide(&view.effective, name, &view.role.arn) == Decision::NotAllowed;
+        let not_its_own =
+            name.contains("RolePolicy") && view.decide_itself(&view.effective, name) == Decision::NotAllowed;
         if held == Held::No || not_its_own || found.severity == Some(Severity::Critical) {
             continue;
         }
@@ -278,7 +279,31 @@ fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         found.because(cx, view, pass);
         way.actions.iter().for_each(|&action| found.because(cx, view, action));
     }
+    pass_elsewhere(cx, view, pass, &mut found);
     found.hit(view)
+}
+
+/// An administrator passed to a service that the table does not have, in which the role may change things:
+/// what the service does with it is not known, and seldom nothing.
+fn pass_elsewhere(cx: &Context<'_>, view: &RoleView<'_>, pass: ActionId, found: &mut Gathered) {
+    if view.effective.allowing(pass).next().is_none() {
+        return;
+    }
+    for (service, role) in cx.graph.passed_elsewhere(&view.effective, view.index) {
+        let names = service.split('.').filter_map(|part| cx.catalogue.service(part));
+        let writes =
+            |id: &ActionId| view.effective.some.contains(*id) && cx.catalogue.has_level(*id, Level::Write);
+        let Some(action) = names.flatten().find(writes) else { continue };
+        found.add(
+            Severity::High,
+            format!(
+                "CAPABLE: {} with {role} passed to {service}, which may act with it",
+                cx.catalogue.name(action)
+            ),
+        );
+        found.because(cx, view, pass);
+        found.because(cx, view, action);
+    }
 }
 
 /// The ways that the role has on all resources, each as CAPABLE; what else is known of one is added.
@@ -456,7 +481,7 @@ fn boundary_removal(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let own = if view.sheds(cx.engine).is_some() { Severity::Critical } else { Severity::High };
     for name in ["iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary"] {
         let Some(action) = cx.catalogue.find(name) else { continue };
-        if bounded && view.effective.decide(name, &view.role.arn) == Decision::Allowed {
+        if bounded && view.may_itself(&view.effective, name) {
             found.add(own, format!("REACHABLE: {name} on the role itself"));
         } else if view.effective.open.contains(action) {
             found.add(Severity::Medium, format!("CAPABLE: {name} on all roles"));

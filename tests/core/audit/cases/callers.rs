@@ -64,8 +64,43 @@ fn whoever_a_condition_names_is_let_in_as_if_it_were_the_principal() {
     };
     check("it", named("t"), &["IAM208"], &[]);
     check("another", named("low"), &[], &["IAM208"]);
+    let like = |arn: &str| adm(vec![when(trust(json!({"AWS": "*"})), "ArnLike", "aws:PrincipalArn", arn)]);
+    check("one of several", World::of([t(), low(), like(&role_arn("t*"))]), &["IAM208"], &[]);
+    check("none of several", World::of([t(), low(), like(&role_arn("l*"))]), &[], &["IAM208"]);
+    let bound = |actions: &[&str]| {
+        let edge = customer_policy("edge", allow(actions, &["*"]));
+        World::of([t().boundary(&policy_arn("edge")), low(), like(&role_arn("t*"))]).policy(edge)
+    };
+    check("beyond its boundary", bound(&["s3:*"]), &["IAM208"], &[]);
+    for (name, statement) in [
+        ("everybody", trust(json!({"AWS": "*"}))),
+        ("the account", when(trust(json!({"AWS": "*"})), "StringEquals", "aws:PrincipalAccount", ACCOUNT)),
+    ] {
+        check(name, World::of([t(), low(), adm(vec![statement.clone()])]), &["IAM208"], &[]);
+        let denied = t().can(deny(&["sts:*"], &["*"]));
+        check(name, World::of([denied, low(), adm(vec![statement])]), &[], &["IAM208"]);
+    }
+    check("the account by its root", World::of([t(), low(), adm(vec![own_root()])]), &[], &["IAM208"]);
+    let role_named = |edge: &str| {
+        let named = trust(json!({"AWS": role_arn("t")}));
+        let edge = customer_policy("edge", allow(&[edge], &["*"]));
+        World::of([t().boundary(&policy_arn("edge")), adm(vec![named])]).policy(edge)
+    };
+    check("named, within its boundary", role_named("sts:*"), &["IAM208"], &[]);
+    check("named, beyond its boundary", role_named("s3:*"), &[], &["IAM208"]);
     let services = World::of([t().can(paths()), adm(vec![trust(json!("*"))])]);
     check("a bare star is services, too", services, &["IAM203:critical", "IAM208"], &[]);
+}
+
+#[test]
+fn what_a_role_never_says_of_itself() {
+    let asks = |key: &str, value: &str| adm(vec![when(own_root(), "StringEquals", key, value)]);
+    let session =
+        |value: &str| World::of([t().tag("team", "x").can(assume()), asks("sts:RoleSessionName", value)]);
+    check("a name of a user", session("${aws:username}"), &[], &["IAM208"]);
+    check("a tag", session("${aws:PrincipalTag/team}"), &["IAM208"], &[]);
+    check("a tag that it lacks", session("${aws:PrincipalTag/other}"), &[], &["IAM208"]);
+    check("any name", session("deploy"), &["IAM208"], &[]);
 }
 
 fn paths() -> Vec<Value> {

@@ -11,6 +11,46 @@ fn passes(service: &str, actions: &[&str]) -> World {
 }
 
 #[test]
+fn a_trust_in_one_thing_that_the_caller_cannot_make() {
+    let machine = |name: &str| format!("arn:aws:states:*:{ACCOUNT}:stateMachine:{name}");
+    let world = |made: &str, trusted: &str| {
+        let makes = allow(&["states:CreateStateMachine", "states:StartExecution"], &[made]);
+        let by_states = trust(json!({"Service": "states.amazonaws.com"}));
+        let adm = role("adm").can(everything());
+        let adm = adm.trusts(document(when(by_states, "ArnLike", "aws:SourceArn", machine(trusted))));
+        World::of([t().can(vec![allow(&["iam:PassRole"], &["*"]), makes]), adm])
+    };
+    check("it", world(&machine("mine-*"), "mine-1"), &["IAM203:critical", "IAM208"], &[]);
+    check("any", world("*", "other"), &["IAM203:critical", "IAM208"], &[]);
+    check("another", world(&machine("mine-*"), "other"), &[], &["IAM203:critical", "IAM208"]);
+}
+
+#[test]
+fn an_administrator_passed_to_a_service_outside_the_table() {
+    let world = |action: &str, passed: &str| {
+        let rights = vec![allow(&["iam:PassRole"], &[&role_arn(passed)]), allow(&[action], &["*"])];
+        World::of([t().can(rights), admin_of("chatbot"), low()])
+    };
+    check("it", world("chatbot:CreateSlackChannelConfiguration", "adm"), &["IAM203:high"], &[]);
+    check("nothing of it", world("lambda:CreateFunction", "adm"), &[], &["IAM203"]);
+    check("another role", world("chatbot:CreateSlackChannelConfiguration", "low"), &[], &["IAM203"]);
+}
+
+#[test]
+fn an_identity_pool_gives_the_roles_that_trust_it() {
+    let pools = "cognito-identity.amazonaws.com";
+    let world = |action: &str| {
+        let statement = json!({"Effect": "Allow", "Principal": {"Federated": pools},
+            "Action": "sts:AssumeRoleWithWebIdentity"});
+        let aud = when(statement, "StringEquals", &format!("{pools}:aud"), "eu-west-1:1");
+        let rights = vec![allow(&["iam:PassRole"], &[&role_arn("adm")]), allow(&[action], &["*"])];
+        World::of([t().can(rights), role("adm").can(everything()).trusts(document(aud))])
+    };
+    check("it", world("cognito-identity:SetIdentityPoolRoles"), &["IAM203:critical", "IAM208"], &[]);
+    check("it reads only", world("cognito-identity:GetIdentityPoolRoles"), &[], &["IAM203", "IAM208"]);
+}
+
+#[test]
 fn every_way_reaches_the_role_that_is_passed() {
     for (service, actions, page) in PASSING {
         let actions: Vec<&str> = actions.split(' ').collect();

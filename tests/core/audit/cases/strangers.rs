@@ -6,6 +6,20 @@ const GITHUB: &str = "token.actions.githubusercontent.com";
 const AUD: (&str, &str, &str) = ("StringEquals", "aud", "sts.amazonaws.com");
 
 #[test]
+fn tokens_of_one_of_two_issuers_lack_the_claims_of_the_other() {
+    let (one, two) = ("token.actions.githubusercontent.com", "gitlab.com");
+    let world = |operator: &str| {
+        let arns = [one, two].map(|host| format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"));
+        let statement = json!({"Effect": "Allow", "Principal": {"Federated": arns},
+            "Action": "sts:AssumeRoleWithWebIdentity"});
+        let statement = when(statement, operator, &format!("{one}:aud"), "sts.amazonaws.com");
+        trusting(when(statement, operator, &format!("{one}:sub"), "repo:octo/app:ref:refs/heads/main"))
+    };
+    check("strict", world("StringEquals"), &[], &["IAM305", "IAM306"]);
+    check("if there", world("StringEqualsIfExists"), &["IAM305:critical"], &[]);
+}
+
+#[test]
 fn subjects_without_an_owner_are_anybodys() {
     let subject = |host: &str, sub: &str| federated(host, &[("StringLike", "sub", sub), AUD]);
     for (host, sub) in [

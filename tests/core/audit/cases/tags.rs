@@ -20,6 +20,28 @@ fn sets() -> Value {
 }
 
 #[test]
+fn ones_own_tags_decide_what_one_may_do_to_oneself() {
+    let put = |on: &str, value: &str| {
+        when(allow(&["iam:PutRolePolicy"], &[on]), "StringEquals", "aws:ResourceTag/team", value)
+    };
+    let tagged = |statements: Vec<Value>| World::of([t().tag("team", "x").can(statements)]);
+    let own = role_arn("t");
+    for value in ["x", "${aws:PrincipalTag/team}"] {
+        check(value, tagged(vec![put(&own, value)]), &["IAM201:critical"], &[]);
+        check(value, tagged(vec![put("*", value)]), &["IAM201:critical"], &[]);
+    }
+    check("another's", tagged(vec![put(&own, "y")]), &[], &["IAM201"]);
+    let tag = |on: &str| allow(&["iam:TagRole"], &[&role_arn(on)]);
+    check("set first", tagged(vec![put(&own, "y"), tag("t")]), &["IAM201:critical"], &[]);
+    check("not to be set", tagged(vec![put(&own, "y"), tag("low")]), &[], &["IAM201"]);
+    let fence =
+        |value: &str| when(deny(&["iam:*"], &["*"]), "StringNotEquals", "aws:ResourceTag/team", value);
+    let plain = || allow(&["iam:PutRolePolicy"], &[&role_arn("t")]);
+    check("spared", tagged(vec![plain(), fence("x")]), &["IAM201:critical"], &[]);
+    check("not spared", tagged(vec![plain(), fence("y")]), &[], &["IAM201:critical"]);
+}
+
+#[test]
 fn a_tag_that_is_asked_for_must_be_one_that_may_be_set() {
     let cases = [
         (sets(), true),
@@ -53,7 +75,7 @@ fn a_target_is_tagged_only_as_is_allowed() {
         let assumes = allow(&["sts:AssumeRole"], &[&role_arn("low")]);
         World::of([t().can(vec![writes, assumes, tagging]), low().trusts(trust_own_account())])
     };
-    let any = || allow(&["iam:TagRole"], &["*"]);
+    let any = || allow(&["iam:TagRole"], &[&role_arn("low")]);
     check("any tag", with(any()), &["IAM202:critical"], &[]);
     let other = when(any(), "ForAllValues:StringEquals", "aws:TagKeys", "env");
     check("another tag", with(other), &[], PATHS);

@@ -1,0 +1,226 @@
+//! A principal as others see it: what trust policies ask of it, and what may be done to it.
+
+use super::account::{Role, Tag, name_of};
+use opsctl_iam::circumstance::is_on_mfa;
+use opsctl_iam::condition::{self, Asked, Bound, Tags};
+use opsctl_iam::decide::Decision;
+use opsctl_iam::effective::{Ceiling, Effective};
+use opsctl_iam::grant::Grant;
+use opsctl_iam::pattern;
+use opsctl_iam::policy::Condition;
+use opsctl_iam::tagging::fitting_values;
+
+/// A role or user.
+#[derive(Clone)]
+pub struct Node {
+    pub arn: String,
+    pub id: String,
+    pub tags: Vec<(String, String)>,
+    pub entries_account: bool,
+    /// As `entries_account`, with MFA; told apart only at a moment that has it.
+    pub entries_mfa: bool,
+    /// The policy that bounds it.
+    pub boundary: Option<String>,
+    /// Whether it may have MFA itself.
+    pub may_have_mfa: bool,
+    pub admin: bool,
+    pub rewritable: bool,
+    /// Its trust asks for a source identity.
+    pub asks_identity: bool,
+    /// What services that it trusts must act for, by service, where the trust says so: patterns of ARNs.
+    pub sources: Vec<(String, Option<Vec<String>>)>,
+    /// In an instance profile, and trusted by EC2: machines may have it.
+    pub of_machines: bool,
+}
+
+impl Node {
+    /// A role with what is known of it as something that is acted upon.
+    pub fn of_role(role: &Role) -> Self {
+        let boundary = role.permissions_boundary.as_ref().map(|boundary| boundary.arn.clone());
+        Self { boundary, ..Self::new(&role.arn, &role.role_id, &role.tags) }
+    }
+
+    /// A principal that nothing is known of yet but its name, its unique id and its tags.
+    pub fn new(arn: &str, id: &str, tags: &[Tag]) -> Self {
+        Self {
+            arn: arn.to_owned(),
+            id: id.to_owned(),
+            tags: tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect(),
+            entries_account: false,
+            entries_mfa: false,
+            boundary: None,
+            may_have_mfa: false,
+            admin: false,
+            rewritable: true,
+            asks_identity: false,
+            sources: Vec::new(),
+            of_machines: false,
+        }
+    }
+
+    /// Notes what a service must act for; no condition: for anything.
+    pub fn add_sources(&mut self, service: &str, asked: &[&Condition]) {
+        let values = || asked.iter().flat_map(|c| c.values.clone()).collect::<Vec<_>>();
+        let more = (!asked.is_empty()).then(values);
+        match self.sources.iter_mut().find(|(known, _)| known == service) {
+            Some((_, known)) => match (known.as_mut(), more) {
+                (Some(known), Some(more)) => known.extend(more),
+                _ => *known = None,
+            },
+            None => self.sources.push((service.to_owned(), more)),
+        }
+    }
+
+    /// What a service must act for, where that is told.
+    pub fn sources_of(&self, service: &str) -> Option<&[String]> {
+        self.sources.iter().find(|(known, _)| known == service)?.1.as_deref()
+    }
+
+    /// Whether the principal is as a condition on the caller asks.
+    pub fn meets(&self, c: &Condition) -> bool {
+        let operator = condition::Operator::parse(&c.operator);
+        let key = c.key.to_ascii_lowercase();
+        let is_user = self.arn.contains(":user/");
+        let value = match key.strip_prefix("aws:principaltag/") {
+            Some(tag) => {
+                self.tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(tag)).map(|(_, v)| v.as_str())
+            }
+            None if key == "aws:principalarn" => Some(self.arn.as_str()),
+            None if key == "aws:principaltype" => Some(if is_user { "User" } else { "AssumedRole" }),
+            None if is_on_mfa(c) => return self.may_have_mfa,
+            None if key == "aws:userid" => return self.has_id(c),
+            // What the caller says: what it likes, or what it is to be. See `Graph::may_say_so`.
+            None if !["aws:username", "aws:principalarn"].contains(&key.as_str()) => {
+                return operator.is_negated()
+                    || c.values.is_empty()
+                    || c.values.iter().any(|v| self.has_all_of(v));
+            }
+            None => is_user.then(|| name_of(&self.arn)),
+        };
+        if operator.base.eq_ignore_ascii_case("Null") {
+            return c.values.iter().any(|v| v.eq_ignore_ascii_case("true")) == value.is_none();
+        }
+        match value {
+            Some(value) => condition::admits(c, value) == Some(true),
+            None => operator.is_negated() || operator.if_exists || operator.for_all,
+        }
+    }
+}
+
+impl Node {
+    /// Whether it has a value for each variable on the caller.
+    fn has_all_of(&self, value: &str) -> bool {
+        let value = value.to_ascii_lowercase();
+        let mut tags = value.split("${aws:principaltag/").skip(1).filter_map(|rest| rest.split('}').next());
+        let has = |tag: &str| self.tags.iter().any(|(key, _)| key.eq_ignore_ascii_case(tag.trim()));
+        (!value.contains("${aws:username}") || self.arn.contains(":user/")) && tags.all(has)
+    }
+
+    /// Whether a condition on `aws:userid` lets it in. Sessions of roles are called what their callers like.
+    fn has_id(&self, c: &Condition) -> bool {
+        let operator = condition::Operator::parse(&c.operator);
+        if self.arn.contains(":user/") {
+            return condition::admits(c, &self.id) == Some(true);
+        }
+        let named = |v: &String| {
+            let (id, _) = v.split_once(':').unwrap_or((v, ""));
+            id == self.id || (operator.takes_wildcards() && pattern::matches(id, &self.id))
+        };
+        operator.is_negated() || c.values.iter().any(named)
+    }
+}
+
+/// A role that lets principals of the account in who are as its conditions ask.
+#[derive(Clone)]
+pub struct Asking {
+    /// The one principal that it names.
+    pub named: Option<String>,
+    /// Whether it lets in `*`, so that nobody needs a policy of their own.
+    pub anyone: bool,
+    pub conditions: Vec<Condition>,
+    pub role: usize,
+}
+
+/// Whether a condition is on a tag that the caller carries.
+pub fn is_on_tag(c: &Condition) -> bool {
+    c.key.to_ascii_lowercase().starts_with("aws:principaltag/")
+}
+
+/// The condition of a role's trust with the role's own tags in place of their variables.
+pub fn with_tags_of(role: &Role, c: &Condition) -> Condition {
+    let mut filled = c.clone();
+    for value in filled.values.iter_mut().filter(|value| value.contains("${")) {
+        for tag in &role.tags {
+            for prefix in ["aws:ResourceTag/", "iam:ResourceTag/"] {
+                *value = value.replace(&format!("${{{prefix}{}}}", tag.key), &tag.value);
+            }
+        }
+    }
+    filled
+}
+
+impl Node {
+    /// The action that sets its tags.
+    pub fn tag_action(&self) -> &'static str {
+        if self.arn.contains(":user/") { "iam:TagUser" } else { "iam:TagRole" }
+    }
+
+    /// A value that meets a condition on a tag of it and that somebody may give it.
+    pub fn settable(&self, effective: &Effective, tag: &str, c: &Condition) -> Option<String> {
+        let may = |value: Option<&str>| {
+            let tags = Tags::Told(&self.tags);
+            let asked = Asked { service: None, tags, sets: Some((tag, value)), boundary: None };
+            effective.decide_for(self.tag_action(), &self.arn, asked) == Decision::Allowed
+        };
+        let found = fitting_values(c).into_iter().find(|value| may(value.as_deref()));
+        found.map(|value| value.unwrap_or_else(|| "x".to_owned()))
+    }
+
+    /// Its tags with those added that a statement about it asks for and that may be set.
+    fn tagged(&self, effective: &Effective, grant: &Grant) -> Option<Vec<(String, String)>> {
+        let mut all = self.tags.clone();
+        for c in &grant.statement.conditions {
+            let on_tag = c.key.split_once('/').filter(|(prefix, _)| {
+                ["aws:ResourceTag", "iam:ResourceTag"].iter().any(|key| key.eq_ignore_ascii_case(prefix))
+            });
+            let Some((_, tag)) = on_tag else { continue };
+            let value = self.settable(effective, tag, c)?;
+            all.retain(|(key, _)| !key.eq_ignore_ascii_case(tag));
+            all.push((tag.to_owned(), value));
+        }
+        Some(all)
+    }
+
+    /// What is decided of a call on it, by what is known of its tags and its boundary.
+    pub fn decide(
+        &self,
+        effective: &Effective,
+        action: &str,
+        tags: Tags<'_>,
+        service: Option<&str>,
+    ) -> Decision {
+        let boundary = Bound::of(action, self.boundary.as_deref());
+        effective.decide_for(action, &self.arn, Asked { service, tags, sets: None, boundary })
+    }
+
+    /// Whether it may be acted upon, by what is known of its tags, or can be made so.
+    pub fn admits_call(&self, effective: &Effective, action: &str, service: Option<&str>) -> bool {
+        let decide = |tags: Tags<'_>| self.decide(effective, action, tags, service);
+        match decide(Tags::Told(&self.tags)) {
+            Decision::Allowed => true,
+            Decision::DeniedExplicitly | Decision::Unknown => false,
+            _ if decide(Tags::Settable) != Decision::Allowed => false,
+            _ => {
+                let limits = match &effective.ceiling {
+                    Ceiling::Known { grants, .. } => &grants[..],
+                    _ => &[],
+                };
+                let grants = effective.allows.iter().map(|s| &s.grant).chain(limits);
+                let about = grants.filter(|g| g.statement.allow && g.names(action) && g.reaches(&self.arn));
+                about
+                    .filter_map(|grant| self.tagged(effective, grant))
+                    .any(|tags| decide(Tags::Told(&tags)) == Decision::Allowed)
+            }
+        }
+    }
+}
