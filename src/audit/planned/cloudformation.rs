@@ -6,7 +6,7 @@
 //! that it is never everything, and is told.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value, json};
 
@@ -18,9 +18,16 @@ pub(super) fn read(template: &Value) -> Built {
     let mut built = Built::new(account);
     let none = Map::new();
     let resources = template["Resources"].as_object().unwrap_or(&none);
-    let reader = Reader { template, account: built.account.clone(), open: RefCell::default() };
+    let reader = Reader {
+        template,
+        account: built.account.clone(),
+        open: RefCell::default(),
+        called: RefCell::default(),
+        asked: RefCell::default(),
+        decided: RefCell::default(),
+    };
     let is_made = |resource: &Value| match &resource["Condition"] {
-        Value::String(condition) => reader.holds(&template["Conditions"][condition], 0) != Some(false),
+        Value::String(condition) => reader.decide(condition, 0) != Some(false),
         _ => true,
     };
     let made = || resources.iter().filter(|(_, resource)| is_made(resource));
@@ -90,6 +97,19 @@ struct Reader<'t> {
     account: String,
     /// What the template leaves open of its roles, users, groups and policies, in words.
     open: RefCell<BTreeSet<String>>,
+    /// What its resources are called, with what that leaves open.
+    called: RefCell<HashMap<String, (Called, BTreeSet<String>)>>,
+    /// Those whose names are being worked out, each by way of the one before.
+    asked: RefCell<Vec<String>>,
+    /// Its conditions, as far as they are decided; in no circle, but a template may hold one.
+    decided: RefCell<HashMap<String, Option<bool>>>,
+}
+
+/// A resource, as others refer to it.
+#[derive(Clone)]
+struct Called {
+    name: String,
+    path: String,
 }
 
 impl Reader<'_> {
@@ -187,27 +207,60 @@ impl Reader<'_> {
 
     /// The name of a resource: the one that it is given, else its own in the template.
     fn name(&self, id: &str) -> String {
+        self.called(id).name
+    }
+
+    /// What a resource is called, worked out once. CloudFormation refuses names in a circle, and IAM long ones.
+    fn called(&self, id: &str) -> Called {
+        const DEEPEST: usize = 50;
+        const LONGEST: usize = 512;
+        if let Some((known, open)) = self.called.borrow().get(id) {
+            self.open.borrow_mut().extend(open.iter().cloned());
+            return known.clone();
+        }
+        let own = || Called { name: id.to_owned(), path: "/".to_owned() };
+        let is_circle = self.asked.borrow().iter().any(|asked| asked == id);
+        if is_circle || self.asked.borrow().len() >= DEEPEST {
+            let why = if is_circle { "whose name is made of itself" } else { "behind too many others" };
+            self.untold(format!("what {id} is called, {why}"), Value::Null);
+            return own();
+        }
+        let before = self.open.take();
+        self.asked.borrow_mut().push(id.to_owned());
+        let mut called = self.given_to(id);
+        self.asked.borrow_mut().pop();
+        if called.name.len() + called.path.len() > LONGEST {
+            self.untold(format!("what {id} is called: that is longer than IAM takes"), Value::Null);
+            called = own();
+        }
+        let open = self.open.replace(before);
+        self.open.borrow_mut().extend(open.iter().cloned());
+        self.called.borrow_mut().insert(id.to_owned(), (called.clone(), open));
+        called
+    }
+
+    fn given_to(&self, id: &str) -> Called {
         let properties = &self.template["Resources"][id]["Properties"];
         let keys = ["RoleName", "UserName", "GroupName", "ManagedPolicyName", "InstanceProfileName"];
         let given = keys.iter().find_map(|key| self.value(&properties[key]).as_str().map(str::to_owned));
-        given.unwrap_or_else(|| id.to_owned())
+        let path = self.value(&properties["Path"]);
+        let path = path.as_str().filter(|path| path.starts_with('/')).unwrap_or("/");
+        Called { name: given.unwrap_or_else(|| id.to_owned()), path: path.to_owned() }
     }
 
     fn arn(&self, id: &str) -> String {
-        let resource = &self.template["Resources"][id];
-        let kind = resource["Type"].as_str().unwrap_or_default();
+        let kind = self.template["Resources"][id]["Type"].as_str().unwrap_or_default();
+        if !kind.starts_with("AWS::IAM::") {
+            return format!("arn:aws:template:::{id}");
+        }
         let (_, kind) = kind.rsplit_once("::").unwrap_or(("", kind));
         let kind = match kind {
             "ManagedPolicy" => "policy".to_owned(),
             "InstanceProfile" => "instance-profile".to_owned(),
             other => other.to_ascii_lowercase(),
         };
-        let path = self.value(&resource["Properties"]["Path"]);
-        let path = path.as_str().filter(|path| path.starts_with('/')).unwrap_or("/");
-        match resource["Type"].as_str().unwrap_or_default().starts_with("AWS::IAM::") {
-            true => iam_arn(&self.account, &kind, path, &self.name(id)),
-            false => format!("arn:aws:template:::{id}"),
-        }
+        let Called { name, path } = self.called(id);
+        iam_arn(&self.account, &kind, &path, &name)
     }
 
     /// A value with its functions worked out.
@@ -300,7 +353,7 @@ impl Reader<'_> {
     fn either(&self, parts: &[Value]) -> Value {
         let branch = |n: usize| parts.get(n).map(|part| self.value(part)).unwrap_or(Value::Null);
         let name = parts.first().and_then(Value::as_str).unwrap_or_default();
-        match self.holds(&self.template["Conditions"][name], 0) {
+        match self.decide(name, 0) {
             Some(true) => branch(1),
             Some(false) => branch(2),
             None => {
@@ -312,13 +365,25 @@ impl Reader<'_> {
         }
     }
 
+    /// As [`Self::holds`], of a condition by its name. It is decided once: in a circle, or by way of too many
+    /// others, the template does not say.
+    fn decide(&self, name: &str, depth: usize) -> Option<bool> {
+        if let Some(known) = self.decided.borrow().get(name) {
+            return *known;
+        }
+        self.decided.borrow_mut().insert(name.to_owned(), None);
+        let holds = self.holds(&self.template["Conditions"][name], depth);
+        self.decided.borrow_mut().insert(name.to_owned(), holds);
+        holds
+    }
+
     /// Whether a condition holds by the defaults of the parameters; `None` when the template does not say.
     fn holds(&self, condition: &Value, depth: usize) -> Option<bool> {
         const DEEPEST: usize = 20;
         let (function, argument) = condition.as_object()?.iter().next().filter(|_| depth < DEEPEST)?;
         let each = || list(argument).map(|part| self.holds(part, depth + 1));
         match function.as_str() {
-            "Condition" => self.holds(&self.template["Conditions"][argument.as_str()?], depth + 1),
+            "Condition" => self.decide(argument.as_str()?, depth + 1),
             "Fn::Equals" => {
                 let before = self.open.take();
                 let (one, other) = (self.value(argument.get(0)?), self.value(argument.get(1)?));

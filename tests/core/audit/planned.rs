@@ -189,6 +189,43 @@ fn a_template_in_yaml_is_an_account_and_what_it_leaves_open_is_named() {
     );
 }
 
+/// CloudFormation refuses such templates, and whoever audits one has not sent it yet.
+#[test]
+fn names_and_conditions_in_a_circle_end_and_are_told() {
+    let role = |name: Value| json!({"Type": "AWS::IAM::Role", "Properties": {"RoleName": name,
+        "AssumeRolePolicyDocument": trust_service("glue.amazonaws.com")}});
+    let policy = |name: Value| json!({"Type": "AWS::IAM::ManagedPolicy", "Properties": {
+        "ManagedPolicyName": name, "PolicyDocument": document(allow(&["s3:*"], &["*"]))}});
+    let reference = |id: &str| json!({"Ref": id});
+    let mut path = role("p".into());
+    path["Properties"]["Path"] = json!({"Fn::GetAtt": ["A", "Arn"]});
+    let chain = |count: usize, name: &dyn Fn(String) -> Value| -> Value {
+        let each = |n: usize| (format!("R{n}"), role(name(format!("R{}", n + 1))));
+        (0..count).map(each).collect::<serde_json::Map<_, _>>().into()
+    };
+    for (resources, what) in [
+        (json!({"A": role(reference("A"))}), "A is called, whose name is made of itself"),
+        (json!({"A": role(reference("B")), "B": role(reference("A"))}), "whose name is made of itself"),
+        (json!({"A": role(json!({"Fn::Sub": "${B}-${B}"})), "B": role(json!({"Fn::Sub": "${A}"}))}), "itself"),
+        (json!({"A": policy(reference("B")), "B": policy(json!({"Fn::GetAtt": "A.Arn"}))}), "itself"),
+        (json!({"A": path}), "whose name is made of itself"),
+        (chain(20_000, &|next| json!({"Ref": next})), "behind too many others"),
+        (chain(40, &|next| json!({"Fn::Sub": format!("${{{next}}}${{{next}}}")})), "longer than IAM takes"),
+    ] {
+        let account = of_plan(&json!({"Resources": resources}), Kind::CloudFormation, now());
+        let told = |p: &opsctl::audit::account::Problem| p.reason.contains(what);
+        assert!(account.problems.iter().any(told), "{what}: {:?}", account.problems.first());
+    }
+    let named = |id: &str| json!({"Condition": id});
+    let both: Vec<Value> = (0..9).map(|n| named(&format!("C{n}"))).collect();
+    let all = |n: usize| (format!("C{n}"), json!({"Fn::Or": both}));
+    let mut made = role("a".into());
+    made["Condition"] = "C0".into();
+    let circle = json!({"Resources": {"A": made}, "Conditions": (0..9).map(all)
+        .collect::<serde_json::Map<_, _>>()});
+    assert_eq!(plan_of(&circle).roles.len(), 1, "it may be made");
+}
+
 #[test]
 fn policies_alone_are_judged() {
     let policy = document(allow(&["iam:PutRolePolicy"], &["arn:aws:iam::111122223333:role/*"]));
