@@ -456,10 +456,11 @@ impl Beside {
         let is_whole = |value: &str| {
             value == account || (value.ends_with(":root") && account_of(value) == Some(account))
         };
+        // A Deny that spares the account spares its root user: docs/aws/iam.md#principals-by-condition.
+        let by_account = !statement.allow && !principals.negated;
         let is_it = |(kind, value): &(String, String)| {
             value == "*"
-                || (kind.eq_ignore_ascii_case("AWS")
-                    && (value == arn || (!statement.allow && is_whole(value))))
+                || (kind.eq_ignore_ascii_case("AWS") && (value == arn || (by_account && is_whole(value))))
         };
         principals.listed.iter().any(is_it) != principals.negated
     }

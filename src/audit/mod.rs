@@ -16,7 +16,7 @@
 //! finding.rs   what a rule found         compliance.rs the requirements that it is about
 //! baseline.rs  what was accepted         filter.rs     which findings are shown
 //! report/      forms of the result
-//! explain.rs   why a role may, or not    least.rs      a smaller policy, with proof
+//! explain/     why a role may, or not    least.rs      a smaller policy, with proof
 //! expected.rs  what the configuration says
 //! surroundings.rs policies of resources and of the organization
 //! planned/      what is not deployed yet  against.rs   whether a change gives new access

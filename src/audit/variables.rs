@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::account::Tag;
 use opsctl_iam::action_set::ActionSet;
+use opsctl_iam::condition::Asked;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::{Grant, Sourced};
@@ -15,8 +16,13 @@ use opsctl_iam::pattern;
 use opsctl_iam::policy::{Selector, Statement};
 
 /// The decision, and a line for each pattern whose variables it depends on.
-pub fn decide(effective: &Effective, tags: &[Tag], action: &str, resource: &str) -> (Decision, Vec<String>) {
-    let of = |helpful: bool| filled_in(effective, tags, helpful).decide(action, resource);
+pub fn decide(
+    effective: &Effective,
+    tags: &[Tag],
+    (action, resource): (&str, &str),
+    asked: Asked<'_>,
+) -> (Decision, Vec<String>) {
+    let of = |helpful: bool| filled_in(effective, tags, helpful).decide_for(action, resource, asked);
     let (most, least) = (of(true), of(false));
     if most == least {
         return (most, Vec::new());
@@ -63,20 +69,31 @@ fn fill(grant: &Grant, tags: &[Tag], wide: bool) -> Grant {
 /// The same permissions with every variable filled in, to the role's advantage or not.
 fn filled_in(effective: &Effective, tags: &[Tag], helpful: bool) -> Effective {
     let fill = |grant: &Grant| fill(grant, tags, helpful == grant.statement.allow);
-    let all = |list: &[Sourced]| {
-        list.iter().map(|s| Sourced { source: s.source.clone(), grant: fill(&s.grant) }).collect()
-    };
+    with(effective, effective.allows.iter(), fill)
+}
+
+/// The same permissions with some of the statements that allow.
+pub(super) fn only(effective: &Effective, wanted: impl Fn(&Sourced) -> bool) -> Effective {
+    with(effective, effective.allows.iter().filter(|s| wanted(s)), Grant::clone)
+}
+
+fn with<'s>(
+    effective: &'s Effective,
+    allows: impl Iterator<Item = &'s Sourced>,
+    made: impl Fn(&Grant) -> Grant,
+) -> Effective {
+    let one = |s: &Sourced| Sourced { source: s.source.clone(), grant: made(&s.grant) };
     let ceiling = match &effective.ceiling {
         Ceiling::None => Ceiling::None,
         Ceiling::Missing { arn } => Ceiling::Missing { arn: arn.clone() },
         Ceiling::Known { source, grants } => {
-            Ceiling::Known { source: source.clone(), grants: grants.iter().map(fill).collect() }
+            Ceiling::Known { source: source.clone(), grants: grants.iter().map(&made).collect() }
         }
     };
     let none = ActionSet::default;
     Effective {
-        allows: all(&effective.allows),
-        denies: all(&effective.denies),
+        allows: allows.map(one).collect(),
+        denies: effective.denies.iter().map(one).collect(),
         ceiling,
         void: Vec::new(),
         unreadable: Vec::new(),

@@ -83,7 +83,7 @@ impl Effective {
     }
 
     /// The strongest Deny that names the action and the resource: one that always holds, or one that may.
-    fn denial(&self, action: &str, resource: &str, asked: Asked<'_>) -> Option<ConditionResult> {
+    pub fn denial(&self, action: &str, resource: &str, asked: Asked<'_>) -> Option<ConditionResult> {
         let applies = |grant: &Grant| grant.names(action) && grant.reaches(resource);
         let denies = self.denies.iter().map(|s| &s.grant);
         denies

@@ -2,6 +2,7 @@
 
 mod against;
 mod agree;
+mod asked;
 mod card;
 mod cases;
 mod differential;

@@ -20,6 +20,7 @@ pub fn run(
     ui: &Ui,
 ) -> CommandResult {
     is_one(action)?;
+    is_one_resource(resource)?;
     let Some(answer) = explain::explain(account, role, action, resource, now) else {
         let (message, help) =
             (format!("the account has no role or user `{role}`"), "give its name or its whole ARN");
@@ -49,4 +50,16 @@ fn is_one(action: &str) -> Result<(), Failure> {
     let message = format!("`{action}` is not an action");
     let help = "name one, such as s3:GetObject; for everything that a role may do, run the audit";
     Err(Failure::new(codes::USAGE, Exit::Usage, message, help))
+}
+
+/// No pattern names what is no ARN, and a definite no would be wrong of what it stands for.
+fn is_one_resource(resource: Option<&str>) -> Result<(), Failure> {
+    match resource.filter(|resource| !explain::is_resource(resource)) {
+        None => Ok(()),
+        Some(resource) => {
+            let message = format!("`{resource}` is not an ARN");
+            let help = "name one, such as arn:aws:s3:::bucket/key, or `*` for what has none";
+            Err(Failure::new(codes::USAGE, Exit::Usage, message, help))
+        }
+    }
 }

@@ -1,16 +1,19 @@
 //! `opsctl audit-iam explain ROLE ACTION [RESOURCE]`: why a role or user may, or may not.
 
+mod comer;
+
 use std::rc::Rc;
 
-use super::account::{Account, Role, Tag};
-use super::evaluate::Engine;
-use super::role_view;
-use super::trust::{Admission, Principal};
+use self::comer::Comer;
+use super::account::{Account, Tag};
+use super::evaluate::{BESIDE, Engine};
 use super::variables;
+use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::Catalogue;
+use opsctl_iam::condition::{Asked, Bound, Tags};
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective};
-use opsctl_iam::grant::{Sourced, condition_text};
+use opsctl_iam::grant::Sourced;
 use opsctl_iam::time::Instant;
 
 /// The answer, and what it rests on.
@@ -38,14 +41,8 @@ pub fn explain(
         return parts.iter().find_map(|part| explain(part, role, action, resource, now));
     }
     let engine = Engine::at(account, now);
-    let as_role = account.roles.iter().find(|r| r.arn == role || r.name == role);
-    let (arn, tags, effective) = match as_role {
-        Some(role) => (&role.arn, &role.tags, engine.role(role)),
-        None => {
-            let user = account.users.iter().find(|u| u.arn == role || u.name == role)?;
-            (&user.arn, &user.tags, Rc::new(engine.user(user)))
-        }
-    };
+    let comer = Comer::find(&engine, role)?;
+    let (arn, tags, effective) = (comer.arn, comer.tags, Rc::clone(&comer.effective));
     let resource = resource.unwrap_or("*");
     let mut lines = Vec::new();
     if engine.catalogue.find(action).is_none() {
@@ -63,15 +60,19 @@ pub fn explain(
     {
         lines.push("asked for all resources; name an ARN to ask about one".into());
     }
-    let (mut decision, open) = variables::decide(&effective, tags, action, resource);
+    let about = About::of(account, resource);
+    let (mut decision, open) = variables::decide(&effective, tags, (action, resource), about.asked(action));
     lines.extend(open);
     let target = account.roles.iter().find(|role| role.arn == resource);
     if let Some(target) = target.filter(|_| action.eq_ignore_ascii_case("sts:AssumeRole")) {
-        let (by_trust, told) = trusted(&engine, target, arn, decision);
+        let (by_trust, told) = comer.enters(&engine, target, decision);
         decision = by_trust;
         lines.extend(told);
+    } else if let Some((by_resource, told)) = comer.by_resource(&engine, action, resource, decision) {
+        decision = by_resource;
+        lines.push(told);
     }
-    let lost = account.problems.iter().filter(|problem| problem.resource == *arn);
+    let lost = account.problems.iter().filter(|problem| problem.resource == arn);
     let before = lines.len();
     lines.extend(lost.map(|problem| problem.reason.clone()));
     let is_whole = effective.unreadable.is_empty() && lines.len() == before;
@@ -81,44 +82,39 @@ pub fn explain(
         Decision::Allowed | Decision::Conditional | Decision::NotAllowed if !is_whole => Decision::Unknown,
         known => known,
     };
-    Some(Explanation { role: arn.clone(), action: action.into(), resource: resource.into(), decision, lines })
+    Some(Explanation { role: arn.to_owned(), action: action.into(), resource: resource.into(), decision, lines })
 }
 
-/// What the trust policy of a role that is to be assumed makes of the decision: both must let the caller in,
-/// but for one that the trust policy names.
-fn trusted<'a>(engine: &Engine<'a>, role: &'a Role, caller: &str, own: Decision) -> (Decision, Vec<String>) {
-    let account = engine.account.id.as_str();
-    let admissions = role_view::admissions(engine, role);
-    let lets = |a: &&Admission<'_>| {
-        let is_it = |p: &Principal<'_>| match *p {
-            Principal::Anyone => true,
-            Principal::Account(id) => id == account,
-            Principal::Identity { arn, .. } => arn == caller,
-            _ => false,
+/// What the account knows of what is acted upon.
+#[derive(Default)]
+struct About<'a> {
+    tags: Option<Vec<(String, String)>>,
+    boundary: Option<&'a str>,
+}
+
+impl<'a> About<'a> {
+    fn of(account: &'a Account, arn: &str) -> Self {
+        let role = account.roles.iter().find(|role| role.arn == arn);
+        let user = account.users.iter().find(|user| user.arn == arn);
+        let known = role.map(|role| (&role.tags, &role.permissions_boundary));
+        let Some((tags, boundary)) = known.or(user.map(|user| (&user.tags, &user.permissions_boundary)))
+        else {
+            return Self::default();
         };
-        a.by("sts:AssumeRole") && a.principals.iter().any(is_it) != a.negated
-    };
-    let line = |a: &Admission<'_>, what: &str| {
-        format!("{}, {}: {what}{}", role.name, a.label(), condition_text(&a.statement, a.restriction))
-    };
-    let mut open: Vec<&Admission<'_>> = admissions.iter().filter(lets).collect();
-    open.sort_by_key(|a| !a.restriction.is_open());
-    let Some(first) = open.first() else {
-        let told = format!("{}: its trust policy does not let it in", role.name);
-        return match own {
-            Decision::Allowed | Decision::Conditional => (Decision::NotAllowed, vec![told]),
-            other => (other, vec![told]),
-        };
-    };
-    let is_named = |p: &Principal<'_>| matches!(*p, Principal::Identity { arn, .. } if arn == caller);
-    let is_open = first.restriction.is_open();
-    let decision = match own {
-        Decision::Allowed if is_open => Decision::Allowed,
-        Decision::Allowed | Decision::Conditional => Decision::Conditional,
-        Decision::NotAllowed if is_open && first.principals.iter().any(is_named) => Decision::Allowed,
-        other => other,
-    };
-    (decision, vec![line(first, "lets it in")])
+        let tags = tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
+        Self { tags: Some(tags), boundary: boundary.as_ref().map(|boundary| boundary.arn.as_str()) }
+    }
+
+    fn asked(&self, action: &str) -> Asked<'_> {
+        let Some(tags) = &self.tags else { return Asked::default() };
+        let boundary = Bound::of(action, self.boundary);
+        Asked { tags: Tags::Told(tags), boundary, ..Asked::default() }
+    }
+}
+
+/// Whether a text is what one can ask about: `*`, or an ARN with all its fields.
+pub fn is_resource(text: &str) -> bool {
+    text == "*" || Arn::pattern(text).is_some_and(|arn| !arn.service.is_empty() && !arn.resource.is_empty())
 }
 
 /// A line for each statement or limit that has a say.

@@ -1,0 +1,171 @@
+//! `explain`, where another policy than the caller's own has a say: trust policies, and those of resources.
+
+use opsctl::audit::account::Account;
+use opsctl::audit::explain::{explain, is_resource};
+use opsctl::audit::surroundings::Surroundings;
+use opsctl_iam::decide::Decision::{self, *};
+use serde_json::{Value, json};
+
+use super::world::*;
+
+const ASSUME: &str = "sts:AssumeRole";
+
+fn asked(world: &World, action: &str, on: &str) -> Decision {
+    explain(&world.account(), "t", action, Some(on), now()).expect("the role").decision
+}
+
+fn admin(trust: impl Into<Value>) -> RoleMaker {
+    role("adm").aws("AdministratorAccess").trusts(document(trust))
+}
+
+fn root() -> Value {
+    trust(json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}))
+}
+
+/// What `explain` says of becoming a role, and whether a finding says so, too.
+#[track_caller]
+fn enters(who: RoleMaker, trust: impl Into<Value>, expected: Decision) {
+    let world = World::of([who, admin(trust)])
+        .policy(customer_policy("edge", allow(&["ec2:*"], &["*"])))
+        .policy(customer_policy("wall", vec![allow(&["ec2:*"], &["*"]), deny(&["sts:*"], &["*"])]));
+    let text = String::from_utf8(world.json()).expect("text");
+    assert_eq!(asked(&world, ASSUME, &role_arn("adm")), expected, "{text}");
+    let found = rules_on(&world.audit(), "t").contains(&"IAM208");
+    assert!(expected != Allowed || found, "allowed, and not found: {text}");
+    assert!(!matches!(expected, NotAllowed | DeniedExplicitly | OutsideBoundary) || !found, "found: {text}");
+}
+
+fn may() -> RoleMaker {
+    role("t").can(allow(&[ASSUME], &["*"]))
+}
+
+fn reads() -> RoleMaker {
+    role("t").can(allow(&["ec2:Describe*"], &["*"]))
+}
+
+#[test]
+fn whom_a_trust_policy_denies_it_does_not_let_in() {
+    let me = || json!({"AWS": role_arn("t")});
+    let no = |principal: Value| json!({"Effect": "Deny", "Principal": principal, "Action": ASSUME});
+    let is = |operator: &str| when(no("*".into()), operator, "aws:PrincipalArn", role_arn("t"));
+    enters(may(), root(), Allowed);
+    enters(may(), vec![root(), no(me())], NotAllowed);
+    enters(may(), vec![trust("*".into()), no(me())], NotAllowed);
+    enters(may(), vec![root(), is("ArnEquals")], NotAllowed);
+    enters(may(), vec![root(), is("ArnNotEquals")], Allowed);
+    enters(reads(), vec![trust(me()), no(me())], NotAllowed);
+    enters(may(), vec![root(), no(json!({"AWS": role_arn("other")}))], Allowed);
+}
+
+#[test]
+fn a_boundary_limits_a_role_that_is_named_and_no_session() {
+    let named = || trust(json!({"AWS": role_arn("t")}));
+    let session = || trust(json!({"AWS": format!("arn:aws:sts::{ACCOUNT}:assumed-role/t/s")}));
+    enters(reads(), named(), Allowed);
+    enters(reads(), session(), Allowed);
+    enters(role("t").path("/a/").can(allow(&["ec2:*"], &["*"])), session(), Allowed);
+    enters(reads().boundary(&policy_arn("edge")), named(), OutsideBoundary);
+    enters(reads().boundary(&policy_arn("wall")), session(), DeniedExplicitly);
+    enters(role("t").can(deny(&["sts:*"], &["*"])), session(), DeniedExplicitly);
+    let other = trust(json!({"AWS": format!("arn:aws:sts::{ACCOUNT}:assumed-role/other/s")}));
+    enters(reads(), other, NotAllowed);
+    // Whether a finding says so is of the graph.
+    let world = |trust: Value| {
+        World::of([reads().boundary(&policy_arn("edge")), admin(trust)])
+            .policy(customer_policy("edge", allow(&["ec2:*"], &["*"])))
+    };
+    assert_eq!(asked(&world(session()), ASSUME, &role_arn("adm")), Allowed);
+    let mut ana = user("ana", &[]);
+    ana["PermissionsBoundary"] = json!({"PermissionsBoundaryArn": policy_arn("edge")});
+    let account = World::of([admin(trust(json!({"AWS": user_arn("ana")})))])
+        .policy(customer_policy("edge", allow(&["ec2:*"], &["*"])))
+        .user(ana)
+        .account();
+    let answer = explain(&account, "ana", ASSUME, Some(&role_arn("adm")), now()).expect("the user");
+    assert_eq!(answer.decision, Allowed, "a user who is named: {:?}", answer.lines);
+}
+
+#[test]
+fn conditions_on_who_comes_are_decided() {
+    let if_arn = |operator: &str, arn: &str| when(trust("*".into()), operator, "aws:PrincipalArn", arn);
+    enters(reads(), if_arn("ArnEquals", &role_arn("t")), Allowed);
+    enters(may(), if_arn("ArnEquals", &role_arn("other")), NotAllowed);
+    enters(may(), when(root(), "ArnLike", "aws:PrincipalArn", role_arn("t*")), Allowed);
+    enters(may(), when(root(), "ArnLike", "aws:PrincipalArn", role_arn("app-*")), NotAllowed);
+    let by_tag = |value: &str| when(root(), "StringEquals", "aws:PrincipalTag/team", value);
+    enters(may().tag("team", "x"), by_tag("x"), Allowed);
+    enters(may().tag("team", "x"), by_tag("y"), NotAllowed);
+    enters(may(), by_tag("x"), NotAllowed);
+    let same = || when(root(), "StringEquals", "aws:ResourceTag/team", "x");
+    let world = |role: RoleMaker| World::of([may(), role]);
+    let tagged = admin(same()).tag("team", "x");
+    assert_eq!(asked(&world(tagged), ASSUME, &role_arn("adm")), Allowed);
+    assert_eq!(asked(&world(admin(same())), ASSUME, &role_arn("adm")), NotAllowed);
+    enters(may(), when(root(), "Bool", "aws:MultiFactorAuthPresent", "true"), Conditional);
+    // Everybody is whoever asks, whatever its own policies say.
+    let anyone = World::of([reads(), admin(trust("*".into()))]);
+    assert_eq!(asked(&anyone, ASSUME, &role_arn("adm")), Allowed);
+}
+
+#[test]
+fn the_tags_of_what_is_acted_upon_are_known() {
+    let rewrite = when(allow(&["iam:PutRolePolicy"], &["*"]), "StringEquals", "aws:ResourceTag/team", "x");
+    let world = World::of([
+        role("t").can(rewrite).tag("team", "x"),
+        role("mine").tag("team", "x"),
+        role("theirs").tag("team", "y"),
+    ]);
+    for (name, expected) in [("t", Allowed), ("mine", Allowed), ("theirs", NotAllowed), ("gone", Conditional)] {
+        assert_eq!(asked(&world, "iam:PutRolePolicy", &role_arn(name)), expected, "{name}");
+    }
+}
+
+fn around(world: &World, policies: Value) -> Account {
+    let mut account = world.account();
+    account.surround(Surroundings::from_value(json!({"ResourcePolicies": policies})).expect("policies"));
+    account
+}
+
+#[test]
+fn the_policy_of_a_resource_has_its_say() {
+    let key = format!("arn:aws:kms:eu-west-1:{ACCOUNT}:key/1");
+    let decide = |world: &World, on: &str, statements: Value, who: &str, action: &str, asked: &str| {
+        let account = around(world, json!({on: document(statements)}));
+        explain(&account, who, action, Some(asked), now()).expect("somebody").decision
+    };
+    let all = World::of([role("t").can(allow(&["kms:*", "s3:*"], &["*"]))]);
+    let opens = |principal: Value| json!({"Effect": "Allow", "Principal": principal, "Action": "kms:*",
+        "Resource": "*"});
+    let on_key = |statements: Value| decide(&all, &key, statements, "t", "kms:Decrypt", &key);
+    let account = || json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")});
+    assert_eq!(on_key(opens(account())), Allowed);
+    assert_eq!(on_key(opens(json!({"AWS": ACCOUNT}))), Allowed);
+    assert_eq!(on_key(opens(json!({"AWS": role_arn("x")}))), NotAllowed);
+    assert_eq!(on_key(opens(json!({"AWS": role_arn("t")}))), Allowed);
+    let through = when(opens(account()), "StringEquals", "kms:ViaService", "s3.eu-west-1.amazonaws.com");
+    assert_eq!(on_key(through), Conditional);
+    let bucket = "arn:aws:s3:::shared";
+    let object = format!("{bucket}/k");
+    let spares = |who: &[String]| json!({"Effect": "Deny", "NotPrincipal": {"AWS": who}, "Action": "s3:*",
+        "Resource": [bucket, format!("{bucket}/*")]});
+    let root = format!("arn:aws:iam::{ACCOUNT}:root");
+    let get = |statement: Value| decide(&all, bucket, statement, "t", "s3:GetObject", &object);
+    assert_eq!(get(spares(&[root.clone(), user_arn("u")])), DeniedExplicitly);
+    assert_eq!(get(spares(&[root, role_arn("t")])), Allowed);
+    let mut ana = user("ana", &[]);
+    ana["PermissionsBoundary"] = json!({"PermissionsBoundaryArn": "arn:aws:iam::aws:policy/AmazonEC2FullAccess"});
+    let world = World::of([role("t")]).user(ana);
+    let lets = json!({"Effect": "Allow", "Principal": {"AWS": user_arn("ana")}, "Action": "s3:GetObject",
+        "Resource": format!("{bucket}/*")});
+    assert_eq!(decide(&world, bucket, lets, "ana", "s3:GetObject", &object), Allowed);
+}
+
+#[test]
+fn what_is_no_arn_is_no_resource() {
+    for known in ["*", "arn:aws:s3:::b/k", "arn:aws:s3:::b/*", "arn:aws:iam::111122223333:role/a"] {
+        assert!(is_resource(known), "{known}");
+    }
+    for other in ["", "b/k", "my-bucket", "arn:aws:s3", "arn:aws:s3:::", "role/a", "arn:aws:::x:y"] {
+        assert!(!is_resource(other), "{other}");
+    }
+}
