@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde::Deserialize;
 
 use super::lenient::Lenient;
+use super::removed::Removed;
 use super::surroundings::Surroundings;
 use opsctl_iam::arn::Arn;
 use opsctl_iam::policy::{self, Document};
@@ -27,6 +28,8 @@ pub struct Account {
     pub saml_providers: Option<BTreeSet<String>>,
     /// Policies of resources and of the organization, where they are given.
     pub surroundings: Surroundings,
+    /// Of a plan or a template, which is a part of an account: what it takes away from the rest.
+    pub planned: Option<Removed>,
     /// What could not be read, in words. Reported as IAM901 and IAM903, never as "clean".
     pub problems: Vec<Problem>,
 }
@@ -232,6 +235,11 @@ pub struct LastUsed {
 }
 
 impl Role {
+    /// Whether it is none, and stands for a policy that nobody holds in a plan or a template.
+    pub fn is_policy(&self) -> bool {
+        self.arn.contains(":policy/")
+    }
+
     /// The value of a tag.
     pub fn tag(&self, key: &str) -> Option<&str> {
         self.tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.as_str())
@@ -297,6 +305,7 @@ impl Account {
                 oidc_providers: providers(&self.oidc_providers),
                 saml_providers: providers(&self.saml_providers),
                 surroundings: self.surroundings.of(&id, n == 0),
+                planned: self.planned.clone(),
                 problems: self.problems.iter().filter(|problem| is_own(&problem.resource)).cloned().collect(),
                 id,
             }

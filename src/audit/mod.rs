@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! account.rs   the dump, read            lenient.rs    its lists, entry by entry
+//! removed.rs   what a plan takes from it
 //! settings.rs  settings of the audit     usage.rs      what roles used
 //! evaluate.rs  what a role may do        variables.rs  what only the call decides
 //! trust.rs     who may become it         role_view.rs  a role with all that
@@ -19,7 +20,7 @@
 //! explain/     why a role may, or not    least.rs      a smaller policy, with proof
 //! expected.rs  what the configuration says
 //! surroundings.rs policies of resources and of the organization
-//! planned/      what is not deployed yet  against.rs   whether a change gives new access
+//! planned/      what is not deployed yet  against/     whether a change gives new access
 //! dump.rs      the account, written again
 //! collect.rs   ○ the account, from AWS   last_accessed.rs ○ what roles used   answers.rs ○ AWS's answers
 //! ```
@@ -53,6 +54,7 @@ pub mod lenient;
 mod loosen;
 mod node;
 pub mod planned;
+pub mod removed;
 pub mod report;
 pub mod role_view;
 pub mod rules;

@@ -63,7 +63,11 @@ impl Surroundings {
     /// # Errors
     /// When it is no JSON of this shape.
     pub fn from_value(value: Value) -> Result<Self, serde_json::Error> {
-        serde_json::from_value(value)
+        // A list would be read as the fields of an object in their order.
+        match value {
+            Value::Object(_) => serde_json::from_value(value),
+            _ => Err(Error::custom("it is no object")),
+        }
     }
 
     /// What could not be read: whose, and why.

@@ -247,6 +247,16 @@ impl std::fmt::Display for Condition {
 }
 
 impl Statement {
+    /// The statement of a document whose version knows no variables, for one that does: `${` is a text there.
+    #[must_use]
+    pub fn without_variables(&self) -> Self {
+        let mut plain = self.clone();
+        let patterns = plain.resources.iter_mut().flat_map(Selector::patterns_mut);
+        let values = plain.conditions.iter_mut().flat_map(|c| &mut c.values);
+        patterns.chain(values).for_each(|text| *text = text.replace("${", "${$}{"));
+        plain
+    }
+
     /// The name for evidence: the Sid, else the place in the document.
     pub fn label(&self, index: usize) -> String {
         match &self.sid {

@@ -343,6 +343,7 @@ fn nothing_passes_that_was_not_done() {
         &["explain", "etl", ":"],
         &["explain", "etl", "nonsense"],
         &["explain", "etl", "s3:Get*"],
+        &["explain", "etl", "s3:GetObject", "bucket/key"],
     ] {
         run("dump.json", idle).ended(64);
     }
@@ -539,6 +540,20 @@ fn files_of_all_kinds_are_judged_before_they_are_deployed() {
     compare("--input=plan.json", "template.json", 0);
     compare("--input=plan.json", "narrow.json", 64);
     compare("--policy=all", "narrow.json", 64);
+    let changed = json!({"type": "aws_iam_role_policy", "change": {"actions": ["delete"], "after": null,
+        "before": {"role": "job", "name": "wall"}}});
+    let mut plan = json!({"terraform_version": "1.9.0", "planned_values": {"root_module": {}}});
+    plan["resource_changes"] = json!([changed]);
+    world.write("later.json", &plan.to_string());
+    let inline = |name: &str, effect: &str| {
+        let document = policy("*").replace("Allow", effect);
+        json!({"PolicyName": name, "PolicyDocument": document})
+    };
+    let role = json!({"RoleName": "job", "Arn": "arn:aws:iam::111122223333:role/job",
+        "RolePolicyList": [inline("all", "Allow"), inline("wall", "Deny")],
+        "AssumeRolePolicyDocument": trust});
+    world.write("held.json", &json!({"RoleDetailList": [role]}).to_string());
+    assert!(compare("--input=later.json", "held.json", 2).stdout.contains("no longer held back by"));
     let json = run(&["--policy=wide.json", "--against", "narrow.json", "-o", "json"]).ended(2).json();
     assert_eq!((&json["new_access"], &json["format"]), (&json!(true), &json!(1)));
 }

@@ -5,7 +5,7 @@ mod comer;
 use std::rc::Rc;
 
 use self::comer::Comer;
-use super::account::{Account, Tag};
+use super::account::{Account, Role, Tag};
 use super::evaluate::{BESIDE, Engine};
 use super::variables;
 use opsctl_iam::arn::Arn;
@@ -82,7 +82,18 @@ pub fn explain(
         Decision::Allowed | Decision::Conditional | Decision::NotAllowed if !is_whole => Decision::Unknown,
         known => known,
     };
-    Some(Explanation { role: arn.to_owned(), action: action.into(), resource: resource.into(), decision, lines })
+    let [role, action, resource] = [arn, action, resource].map(str::to_owned);
+    Some(Explanation { role, action, resource, decision, lines })
+}
+
+/// Whether somebody of the account, by ARN, may become a role.
+pub(super) fn becomes(engine: &Engine<'_>, role: &Role, who: &str) -> Option<Decision> {
+    const ASSUME: &str = "sts:AssumeRole";
+    let comer = Comer::find(engine, who)?;
+    let about = About::of(engine.account, &role.arn);
+    let asked = about.asked(ASSUME);
+    let (own, _) = variables::decide(&comer.effective, comer.tags, (ASSUME, &role.arn), asked);
+    Some(comer.enters(engine, role, own).0)
 }
 
 /// What the account knows of what is acted upon.

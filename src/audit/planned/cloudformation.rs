@@ -11,10 +11,10 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::{Map, Value, json};
 
 use super::policies::account_in;
-use super::{Built, Holder, iam_arn};
+use super::{Built, Holder, iam_arn, list};
 
-pub(super) fn read(template: &Value) -> Built {
-    let account = account_in(&template.to_string());
+pub(super) fn read(template: &Value, home: Option<&str>) -> Built {
+    let account = home.map(str::to_owned).or_else(|| account_in(&template.to_string()));
     let mut built = Built::new(account);
     let none = Map::new();
     let resources = template["Resources"].as_object().unwrap_or(&none);
@@ -36,6 +36,9 @@ pub(super) fn read(template: &Value) -> Built {
     }
     for (id, resource) in made() {
         reader.connect(id, resource, &mut built);
+    }
+    if resources.is_empty() {
+        built.problems.push((String::new(), "the template has no resource".to_owned()));
     }
     for what in rewritten(template) {
         let advice = "audit what `aws cloudformation get-template --template-stage Processed` answers";
@@ -210,7 +213,7 @@ impl Reader<'_> {
         self.called(id).name
     }
 
-    /// What a resource is called, worked out once. CloudFormation refuses names in a circle, and IAM long ones.
+    /// What a resource is called, worked out once. CloudFormation refuses names in a circle, IAM long ones.
     fn called(&self, id: &str) -> Called {
         const DEEPEST: usize = 50;
         const LONGEST: usize = 512;
@@ -481,8 +484,4 @@ fn boundary(properties: &Value) -> Value {
         Some(arn) => json!({"PermissionsBoundaryArn": arn}),
         None => Value::Null,
     }
-}
-
-fn list(value: &Value) -> std::slice::Iter<'_, Value> {
-    value.as_array().map(Vec::as_slice).unwrap_or_default().iter()
 }

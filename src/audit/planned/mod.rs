@@ -1,6 +1,7 @@
 //! What is not deployed yet: a plan of Terraform, a template of CloudFormation, or policies alone, as the
 //! account that they would make.
 
+mod changes;
 mod cloudformation;
 mod policies;
 mod terraform;
@@ -9,6 +10,7 @@ mod yaml;
 use serde_json::{Value, json};
 
 use super::account::{Account, ELSEWHERE, Page, UNTOLD};
+use super::removed::{Holder, Removed};
 use opsctl_iam::arn::Arn;
 use opsctl_iam::time::Instant;
 
@@ -48,14 +50,25 @@ impl Kind {
 
 /// The account that a plan or a template would make, as of a day: what it makes is new then.
 pub fn of_plan(value: &Value, kind: Kind, now: Instant) -> Account {
+    of_plan_in(value, kind, None, now)
+}
+
+/// As [`of_plan`], for what is to be deployed in an account that is known.
+pub fn of_plan_in(value: &Value, kind: Kind, home: Option<&str>, now: Instant) -> Account {
     let mut built = match kind {
-        Kind::CloudFormation => cloudformation::read(value),
-        _ => terraform::read(value),
+        Kind::CloudFormation => cloudformation::read(value, home),
+        _ => terraform::read(value, home),
     };
+    let removed = std::mem::take(&mut built.removed);
+    built.hold_alone();
     for role in built.roles.iter_mut() {
         role["CreateDate"] = now.iso().into();
     }
-    built.account()
+    Account { planned: Some(removed), ..built.account() }
+}
+
+fn list(value: &Value) -> std::slice::Iter<'_, Value> {
+    value.as_array().map(Vec::as_slice).unwrap_or_default().iter()
 }
 
 /// Entities in the shape of a dump, so that one reader reads both.
@@ -66,6 +79,7 @@ struct Built {
     users: Vec<Value>,
     groups: Vec<Value>,
     policies: Vec<Value>,
+    removed: Removed,
     /// What could not be told, and of what.
     problems: Vec<(String, String)>,
 }
@@ -136,6 +150,31 @@ impl Built {
             [{"VersionId": "v1", "IsDefaultVersion": true, "Document": document}]}));
     }
 
+    /// Has each policy that nobody holds judged as if somebody did: who will is not in the plan. One that
+    /// bounds somebody gives nothing.
+    fn hold_alone(&mut self) {
+        let holders = || self.roles.iter().chain(&self.users).chain(&self.groups);
+        let attached = |arn: &Value| {
+            let all = holders().filter_map(|holder| holder["AttachedManagedPolicies"].as_array()).flatten();
+            all.into_iter().any(|policy| policy["PolicyArn"] == *arn)
+        };
+        let bounds =
+            |arn: &Value| holders().any(|h| h["PermissionsBoundary"]["PermissionsBoundaryArn"] == *arn);
+        let alone = self.policies.iter().filter(|policy| {
+            let arn = &policy["Arn"];
+            arn.as_str().is_some_and(|arn| arn.contains(":policy/")) && !attached(arn) && !bounds(arn)
+        });
+        let roles = alone.map(|policy| {
+            // No role is called so.
+            let name = format!("policy {}", policy["PolicyName"].as_str().unwrap_or_default());
+            let held = json!([{"PolicyName": policy["PolicyName"], "PolicyArn": policy["Arn"]}]);
+            json!({"RoleName": name, "Arn": policy["Arn"], "Path": "/", "AttachedManagedPolicies": held,
+                "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}})
+        });
+        let roles: Vec<Value> = roles.collect();
+        self.roles.extend(roles);
+    }
+
     fn account(mut self) -> Account {
         let joined = self.users.iter().filter_map(|user| user["GroupList"].as_array()).flatten();
         let joined: Vec<String> = joined.filter_map(Value::as_str).map(str::to_owned).collect();
@@ -155,12 +194,4 @@ impl Built {
         }
         account
     }
-}
-
-/// Who holds policies.
-#[derive(Clone, Copy)]
-enum Holder {
-    Role,
-    User,
-    Group,
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::policies::account_in;
-use super::{Built, Holder};
+use super::{Built, Holder, changes, list};
 
 /// A resource that the plan makes or keeps.
 struct Planned<'v> {
@@ -32,7 +32,7 @@ impl Planned<'_> {
     }
 }
 
-pub(super) fn read(plan: &Value) -> Built {
+pub(super) fn read(plan: &Value, home: Option<&str>) -> Built {
     let root = match &plan["planned_values"]["root_module"] {
         Value::Null => &plan["values"]["root_module"],
         root => root,
@@ -40,7 +40,10 @@ pub(super) fn read(plan: &Value) -> Built {
     let mut resources = Vec::new();
     collect(root, "", &plan["configuration"]["root_module"], &mut resources);
     let told = plan.pointer("/prior_state/values").map(Value::to_string).unwrap_or_default();
-    let mut built = Built::new(account_in(&told).or_else(|| account_in(&root.to_string())));
+    let guessed = || account_in(&told).or_else(|| account_in(&root.to_string()));
+    let mut built = Built::new(home.map(str::to_owned).or_else(guessed));
+    built.problems.extend(gaps(plan, root).into_iter().map(|why| (String::new(), why)));
+    built.removed = changes::of(plan, &mut built.problems);
     let mut reader = Reader { names: HashMap::new(), arns: HashMap::new() };
     for resource in &resources {
         reader.make(resource, &mut built);
@@ -49,6 +52,29 @@ pub(super) fn read(plan: &Value) -> Built {
         reader.connect(resource, &mut built);
     }
     built
+}
+
+/// What a plan says itself that it does not say, and what is none.
+fn gaps(plan: &Value, root: &Value) -> Vec<String> {
+    let mut gaps = Vec::new();
+    if plan["errored"] == true {
+        gaps.push("the plan ended with an error, so that it does not say all that will change".to_owned());
+    }
+    let deferred = list(&plan["deferred_changes"]).filter_map(|d| d["resource_change"]["address"].as_str());
+    let deferred: Vec<&str> = deferred.collect();
+    gaps.extend(deferred.iter().map(|at| format!("{at} is deferred: what it will be is not in the plan")));
+    if plan["complete"] == false && plan["errored"] != true && deferred.is_empty() {
+        gaps.push("the plan says that it is not complete: more is to change after it (-target?)".to_owned());
+    }
+    let mut modules = vec![root];
+    while let Some(module) = modules.pop() {
+        let is_list = |key: &str| module[key].is_null() || module[key].is_array();
+        if !module.is_object() || !is_list("resources") || !is_list("child_modules") {
+            gaps.push("it is not as `terraform show -json` writes a plan: a module is missing".to_owned());
+        }
+        modules.extend(list(&module["child_modules"]));
+    }
+    gaps
 }
 
 fn collect<'v>(module: &'v Value, prefix: &str, configured: &'v Value, found: &mut Vec<Planned<'v>>) {
@@ -104,10 +130,6 @@ const IS_READ_OR_GIVES_NOTHING: &[&str] = &[
     "user_ssh_key",
     "virtual_mfa_device",
 ];
-
-fn list(value: &Value) -> std::slice::Iter<'_, Value> {
-    value.as_array().map(Vec::as_slice).unwrap_or_default().iter()
-}
 
 /// What the entities are called, by the address of the resource, with the index where there is one.
 struct Reader {
@@ -189,14 +211,12 @@ impl Reader {
                 self.attach_all(r, (kind, holder), built);
             }
             "aws_iam_policy_attachment" => {
-                let Some(arn) = self.told(r, "policy_arn", &self.arns, built) else { return };
-                for (key, kind) in
-                    [("roles", Holder::Role), ("users", Holder::User), ("groups", Holder::Group)]
-                {
-                    for name in self.all(r, key, &self.names) {
-                        built.attach(kind, &name, &arn);
-                    }
-                }
+                self.attach_to_all(r, built);
+            }
+            "aws_iam_role_policies_exclusive"
+            | "aws_iam_user_policies_exclusive"
+            | "aws_iam_group_policies_exclusive" => {
+                self.leave_written(r, (kind, holder), built);
             }
             "aws_iam_user_group_membership" => {
                 let Some(user) = self.told(r, "user", &self.names, built) else { return };
@@ -219,10 +239,30 @@ impl Reader {
         }
     }
 
+    /// All who have a policy, by a resource that leaves it nobody else.
+    fn attach_to_all(&self, r: &Planned<'_>, built: &mut Built) {
+        let Some(arn) = self.told(r, "policy_arn", &self.arns, built) else { return };
+        built.removed.from_others.push(arn.clone());
+        for (key, kind) in [("roles", Holder::Role), ("users", Holder::User), ("groups", Holder::Group)] {
+            for name in self.all(r, key, &self.names) {
+                built.attach(kind, &name, &arn);
+            }
+        }
+    }
+
+    /// The names of the policies that somebody keeps of those written into it.
+    fn leave_written(&self, r: &Planned<'_>, (kind, holder): (Holder, &str), built: &mut Built) {
+        let key = format!("{holder}_name");
+        let Some(name) = self.told(r, &key, &self.names, built) else { return };
+        let kept = list(&r.values["policy_names"]).filter_map(Value::as_str).map(str::to_owned);
+        built.removed.others_inline.push((kind, name, kept.collect()));
+    }
+
     /// All that one has, by a resource that leaves it nothing else.
     fn attach_all(&self, r: &Planned<'_>, (kind, holder): (Holder, &str), built: &mut Built) {
         let Some(name) = self.told(r, &format!("{holder}_name"), &self.names, built) else { return };
         let arns = self.all(r, "policy_arns", &self.arns);
+        built.removed.others_attached.push((kind, name.clone()));
         if arns.is_empty() && r.values["policy_arns"].is_null() {
             let reason = format!("{}: which policies is known only after it is applied", r.address());
             built.problems.push((String::new(), reason));

@@ -19,11 +19,11 @@ pub struct Input {
 }
 
 /// Reads a dump, the JSON of a plan of Terraform, a template of CloudFormation, or a policy that is called
-/// `name`, by what the file holds.
+/// `name`, by what the file holds. `home` is the account that a plan or a template is for, where it is known.
 ///
 /// # Errors
 /// Why it is none of them.
-pub fn input(name: &str, text: &[u8], now: Instant) -> Result<Input, String> {
+pub fn input(name: &str, text: &[u8], home: Option<&str>, now: Instant) -> Result<Input, String> {
     let value = json(text)?;
     let wrapped = || Kind::of(&unwrapped(value.clone()));
     let kind = Kind::of(&value).or_else(wrapped).ok_or(
@@ -32,7 +32,7 @@ pub fn input(name: &str, text: &[u8], now: Instant) -> Result<Input, String> {
     )?;
     let account = match kind {
         Kind::Dump => whole(text).map_err(|error| error.to_string())?,
-        Kind::TerraformPlan | Kind::CloudFormation => planned::of_plan(&value, kind, now),
+        Kind::TerraformPlan | Kind::CloudFormation => planned::of_plan_in(&value, kind, home, now),
         Kind::Policy => policies(&[(name.to_owned(), text.to_vec())], now)?,
     };
     Ok(Input { account, kind })

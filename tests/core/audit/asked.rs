@@ -115,7 +115,8 @@ fn the_tags_of_what_is_acted_upon_are_known() {
         role("mine").tag("team", "x"),
         role("theirs").tag("team", "y"),
     ]);
-    for (name, expected) in [("t", Allowed), ("mine", Allowed), ("theirs", NotAllowed), ("gone", Conditional)] {
+    for (name, expected) in [("t", Allowed), ("mine", Allowed), ("theirs", NotAllowed), ("gone", Conditional)]
+    {
         assert_eq!(asked(&world, "iam:PutRolePolicy", &role_arn(name)), expected, "{name}");
     }
 }
@@ -134,8 +135,10 @@ fn the_policy_of_a_resource_has_its_say() {
         explain(&account, who, action, Some(asked), now()).expect("somebody").decision
     };
     let all = World::of([role("t").can(allow(&["kms:*", "s3:*"], &["*"]))]);
-    let opens = |principal: Value| json!({"Effect": "Allow", "Principal": principal, "Action": "kms:*",
-        "Resource": "*"});
+    let opens = |principal: Value| {
+        json!({"Effect": "Allow", "Principal": principal, "Action": "kms:*",
+        "Resource": "*"})
+    };
     let on_key = |statements: Value| decide(&all, &key, statements, "t", "kms:Decrypt", &key);
     let account = || json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")});
     assert_eq!(on_key(opens(account())), Allowed);
@@ -146,14 +149,17 @@ fn the_policy_of_a_resource_has_its_say() {
     assert_eq!(on_key(through), Conditional);
     let bucket = "arn:aws:s3:::shared";
     let object = format!("{bucket}/k");
-    let spares = |who: &[String]| json!({"Effect": "Deny", "NotPrincipal": {"AWS": who}, "Action": "s3:*",
-        "Resource": [bucket, format!("{bucket}/*")]});
+    let spares = |who: &[String]| {
+        json!({"Effect": "Deny", "NotPrincipal": {"AWS": who}, "Action": "s3:*",
+        "Resource": [bucket, format!("{bucket}/*")]})
+    };
     let root = format!("arn:aws:iam::{ACCOUNT}:root");
     let get = |statement: Value| decide(&all, bucket, statement, "t", "s3:GetObject", &object);
     assert_eq!(get(spares(&[root.clone(), user_arn("u")])), DeniedExplicitly);
     assert_eq!(get(spares(&[root, role_arn("t")])), Allowed);
     let mut ana = user("ana", &[]);
-    ana["PermissionsBoundary"] = json!({"PermissionsBoundaryArn": "arn:aws:iam::aws:policy/AmazonEC2FullAccess"});
+    ana["PermissionsBoundary"] =
+        json!({"PermissionsBoundaryArn": "arn:aws:iam::aws:policy/AmazonEC2FullAccess"});
     let world = World::of([role("t")]).user(ana);
     let lets = json!({"Effect": "Allow", "Principal": {"AWS": user_arn("ana")}, "Action": "s3:GetObject",
         "Resource": format!("{bucket}/*")});

@@ -5,6 +5,7 @@ mod agree;
 mod asked;
 mod card;
 mod cases;
+mod changes;
 mod differential;
 mod drift;
 mod engine;

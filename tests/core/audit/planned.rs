@@ -192,10 +192,14 @@ fn a_template_in_yaml_is_an_account_and_what_it_leaves_open_is_named() {
 /// CloudFormation refuses such templates, and whoever audits one has not sent it yet.
 #[test]
 fn names_and_conditions_in_a_circle_end_and_are_told() {
-    let role = |name: Value| json!({"Type": "AWS::IAM::Role", "Properties": {"RoleName": name,
-        "AssumeRolePolicyDocument": trust_service("glue.amazonaws.com")}});
-    let policy = |name: Value| json!({"Type": "AWS::IAM::ManagedPolicy", "Properties": {
-        "ManagedPolicyName": name, "PolicyDocument": document(allow(&["s3:*"], &["*"]))}});
+    let role = |name: Value| {
+        json!({"Type": "AWS::IAM::Role", "Properties": {"RoleName": name,
+        "AssumeRolePolicyDocument": trust_service("glue.amazonaws.com")}})
+    };
+    let policy = |name: Value| {
+        json!({"Type": "AWS::IAM::ManagedPolicy", "Properties": {
+        "ManagedPolicyName": name, "PolicyDocument": document(allow(&["s3:*"], &["*"]))}})
+    };
     let reference = |id: &str| json!({"Ref": id});
     let mut path = role("p".into());
     path["Properties"]["Path"] = json!({"Fn::GetAtt": ["A", "Arn"]});
@@ -206,7 +210,10 @@ fn names_and_conditions_in_a_circle_end_and_are_told() {
     for (resources, what) in [
         (json!({"A": role(reference("A"))}), "A is called, whose name is made of itself"),
         (json!({"A": role(reference("B")), "B": role(reference("A"))}), "whose name is made of itself"),
-        (json!({"A": role(json!({"Fn::Sub": "${B}-${B}"})), "B": role(json!({"Fn::Sub": "${A}"}))}), "itself"),
+        (
+            json!({"A": role(json!({"Fn::Sub": "${B}-${B}"})), "B": role(json!({"Fn::Sub": "${A}"}))}),
+            "itself",
+        ),
         (json!({"A": policy(reference("B")), "B": policy(json!({"Fn::GetAtt": "A.Arn"}))}), "itself"),
         (json!({"A": path}), "whose name is made of itself"),
         (chain(20_000, &|next| json!({"Ref": next})), "behind too many others"),

@@ -17,7 +17,7 @@ use crate::run;
 /// The account as it was. A policy is compared with policies, and anything else with an account.
 pub fn before(args: &AuditArgs, old: &Path, now: Instant) -> Result<Account, Failure> {
     let Some(policy) = &args.policy else {
-        let read = input::taken(old, now)?;
+        let read = input::taken(old, None, now)?;
         return match read.kind {
             Kind::Policy => Err(unlike(old, "a policy, and no --policy is given to compare with it")),
             _ => Ok(read.account),

@@ -20,9 +20,11 @@ use crate::domain::{codes, many};
 use crate::inputs::Record;
 use crate::run::{self, audit::Input};
 
-/// The account to audit, and what its roles used.
+/// The account to audit, and what its roles used. `home` is the account that a plan or a template is for,
+/// where that is known.
 pub async fn read(
     args: &AuditArgs,
+    home: Option<&str>,
     places: (&Global, &Environment, Option<&Config>),
     (settings, clock): (&mut Settings, Instant),
     (record, ui): (&Record, &Ui),
@@ -35,7 +37,7 @@ pub async fn read(
     let surroundings = args.resources.as_deref().map(surroundings).transpose()?;
     let (mut account, usage) = match (&args.policy, &args.input) {
         (Some(path), _) => (policies(path, settings.now)?, usage),
-        (None, Some(file)) => (whole(file, settings.now)?, usage),
+        (None, Some(file)) => (whole(file, home, settings.now)?, usage),
         (None, None) => {
             let (account, used) = live(args, places, (settings, clock), (record, ui)).await?;
             (account, used.unwrap_or(usage))
@@ -81,8 +83,8 @@ async fn live(
 }
 
 /// A dump, a plan or a template. A policy alone has an option of its own.
-fn whole(file: &Path, now: Instant) -> Result<Account, Failure> {
-    match taken(file, now)? {
+fn whole(file: &Path, home: Option<&str>, now: Instant) -> Result<Account, Failure> {
+    match taken(file, home, now)? {
         Input { kind: Kind::Policy, .. } => {
             let message = format!("{} is a policy, and --input takes what has roles", file.display());
             let help =
@@ -94,8 +96,8 @@ fn whole(file: &Path, now: Instant) -> Result<Account, Failure> {
 }
 
 /// Whatever can be audited, by what the file holds.
-pub fn taken(file: &Path, now: Instant) -> Result<Input, Failure> {
-    run::audit::input(&name(file), &files::read(file)?, now).map_err(|why| files::refused(file, &why))
+pub fn taken(file: &Path, home: Option<&str>, now: Instant) -> Result<Input, Failure> {
+    run::audit::input(&name(file), &files::read(file)?, home, now).map_err(|why| files::refused(file, &why))
 }
 
 fn surroundings(file: &Path) -> Result<crate::audit::surroundings::Surroundings, Failure> {

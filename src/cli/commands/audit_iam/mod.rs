@@ -18,7 +18,7 @@ use args::AuditCommand;
 
 use crate::audit::expected::Expected;
 use crate::audit::report::{self, Emphasis, Layout, Options};
-use crate::audit::{self, Account, Audit, Instant, Severity};
+use crate::audit::{self, Account, Audit, Instant, Severity, against};
 use crate::cli::args::Global;
 use crate::cli::environment::{Environment, find_config};
 use crate::cli::error::{CommandResult, Failure};
@@ -42,14 +42,13 @@ pub async fn run(args: &AuditArgs, global: &Global, ui: &Ui, env: &Environment) 
     let config = config(global)?;
     let clock = clock();
     let mut settings = options::settings(args, config.as_ref(), clock)?;
-    let old = match &args.against {
-        Some(old) => Some((old, change::before(args, old, settings.now)?)),
-        None => None,
-    };
+    let old = args.against.as_ref().map(|old| change::before(args, old, settings.now).map(|was| (old, was)));
+    let old = old.transpose()?;
     let record = record(config.as_ref(), env);
     may_be_written(args, &record)?;
     let places = (global, env, config.as_ref());
-    let (account, usage) = input::read(args, places, (&mut settings, clock), (&record, ui)).await?;
+    let home = old.as_ref().and_then(|(_, before)| against::home(before));
+    let (account, usage) = input::read(args, home, places, (&mut settings, clock), (&record, ui)).await?;
     if let Some(AuditCommand::Explain { role, action, resource }) = &args.command {
         return explain::run(&account, role, action, resource.as_deref(), settings.now, ui);
     }

@@ -4,9 +4,13 @@
 //! shown to be covered by what was there counts as new.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-custom-policy-checks.html>
 
-use std::collections::HashMap;
+mod overlay;
+mod tags;
 
-use super::account::{Account, ELSEWHERE, Group, InlinePolicy, Problem, Role, User};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::account::{Account, ELSEWHERE, Group, Problem, Role, UNTOLD, User};
 use super::evaluate::Engine;
 use super::trust::{Admission, admissions};
 use opsctl_iam::action_set::ActionSet;
@@ -27,8 +31,7 @@ pub struct Gain {
 }
 
 /// The principals that may do more after a change, and the roles that more may become; by ARN, else by name
-/// where a plan does not know the account. What a plan gives somebody whom it does not make comes on top of
-/// what was there.
+/// where a plan does not know the account. A plan is compared as what was there with its changes in place.
 pub fn new_access(before: &Account, after: &Account, now: Instant) -> Vec<Gain> {
     let (olds, news) = (before.parts(), after.parts());
     if !news.is_empty() {
@@ -39,6 +42,12 @@ pub fn new_access(before: &Account, after: &Account, now: Instant) -> Vec<Gain> 
         return news.iter().flat_map(|new| in_one(&of(new), new, now)).collect();
     }
     in_one(before, after, now)
+}
+
+/// The account that a plan or a template is for which is compared with this one.
+pub fn home(before: &Account) -> Option<&str> {
+    let id = Some(before.id.as_str()).filter(|id| !id.is_empty() && *id != UNTOLD);
+    id.filter(|_| before.parts().is_empty())
 }
 
 /// What could not be read of either side, so that "no new access" is not known to be true.
@@ -79,30 +88,35 @@ fn known_group<'a>(before: &'a Account, arn: &str) -> Option<&'a Group> {
 }
 
 fn in_one(before: &Account, after: &Account, now: Instant) -> Vec<Gain> {
-    let after = &completed(before, after);
+    let (before, after) = &overlay::both(before, after);
     let (old, new) = (Engine::at(before, now), Engine::at(after, now));
+    let mut by_tags = tags::gains(&old, &new);
     let mut gains = Vec::new();
-    let mut gain = |principal: &String, lines: Vec<String>| {
+    let mut gain = |principal: &String, mut lines: Vec<String>| {
+        lines.extend(by_tags.remove(principal).unwrap_or_default());
         if !lines.is_empty() {
             gains.push(Gain { principal: principal.clone(), lines });
         }
     };
+    // Whatever else it holds is held back no longer.
+    let is_part = |arn: &str| before.problems.iter().any(|p| p.reason == ELSEWHERE && p.resource == arn);
     let roles = Before::of(&before.roles, |role: &Role| (&role.arn, &role.name));
     for role in &after.roles {
         let was = roles.find(&role.arn, &role.name);
-        let mut lines = permissions(was.map(|was| old.role(was)).as_deref(), &new.role(role));
+        let part = is_part(&role.arn);
+        let mut lines = permissions(was.map(|was| old.role(was)).as_deref(), &new.role(role), part);
         lines.extend(trust(was, role, now));
         gain(&role.arn, lines);
     }
     let users = Before::of(&before.users, |user: &User| (&user.arn, &user.name));
     for user in &after.users {
         let was = users.find(&user.arn, &user.name).map(|was| old.user(was));
-        gain(&user.arn, permissions(was.as_ref(), &new.user(user)));
+        gain(&user.arn, permissions(was.as_ref(), &new.user(user), is_part(&user.arn)));
     }
     let groups = Before::of(&before.groups, |group: &Group| (&group.arn, &group.name));
     for group in &after.groups {
         let was = groups.find(&group.arn, &group.name).map(|was| old.group(was));
-        gain(&group.arn, permissions(was.as_ref(), &new.group(group)));
+        gain(&group.arn, permissions(was.as_ref(), &new.group(group), is_part(&group.arn)));
     }
     gains
 }
@@ -126,60 +140,16 @@ impl<'a, T> Before<'a, T> {
     }
 }
 
-/// After a change, with what it leaves as it is: the rest of those whom it does not make, and policies of the
-/// account that it does not write.
-fn completed(before: &Account, after: &Account) -> Account {
-    let mut all = after.clone();
-    for policy in &before.policies {
-        if !all.policies.iter().any(|known| known.arn == policy.arn) {
-            all.policies.push(policy.clone());
-        }
-    }
-    let is_made_elsewhere =
-        |arn: &str| after.problems.iter().any(|p| p.reason == ELSEWHERE && p.resource == arn);
-    let with = |old: &[InlinePolicy], new: &mut Vec<InlinePolicy>| {
-        let kept = old.iter().filter(|policy| !new.iter().any(|own| own.name == policy.name));
-        let kept: Vec<InlinePolicy> = kept.cloned().collect();
-        new.extend(kept);
-    };
-    let roles = Before::of(&before.roles, |role: &Role| (&role.arn, &role.name));
-    for role in all.roles.iter_mut().filter(|role| is_made_elsewhere(&role.arn)) {
-        let Some(was) = roles.find(&role.arn, &role.name) else { continue };
-        with(&was.inline, &mut role.inline);
-        role.attached.extend(was.attached.iter().cloned());
-        role.trust = was.trust.clone();
-        role.permissions_boundary = was.permissions_boundary.clone();
-        role.tags.clone_from(&was.tags);
-    }
-    let users = Before::of(&before.users, |user: &User| (&user.arn, &user.name));
-    for user in all.users.iter_mut().filter(|user| is_made_elsewhere(&user.arn)) {
-        let Some(was) = users.find(&user.arn, &user.name) else { continue };
-        with(&was.inline, &mut user.inline);
-        user.attached.extend(was.attached.iter().cloned());
-        user.groups.extend(was.groups.iter().cloned());
-        user.permissions_boundary = was.permissions_boundary.clone();
-        user.tags.clone_from(&was.tags);
-    }
-    for group in all.groups.iter_mut().filter(|group| is_made_elsewhere(&group.arn)) {
-        let Some(was) = known_group(before, &group.arn) else { continue };
-        with(&was.inline, &mut group.inline);
-        group.attached.extend(was.attached.iter().cloned());
-    }
-    // A user whom the change makes may join a group that it does not.
-    let missing = before.groups.iter().filter(|old| !all.groups.iter().any(|new| new.name == old.name));
-    let missing: Vec<Group> = missing.cloned().collect();
-    all.groups.extend(missing);
-    all
-}
-
-fn permissions(old: Option<&Effective>, new: &Effective) -> Vec<String> {
-    let nothing = Vec::new();
-    let (allowed, denied) = old.map_or((&nothing, &nothing), |old| (&old.allows, &old.denies));
-    let mut lines: Vec<String> = new.allows.iter().filter_map(|sourced| gained(sourced, allowed)).collect();
+/// What is new of what somebody may do. Of one who is known in part only, what else is allowed is not known.
+fn permissions(old: Option<&Effective>, new: &Effective, is_part: bool) -> Vec<String> {
+    let (allowed, denied) =
+        old.map_or_else(Default::default, |old| (literal(&old.allows), literal(&old.denies)));
+    let (allows, denies) = (literal(&new.allows), literal(&new.denies));
+    let mut lines: Vec<String> = allows.iter().filter_map(|sourced| gained(sourced, &allowed)).collect();
     // A Deny that is gone matters where there is something to deny.
-    for sourced in denied.iter().filter(|deny| !covered(&deny.grant, &new.denies)) {
+    for sourced in denied.iter().filter(|deny| !covered(&deny.grant, &denies)) {
         let hits = |allow: &Sourced| meets(&allow.grant, &sourced.grant);
-        if new.allows.iter().any(hits) {
+        if is_part || allows.iter().any(hits) {
             lines.push(format!("no longer held back by {}", statement(sourced)));
         }
     }
@@ -189,6 +159,23 @@ fn permissions(old: Option<&Effective>, new: &Effective) -> Vec<String> {
     let unreadable = new.unreadable.iter().filter(|entry| !was_unreadable(entry));
     lines.extend(unreadable.map(|(what, why)| format!("{what} could not be read: {why}")));
     lines
+}
+
+/// Statements with the `${` of documents that know no variables written as others write them.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html>
+fn literal(all: &[Sourced]) -> Vec<Sourced> {
+    let is_variable = |text: &str| text.contains("${");
+    let plain = |s: &Sourced| {
+        let mut plain = s.clone();
+        let statement = &s.grant.statement;
+        let patterns = statement.resources.iter().flat_map(Selector::patterns);
+        let mut texts = patterns.chain(statement.conditions.iter().flat_map(|c| &c.values));
+        if !s.grant.has_variables && texts.any(|text| is_variable(text)) {
+            plain.grant.statement = Arc::new(statement.without_variables());
+        }
+        plain
+    };
+    all.iter().map(plain).collect()
 }
 
 /// How a boundary lets more through than before.
@@ -208,6 +195,7 @@ fn raised(was: &Ceiling, is: &Ceiling) -> Option<String> {
             let sourced = |grant: &Grant| Sourced { source: source.clone(), grant: grant.clone() };
             let (was, is): (Vec<Sourced>, Vec<Sourced>) =
                 (was.iter().map(sourced).collect(), grants.iter().map(sourced).collect());
+            let (was, is) = (literal(&was), literal(&is));
             let wider = is.iter().find(|s| s.grant.statement.allow && !covered(&s.grant, &was));
             let lost = || was.iter().find(|s| !s.grant.statement.allow && !covered(&s.grant, &is));
             let said = |what: &str, s: &Sourced| format!("{what} {}", s.grant.statement.label(s.grant.index));
