@@ -369,6 +369,15 @@ impl<'a> Engine<'a> {
         grants
     }
 
+    /// The document of a managed policy, as it is written.
+    pub fn document(&self, arn: &str) -> Option<Rc<Document>> {
+        let told = self.policies.get(arn).and_then(|policy| policy.default_document());
+        match told.filter(|document| document.policy().is_some()) {
+            Some(document) => Some(Rc::new(document.clone())),
+            None => self.fallback(arn),
+        }
+    }
+
     fn fallback(&self, arn: &str) -> Option<Rc<Document>> {
         let mut cache = self.fallback.borrow_mut();
         let find =

@@ -14,6 +14,7 @@ mod generate;
 mod given;
 mod hostile;
 mod hygiene;
+mod least;
 mod managed;
 mod outputs;
 mod planned;
