@@ -99,8 +99,13 @@ fn a_deny_that_a_plan_takes_away_is_a_gain() {
     gain(&inline, &plan(&[reads], &[gone(&["delete"], Value::Null)]), "app", "no longer held back by");
     let trust = trust_service("lambda.amazonaws.com").to_string();
     let app = planned("aws_iam_role", json!({"name": "app", "assume_role_policy": trust}));
-    gain(&inline, &plan(&[app.clone()], &[gone(&["delete"], Value::Null)]), "app", "no longer held back by");
-    none(&inline, &plan(&[app.clone()], &[]));
+    gain(
+        &inline,
+        &plan(std::slice::from_ref(&app), &[gone(&["delete"], Value::Null)]),
+        "app",
+        "no longer held back by",
+    );
+    none(&inline, &plan(std::slice::from_ref(&app), &[]));
     // Written again under another address.
     let again = planned("aws_iam_role_policy", written(inline_name, "app", &wall()));
     none(&inline, &plan(&[again], &[gone(&["delete"], Value::Null)]));
@@ -111,7 +116,7 @@ fn a_deny_that_a_plan_takes_away_is_a_gain() {
     gain(&attached, &plan(&[], &[detached]), "app", "no longer held back by");
     let lists = |arns: &[&str]| json!({"name": "app", "managed_policy_arns": arns});
     let listed = change("aws_iam_role", &["update"], lists(&[arn]), lists(&[]));
-    gain(&attached, &plan(&[app.clone()], &[listed]), "app", "no longer held back by");
+    gain(&attached, &plan(std::slice::from_ref(&app), &[listed]), "app", "no longer held back by");
     let only =
         planned("aws_iam_role_policy_attachments_exclusive", json!({"role_name": "app", "policy_arns": []}));
     gain(&attached, &plan(&[only], &[]), "app", "no longer held back by");
