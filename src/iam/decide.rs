@@ -70,7 +70,12 @@ impl Effective {
     /// Whether there may be a resource on which it is [`Decision::Allowed`]: a quick no, for whoever would
     /// ask about each of many.
     pub fn may_ever(&self, action: &str) -> bool {
-        let helpful = Asked { tags: Tags::Settable, boundary: Bound::of_any(action), ..Asked::default() };
+        self.may_ever_on(action, Bound::of_any(action))
+    }
+
+    /// The same of what has a boundary, or none.
+    pub fn may_ever_on(&self, action: &str, boundary: Option<Bound<'_>>) -> bool {
+        let helpful = Asked { tags: Tags::Settable, boundary, ..Asked::default() };
         let opens = |grant: &Grant| {
             grant.names(action) && condition::read(&grant.statement, helpful) == ConditionResult::Open
         };

@@ -14,32 +14,35 @@ use opsctl_iam::pattern;
 impl Graph {
     /// The same graph at a moment, as [`Graph::build`] would make it.
     pub fn at(&self, engine: &Engine<'_>, moment: Moment) -> Self {
-        // Sessions are nodes of their own, between those of patterns.
-        if self.has_sessions {
-            return Self::build(engine, Some(moment));
-        }
         let mut graph = Self { moment: Some(moment), ..self.clone() };
         if !graph.open_trust(engine) {
             return Self::build(engine, Some(moment));
         }
         let changed = graph.changed();
         let is_changed = |node: usize| changed.binary_search(&node).is_ok();
+        if self.taggable.iter().any(|&role| is_changed(role)) {
+            return Self::build(engine, Some(moment));
+        }
         graph.arrived.retain(|&node| !is_changed(node));
         graph.writers.retain(|(node, _)| !is_changed(*node));
         let asking = std::mem::take(&mut graph.tag_askers);
         for &node in &changed {
-            graph.edges[node].clear();
+            graph.edges[node].retain(|(_, via)| *via == Via::WithTags);
             graph.admin_users.retain(|arn| *arn != self.nodes[node].arn);
             graph.add_ways_of(node, engine, &asking);
         }
         graph.waiters.clone_from(&self.waiters);
+        // Who becomes a role may tag its sessions.
+        if changed.iter().any(|&node| graph.assumes_taggable(node)) {
+            return Self::build(engine, Some(moment));
+        }
         let back = graph.back();
         let affected = graph.leading_to(&changed, &back);
         let writers: Vec<_> = graph.writers.iter().filter(|(node, _)| affected[*node]).cloned().collect();
         let found = takeover::find(&graph, engine, &writers);
         graph.takeovers.retain(|&node, _| !affected[node]);
         graph.takeovers.extend(found);
-        graph.find_ways(Vec::new(), &back);
+        graph.find_ways(&back);
         graph
     }
 
@@ -101,6 +104,16 @@ impl Graph {
         changed.sort_unstable();
         changed.dedup();
         changed
+    }
+
+    /// Whether a principal may assume a role that has a node for its tagged sessions.
+    fn assumes_taggable(&self, node: usize) -> bool {
+        let is_taggable = |to: usize| self.sessions.values().any(|&role| role == to);
+        let mut assumed = self.edges[node].iter().filter(|(_, via)| *via == Via::Assume).map(|&(to, _)| to);
+        assumed.any(|to| match to < self.nodes.len() {
+            true => is_taggable(to),
+            false => self.edges[to].iter().any(|&(behind, _)| is_taggable(behind)),
+        })
     }
 
     /// By node, whether it is one of these.

@@ -22,10 +22,10 @@ impl Graph {
         back
     }
 
-    /// Breadth-first from the administrators, and from these sessions of them, backwards: the shortest way of
+    /// Breadth-first from the administrators, and from the sessions that are, backwards: the shortest way of
     /// each role to one of them.
-    pub(super) fn find_ways(&mut self, sessions: Vec<usize>, back: &[Vec<usize>]) {
-        let mut sources = sessions;
+    pub(super) fn find_ways(&mut self, back: &[Vec<usize>]) {
+        let mut sources = self.admin_sessions.clone();
         sources.extend(&self.arrived);
         sources.extend(self.takeovers.iter().filter(|(_, t)| t.becomes_admin).map(|(&index, _)| index));
         sources.sort_unstable();

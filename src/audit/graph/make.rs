@@ -30,11 +30,11 @@ impl Graph {
         for index in 0..graph.nodes.len() {
             graph.add_ways_of(index, engine, &asking);
         }
-        let sessions = graph.add_sessions(engine, &asking);
+        graph.admin_sessions = graph.add_sessions(engine, &asking);
         graph.tag_askers = asking;
         graph.takeovers = takeover::find(&graph, engine, &graph.writers);
         let back = graph.back();
-        graph.find_ways(sessions, &back);
+        graph.find_ways(&back);
         graph
     }
 

@@ -98,8 +98,10 @@ pub struct Graph {
     writers: Vec<(usize, Rc<Effective>)>,
     /// The roles that ask for tags of who comes.
     tag_askers: Vec<Asking>,
-    /// Whether tagged sessions may open ways.
-    has_sessions: bool,
+    /// The nodes of sessions that are administrators'.
+    admin_sessions: Vec<usize>,
+    /// The roles whose tagged sessions were looked at.
+    taggable: Vec<usize>,
     /// ARNs of users who are administrators.
     pub admin_users: Vec<String>,
     users: HashSet<String>,
@@ -143,7 +145,8 @@ impl Graph {
             arrived: Vec::new(),
             writers: Vec::new(),
             tag_askers: Vec::new(),
-            has_sessions: false,
+            admin_sessions: Vec::new(),
+            taggable: Vec::new(),
             admin_users: Vec::new(),
             users: account.users.iter().map(|user| user.arn.clone()).collect(),
         }

@@ -101,7 +101,7 @@ impl Graph {
             if !by_tag && asking.is_empty() {
                 continue;
             }
-            self.has_sessions = true;
+            self.taggable.push(index);
             let session = tagging.of_session(effective);
             let twin = self.edges.len();
             let known = std::mem::take(&mut self.edges[index]);

@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate>
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::{Graph, Via, matching_in};
@@ -12,7 +12,7 @@ use crate::audit::evaluate::Engine;
 use crate::audit::loosen::{Held, Loosened};
 use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::KnownActions;
-use opsctl_iam::condition::restriction_of;
+use opsctl_iam::condition::{Bound, restriction_of};
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective, is_admin};
 use opsctl_iam::grant::Grant;
@@ -125,6 +125,8 @@ struct Finder<'g> {
     members: Vec<(String, usize)>,
     /// ARNs of the groups whose members are administrators.
     admin_groups: Vec<&'g str>,
+    /// The boundaries that there are, and that there is none.
+    boundaries: BTreeSet<Option<String>>,
     /// Whether a principal could be one, by node; for those that were asked about.
     admins: RefCell<HashMap<usize, bool>>,
     /// What was found for the first writers of those who hold the same.
@@ -158,13 +160,18 @@ impl<'g> Finder<'g> {
             holders,
             members,
             admin_groups,
+            boundaries: graph.nodes.iter().map(|node| node.boundary.clone()).chain([None]).collect(),
             admins: RefCell::default(),
             found: RefCell::default(),
         }
     }
 
     fn writer<'e>(&self, effective: &'e Effective) -> Writer<'e> {
-        let able = WRITING.iter().copied().filter(|action| effective.may_ever(action)).collect();
+        let on_somebody = |action: &&'static str| {
+            let mut all = self.boundaries.iter();
+            all.any(|bound| effective.may_ever_on(action, Bound::of(action, bound.as_deref())))
+        };
+        let able = WRITING.iter().copied().filter(on_somebody).collect();
         Writer { effective, able, group: self.group_to_join(effective) }
     }
 
