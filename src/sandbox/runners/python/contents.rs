@@ -194,6 +194,13 @@ mod tests {
         assert!(has.iter().any(|package| package.starts_with("numpy==")), "{has:?}");
         assert!(has.iter().any(|package| package.starts_with("pillow==")), "{has:?}");
         assert_eq!(has.len(), 4, "{has:?}");
+        let package =
+            |name: &str, version: &str| Package { name: name.into(), version: Some(version.into()) };
+        assert!(package("torch", "2.6.0").megabytes() > package("xgboost", "3.0.5").megabytes());
+        assert_eq!(package("torch", "0.0.1").megabytes(), None);
+        // Installed by the Dockerfile, and named in no requirements.
+        let tables = wanted("sagemaker-scikit-learn:1.2-1-cpu-py3", &["pyarrow"], &[], None);
+        assert_eq!(tables, ["numpy==1.24.1", "pyarrow==14.0.1"]);
         let learns = wanted(torch, &["sklearn"], &[], None);
         assert!(learns.iter().any(|package| package.starts_with("scikit-learn==1.")), "{learns:?}");
     }

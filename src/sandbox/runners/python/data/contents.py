@@ -14,6 +14,7 @@ contents.txt, one record a line, fields separated by tabs:
   i REPOSITORY VERSION PYTHON PACKAGE==VERSION…
                                       an image: its version as its tag begins, "-" for a Python that is not told;
                                       PACKAGE alone where its version is not known
+  s FRAMEWORK==VERSION MEGABYTES      what pip fetches of PyPI for it and for what it brings, from 100 MB on
   m MODULE PACKAGE                    a module that is not called as its package
 """
 import concurrent.futures
@@ -37,7 +38,7 @@ LEFT_OUT = re.compile(
     r"|opencv-python|torchserve|torch-(model|workflow)-archiver|multi-model-server|model-archiver|gunicorn|gevent|flask"
     r"|werkzeug|itsdangerous|mpi4py|smdebug.*|smclarify|sagemaker.*|boto3|botocore|s3transfer|s3fs|aiobotocore"
     r"|cuda.*|nvidia.*|pynvml|dask-cuda|triton|apex|horovod|smdistributed.*|deepspeed|flash-attn|transformer-engine"
-    r"|kenlm|types-.*|enum-compat|dataclasses|typing|awsio|tensorflow-serving-api|tensorflow-(cpu|gpu)-.*|os-.*)$"
+    r"|kenlm|mlio.*|glog|tbb|types-.*|enum-compat|dataclasses|typing|awsio|tensorflow-serving-api|tensorflow-(cpu|gpu)-.*|os-.*)$"
 )
 # Brought along by others, and imported by name all the same.
 BROUGHT = {
@@ -125,16 +126,20 @@ def packages(parts):
     return found
 
 
+def compiled(text, python, day, *more):
+    return subprocess.run(
+        ["uv", "pip", "compile", "-q", "--no-header", *more, "--python-version", f"{python}.15",
+         "--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:",
+         "--exclude-newer", f"{day}T23:59:59Z", "-"],
+        input=text, capture_output=True, text=True)
+
+
 def resolved(wanted, python, day):
     """The versions of these packages, and of what they bring, on that day; none where there was no way."""
     wanted = dict(wanted)
     while wanted:
         text = "".join(f"{name}{version}\n" for name, version in sorted(wanted.items()))
-        done = subprocess.run(
-            ["uv", "pip", "compile", "-q", "--no-header", "--no-annotate", "--python-version", f"{python}.15",
-             "--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:",
-             "--exclude-newer", f"{day}T23:59:59Z", "-"],
-            input=text, capture_output=True, text=True)
+        done = compiled(text, python, day, "--no-annotate")
         if not done.returncode:
             lines = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;]+)", done.stdout, re.M)
             return {canonical(name): version for name, version in lines}
@@ -171,6 +176,13 @@ def record(repository, version, python, day, wanted):
     return "\t".join(["i", repository, version, python or "-", *listed])
 
 
+def weighed(framework, python, day):
+    """The wheels of a framework and of what it brings, in megabytes; nothing where there are none or small ones."""
+    lock = compiled(f"{framework}\n", python, day, "--format", "pylock.toml").stdout
+    megabytes = sum(int(size) for size in re.findall(r"^wheels = \[.*?\bsize = (\d+)", lock, re.M)) // 10**6
+    return [f"s\t{framework}\t{megabytes}"] if megabytes >= 100 else []
+
+
 def images(folder):
     """One image after another: repository, version, Python, day, packages."""
     deep = Clone(folder, "aws/deep-learning-containers")
@@ -201,19 +213,20 @@ def images(folder):
     ):
         clone = Clone(folder, f"aws/{kind}")
         for branch in branches:
-            _, python, values = installed(clone.show(branch, f"docker/{branch}/base/Dockerfile.cpu"))
-            yield *rest(clone, branch, "requirements.txt", family, branch, named, python, values),
+            base = installed(clone.show(branch, f"docker/{branch}/base/Dockerfile.cpu"))
+            yield *rest(clone, branch, "requirements.txt", family, branch, named, *base),
     for family, named, versions in (("sagemaker-scikit-learn", "scikit-learn", {"1.4-2": "1.4-2-py312"}),
                                     ("sagemaker-xgboost", "xgboost", {"3.0-5": "3.0-5"})):
         for version, place in versions.items():
             at = f"docker/{named.replace('scikit-learn', 'sklearn')}/{place}"
-            _, python, values = installed(deep.show("main", f"{at}/Dockerfile"))
-            yield *rest(deep, "main", f"{at}/requirements.txt", family, version, named, python, values),
+            base = installed(deep.show("main", f"{at}/Dockerfile"))
+            yield *rest(deep, "main", f"{at}/requirements.txt", family, version, named, *base),
 
 
-def rest(clone, revision, path, family, version, named, python, values):
+def rest(clone, revision, path, family, version, named, parts, python, values):
     lines = [line.split("#")[0].strip() for line in clone.show(revision, path).splitlines()]
-    wanted = packages([shlex.quote(line) for line in lines if line])
+    # The Dockerfile's come first: it installs what is in none of the requirements (pyarrow).
+    wanted = packages(parts + [shlex.quote(line) for line in lines if line])
     number = values.get("XGBOOST_VERSION") or values.get("SKLEARN_VERSION") or version.split("-")[0]
     wanted.setdefault(named, f"=={number}")
     return family, version, python, clone.day(revision, path), wanted
@@ -224,7 +237,11 @@ def main():
     found = sorted(images(folder), key=lambda i: (i[0], [int(n) for n in re.findall(r"\d+", i[1])]))
     lines = [f"d\t{max(day for _, _, _, day, _ in found)}"]
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        lines += pool.map(lambda image: record(*image), found)
+        records = list(pool.map(lambda image: record(*image), found))
+        frameworks = {package: (python, day) for (_, _, python, day, _), line in zip(found, records) if python
+                      for package in line.split("\t") if re.match("(torch|tensorflow|xgboost)==", package)}
+        weights = pool.map(lambda item: weighed(item[0], *item[1]), sorted(frameworks.items()))
+        lines += records + [line for weight in weights for line in weight]
     lines += [f"m\t{module}\t{package}" for module, package in sorted(MODULES.items())]
     here = pathlib.Path(__file__).resolve().parent
     (here / "contents.txt").write_text("".join(f"{line}\n" for line in lines))
