@@ -1,6 +1,7 @@
 //! Code that imports what its image holds, and names none of it.
 
 use super::*;
+use crate::runners::families;
 use crate::runners::python::contents::Contents;
 
 const SKLEARN: &str = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3";
@@ -46,13 +47,16 @@ async fn scikit_learn_trains_and_serves_without_a_requirements_file() {
         model: run.pack(root.path()).await.unwrap().model.unwrap(),
         code: Some(archive(root.path().join("code.tar.gz"), &files)),
         handlers: Handlers::of(SKLEARN),
-        alone: Played::AsAws,
+        alone: families::serving(SKLEARN, false),
         environment: BTreeMap::from([("SAGEMAKER_PROGRAM".to_owned(), "iris.py".to_owned())]),
         packages,
         contents: Contents::of(SKLEARN),
         startup_limit: STARTUP_LIMIT,
         reach: reach(),
     };
+    let without = ModelServerSpec { root: root.path().join("alone"), code: None, ..spec.clone() };
+    let refused = ModelServer::start(without, &environments().await, lines.sink()).await.unwrap_err();
+    assert!(refused.to_string().contains("without code its server is a program in the image"), "{refused}");
     let server = ModelServer::start(spec, &environments().await, lines.sink()).await.unwrap();
     let rows = Bytes::from("0.1,0.2\n2.1,2.0");
     let reply = server.invoke(rows, Some("text/csv"), Some("application/json")).await.unwrap();
@@ -143,6 +147,17 @@ subprocess.run([shutil.which("pip"), *asked], check=True)
     let two = two.start(&environments().await, lines.sink()).await.unwrap();
     let TrainingEnd::Failed { reason } = two.outcome().await else { panic!("{:#?}", lines.all()) };
     assert!(reason.contains("No module named 'left_behind'"), "{reason}");
+}
+
+/// The message of the failure is Python's, of a folder that nobody sees here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_in_the_containers_own_folders_is_told() {
+    let (root, lines) = (TempDir::new().unwrap(), Lines::default());
+    let files = [("train.py", "open('/opt/ml/input/data/none/rows.csv')\n")];
+    let run = start_training(root.path(), "train.py", &files, &lines).await;
+    assert!(matches!(run.outcome().await, TrainingEnd::Failed { .. }), "{:#?}", lines.all());
+    let last = lines.all().last().cloned().unwrap();
+    assert!(last.contains("train.py names /opt/ml"), "{last}");
 }
 
 /// Two folders called `./mylib` are two packages, and a folder of code with a `setup.py` is one too.
