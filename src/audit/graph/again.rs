@@ -137,3 +137,65 @@ impl Graph {
         leads
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::audit::account::Account;
+
+    const OWN: &str = "arn:aws:iam::111122223333";
+
+    fn role(name: &str, trust: Value, statements: Value) -> Value {
+        json!({"RoleName": name, "RoleId": format!("AROA{name}"), "Arn": format!("{OWN}:role/{name}"),
+            "Path": "/", "CreateDate": "2026-01-01T00:00:00Z", "InstanceProfileList": [],
+            "AttachedManagedPolicies": [], "AssumeRolePolicyDocument": {"Statement": [trust]},
+            "RolePolicyList": [{"PolicyName": "p", "PolicyDocument": {"Statement": statements}}]})
+    }
+
+    fn by(who: &str, condition: Value) -> Value {
+        json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Condition": condition,
+            "Principal": {"AWS": format!("{OWN}:{who}")}})
+    }
+
+    fn may(action: &str, on: &str, condition: Value) -> Value {
+        let on = format!("{OWN}:role/{on}");
+        json!({"Effect": "Allow", "Action": action, "Resource": on, "Condition": condition})
+    }
+
+    #[test]
+    fn it_is_the_graph_that_would_be_built() {
+        let place = || json!({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}});
+        let mfa = || json!({"Bool": {"aws:MultiFactorAuthPresent": "true"}});
+        let all = json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}]);
+        let assume = |on: &str, c: Value| json!([may("sts:AssumeRole", on, c)]);
+        let none = || json!({});
+        let dump = json!({"RoleDetailList": [
+            role("adm", by("root", none()), all.clone()),
+            role("guarded", by("root", mfa()), all),
+            role("in-place", by("root", none()), assume("adm", place())),
+            role("behind", by("root", none()), assume("in-*", none())),
+            role("with-mfa", by("root", none()), assume("guarded", none())),
+            role("by-name", by("role/with-mfa", place()), assume("adm", none())),
+            role("writes", by("root", none()), json!([may("iam:PutRolePolicy", "low", place()),
+                may("sts:AssumeRole", "low", none())])),
+            role("before", by("root", none()), assume("writes", none())),
+            role("low", by("root", none()), json!([])),
+        ]});
+        let account = Account::from_json(dump.to_string().as_bytes()).expect("a dump");
+        let engine = Engine::new(&account);
+        let now = Graph::build(&engine, None);
+        let reach = |graph: &Graph| -> Vec<bool> {
+            (0..account.roles.len()).map(|node| graph.reaches_admin(node)).collect()
+        };
+        let mut all = vec![reach(&now)];
+        for moment in now.moments() {
+            let again = reach(&now.at(&engine, moment));
+            assert_eq!(again, reach(&Graph::build(&engine, Some(moment))), "{moment:?}");
+            all.push(again);
+        }
+        all.dedup();
+        assert_eq!(all.len(), 2, "the moments open more");
+    }
+}
