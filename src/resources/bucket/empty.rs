@@ -21,6 +21,13 @@ pub struct Version {
     pub is_marker: bool,
 }
 
+impl Version {
+    /// `None` of a delete marker.
+    pub fn etag(&self) -> Option<&str> {
+        (!self.is_marker).then_some(&self.etag)
+    }
+}
+
 /// Every version under a prefix, a page at a time.
 struct Pages<'a> {
     cx: &'a OpCx<'a>,

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::empty::Version;
 use crate::domain::fingerprint::stem;
 use crate::domain::{LEASE_KEY, Scope};
 
@@ -41,15 +40,11 @@ impl Keys {
         named.into_iter().chain([STATE.to_owned()]).collect()
     }
 
-    /// Whether a version is opsctl's; a marker that hides what is somebody's is not.
-    pub fn has(&self, version: &Version) -> bool {
-        let is_foreign = |etags: &HashSet<String>| version.is_marker || etags.contains(&version.etag);
-        self.ours(&version.key) && !self.foreign.get(&version.key).is_some_and(is_foreign)
-    }
-
-    /// The same of a key, or of one of its versions.
-    pub fn goes(&self, key: &str, version: Option<&Version>) -> bool {
-        version.map_or_else(|| self.ours(key), |version| self.has(version))
+    /// Whether a version of an object is opsctl's, by its entity tag; `None` of a delete marker, which is not
+    /// where it hides what is somebody's.
+    pub fn has(&self, key: &str, etag: Option<&str>) -> bool {
+        let is_foreign = |etags: &HashSet<String>| etag.is_none_or(|etag| etags.contains(etag));
+        self.ours(key) && !self.foreign.get(key).is_some_and(is_foreign)
     }
 
     /// Whether opsctl, or what it runs, has put the object there.
