@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::ApiAccess;
 use super::container::{ShortTemporary, text};
 use super::process::{LineSink, Process, Program, SYSTEM_PATH};
+use super::python::alike::first_lines;
 use super::python::{Environments, PythonError, Wanted};
 
 const AWS: &str = include_str!("ec2_aws.py");
@@ -100,8 +101,9 @@ impl Ec2Run {
             wanted.anew = None; // the user data installs it by itself
         }
         let venv = environments.of_job(&wanted, self.root.join("opt/python"), &sink).await?;
-        write_program(&bin.join("aws"), &format!("#!{}\n{AWS}", text(venv.python())))?;
-        write_program(&bin.join("timeout"), &format!("#!{}\n{TIMEOUT}", text(venv.python())))?;
+        let begin = first_lines(&text(venv.python()));
+        write_program(&bin.join("aws"), &format!("{begin}{AWS}"))?;
+        write_program(&bin.join("timeout"), &format!("{begin}{TIMEOUT}"))?;
         write_program(&bin.join("shutdown"), SHUTDOWN)?;
         let script = self.root.join("user-data");
         write_program(&script, &self.user_data)?;

@@ -1,6 +1,6 @@
 //! The Python that runs user code, and cached virtual environments with what that code needs.
 
-mod alike;
+pub mod alike;
 pub mod contents;
 mod held;
 mod overlay;

@@ -94,6 +94,16 @@ pub(super) fn link(from: &Path, to: &Path, file: &dyn Fn(&Path, &Path) -> io::Re
     Ok(())
 }
 
+/// How a script of Python begins that names its interpreter. Systems take no long path there and none with a
+/// space, so it goes through a shell then, as pip writes it: to Python those lines are a text.
+pub fn first_lines(interpreter: &str) -> String {
+    const LONGEST: usize = 120;
+    match interpreter.len() > LONGEST || interpreter.contains(char::is_whitespace) {
+        true => format!("#!/bin/sh\n'''exec' \"{interpreter}\" \"$0\" \"$@\"\n' '''\n"),
+        false => format!("#!{interpreter}\n"),
+    }
+}
+
 /// A script names its interpreter by its absolute path.
 pub(super) fn program(file: &Path, link: &Path, from: &Path, to: &Path) -> io::Result<()> {
     let text = match fs::read_to_string(file) {
@@ -101,7 +111,13 @@ pub(super) fn program(file: &Path, link: &Path, from: &Path, to: &Path) -> io::R
         // Into the folder of a job perhaps from another disk.
         _ => return fs::hard_link(file, link).or_else(|_| fs::copy(file, link).map(drop)),
     };
-    fs::write(link, text.replace(&*from.to_string_lossy(), &to.to_string_lossy()))?;
+    let text = text.replace(&*from.to_string_lossy(), &to.to_string_lossy());
+    let own = text.strip_prefix("#!").and_then(|text| text.split_once('\n'));
+    let text = match own.filter(|(interpreter, _)| Path::new(interpreter).starts_with(to)) {
+        Some((interpreter, rest)) => first_lines(interpreter) + rest,
+        None => text,
+    };
+    fs::write(link, text)?;
     fs::set_permissions(link, Permissions::from_mode(fs::metadata(file)?.permissions().mode()))
 }
 

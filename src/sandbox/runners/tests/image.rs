@@ -149,6 +149,27 @@ subprocess.run([shutil.which("pip"), *asked], check=True)
     assert!(reason.contains("No module named 'left_behind'"), "{reason}");
 }
 
+/// Its programs name their interpreter, which is in there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_in_a_deep_folder_with_a_space_has_its_programs() {
+    let (root, lines) = (TempDir::new().unwrap(), Lines::default());
+    let run = Ec2Run {
+        root: root.path().join("my project").join("d".repeat(100)),
+        user_data: "#!/bin/bash\naws s3 cp nothing s3://b/k || echo \"refused $?\"\npip --version\n\
+                    timeout 60 true && shutdown -h now\n"
+            .to_owned(),
+        speed: 1.0,
+        packages: Vec::new(),
+        requirements: None,
+        environment: BTreeMap::new(),
+        reach: reach(),
+    };
+    let instance = run.start(&environments().await, lines.sink()).await.unwrap();
+    assert_eq!(instance.outcome().await, Ec2Outcome::ShutDown, "{:#?}", lines.all());
+    let has = |text: &str| lines.all().iter().any(|line| line.contains(text));
+    assert!(has("refused 1") && has("from ") && !has("not found"), "{:#?}", lines.all());
+}
+
 /// The message of the failure is Python's, of a folder that nobody sees here.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_in_the_containers_own_folders_is_told() {
