@@ -194,7 +194,12 @@ fn no_list_becomes_a_wildcard() {
 fn no_proposal_is_new_access() {
     let mut dice = Dice::new(9);
     let tag = |dice: &mut Dice, statement: Value| match dice.below(3) {
-        0 => when(statement, *dice.pick(&["StringEquals", "StringNotEquals"]), "aws:PrincipalTag/t", "x"),
+        0 => when(
+            statement,
+            dice.pick::<&str>(&["StringEquals", "StringNotEquals"]),
+            "aws:PrincipalTag/t",
+            "x",
+        ),
         _ => statement,
     };
     for _ in 0..120 {
