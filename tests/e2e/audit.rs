@@ -540,20 +540,6 @@ fn files_of_all_kinds_are_judged_before_they_are_deployed() {
     compare("--input=plan.json", "template.json", 0);
     compare("--input=plan.json", "narrow.json", 64);
     compare("--policy=all", "narrow.json", 64);
-    let changed = json!({"type": "aws_iam_role_policy", "change": {"actions": ["delete"], "after": null,
-        "before": {"role": "job", "name": "wall"}}});
-    let mut plan = json!({"terraform_version": "1.9.0", "planned_values": {"root_module": {}}});
-    plan["resource_changes"] = json!([changed]);
-    world.write("later.json", &plan.to_string());
-    let inline = |name: &str, effect: &str| {
-        let document = policy("*").replace("Allow", effect);
-        json!({"PolicyName": name, "PolicyDocument": document})
-    };
-    let role = json!({"RoleName": "job", "Arn": "arn:aws:iam::111122223333:role/job",
-        "RolePolicyList": [inline("all", "Allow"), inline("wall", "Deny")],
-        "AssumeRolePolicyDocument": trust});
-    world.write("held.json", &json!({"RoleDetailList": [role]}).to_string());
-    assert!(compare("--input=later.json", "held.json", 2).stdout.contains("no longer held back by"));
     let json = run(&["--policy=wide.json", "--against", "narrow.json", "-o", "json"]).ended(2).json();
     assert_eq!((&json["new_access"], &json["format"]), (&json!(true), &json!(1)));
 }
@@ -594,4 +580,24 @@ fn findings_are_chosen_and_written_in_several_forms() {
     ] {
         run(idle).ended(64);
     }
+}
+
+#[test]
+fn a_plan_that_takes_a_deny_away_gives_access() {
+    let (world, trust) = (World::empty(), serde_json::from_str::<Value>(&trust()).expect("JSON"));
+    let changed = json!({"type": "aws_iam_role_policy", "change": {"actions": ["delete"], "after": null,
+        "before": {"role": "job", "name": "wall"}}});
+    let plan = json!({"terraform_version": "1.9.0", "planned_values": {"root_module": {}},
+        "resource_changes": [changed]});
+    world.write("later.json", &plan.to_string());
+    let inline = |name: &str, effect: &str| {
+        let all = json!({"Effect": effect, "Action": "*", "Resource": "*"});
+        json!({"PolicyName": name, "PolicyDocument": {"Version": "2012-10-17", "Statement": all}})
+    };
+    let role = json!({"RoleName": "job", "Arn": "arn:aws:iam::111122223333:role/job",
+        "RolePolicyList": [inline("all", "Allow"), inline("wall", "Deny")],
+        "AssumeRolePolicyDocument": trust});
+    world.write("held.json", &json!({"RoleDetailList": [role]}).to_string());
+    let asked = ["audit-iam", "--now", NOW, "--input=later.json", "--against", "held.json"];
+    assert!(world.run(asked).ended(2).stdout.contains("no longer held back by"));
 }

@@ -256,7 +256,7 @@ async fn what_changes_in_mid_deploy_is_not_trained_on_either() {
         let by_hand = async {
             let manifest = aws.s3.head_object().bucket(own).key("data/own.opsctl-manifest.json");
             while manifest.clone().send().await.is_err() {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::task::yield_now().await;
             }
             let call = aws.s3.put_object().bucket(bucket).key(key).body(b"2".to_vec().into());
             call.send().await.expect("put");
