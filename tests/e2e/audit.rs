@@ -585,19 +585,16 @@ fn findings_are_chosen_and_written_in_several_forms() {
 #[test]
 fn a_plan_that_takes_a_deny_away_gives_access() {
     let (world, trust) = (World::empty(), serde_json::from_str::<Value>(&trust()).expect("JSON"));
-    let changed = json!({"type": "aws_iam_role_policy", "change": {"actions": ["delete"], "after": null,
-        "before": {"role": "job", "name": "wall"}}});
-    let plan = json!({"terraform_version": "1.9.0", "planned_values": {"root_module": {}},
-        "resource_changes": [changed]});
+    let gone = json!({"actions": ["delete"], "after": null, "before": {"role": "job", "name": "wall"}});
+    let plan = json!({"planned_values": {"root_module": {}},
+        "resource_changes": [{"type": "aws_iam_role_policy", "change": gone}]});
     world.write("later.json", &plan.to_string());
-    let inline = |name: &str, effect: &str| {
-        let all = json!({"Effect": effect, "Action": "*", "Resource": "*"});
-        json!({"PolicyName": name, "PolicyDocument": {"Version": "2012-10-17", "Statement": all}})
-    };
+    let all = |effect| json!({"Statement": {"Effect": effect, "Action": "*", "Resource": "*"}});
     let role = json!({"RoleName": "job", "Arn": "arn:aws:iam::111122223333:role/job",
-        "RolePolicyList": [inline("all", "Allow"), inline("wall", "Deny")],
+        "RolePolicyList": [{"PolicyName": "all", "PolicyDocument": all("Allow")},
+            {"PolicyName": "wall", "PolicyDocument": all("Deny")}],
         "AssumeRolePolicyDocument": trust});
     world.write("held.json", &json!({"RoleDetailList": [role]}).to_string());
-    let asked = ["audit-iam", "--now", NOW, "--input=later.json", "--against", "held.json"];
-    assert!(world.run(asked).ended(2).stdout.contains("no longer held back by"));
+    let ran = world.run(["audit-iam", "--now", NOW, "--input=later.json", "--against", "held.json"]);
+    let _ = ran.ended(2).says("no longer held back by");
 }
