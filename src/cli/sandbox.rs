@@ -129,8 +129,8 @@ pub fn help_for(said: &str) -> Option<String> {
     let module = rest.split(['\'', '.']).next().filter(|module| !module.is_empty())?;
     if OF_CONTAINERS.contains(&module) {
         return Some(format!(
-            "`{module}` is a part of AWS's container, which the sandbox does not pull, and no package that it \
-             could install: import it where it is there, with `try`, or try this script on AWS alone"
+            "`{module}` is a part of AWS's container, which the sandbox does not pull, and no package that \
+             it could install: import it where it is there, with `try`, or try this script on AWS alone"
         ));
     }
     Some(format!(

@@ -66,8 +66,10 @@ impl LeasedRun<'_> {
         for (target, reason, _) in have.unread {
             run.context.events.send(Event::Unread { target, reason });
         }
+        let Run { context, registry, kinds, desired, .. } = run;
+        let reads = Reads { context, registry, kinds, desired };
         // On the heap, as all large futures here: the caller may have a small stack.
-        let mut outcome = Box::pin(execute_with(&plan, run.registry, run.context, Some(&Reads(run)))).await;
+        let mut outcome = Box::pin(execute_with(&plan, run.registry, run.context, Some(&reads))).await;
         let (verified, have) = match outcome.result() {
             RunResult::Ok if !plan.is_empty() => Box::pin(run.verify_and_observe(&plan)).await,
             _ => (Verified::AsWanted, None),

@@ -3,16 +3,20 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Run, remote};
+use super::remote;
 use crate::aws::{OpError, OpErrorKind, OpResult};
-use crate::desired::{AnyKind, Node, kind_of};
-use crate::domain::{KindName, Verb};
-use crate::engine::{BeforeStep, OpCx};
+use crate::desired::{AnyKind, Desired, Node, kind_of};
+use crate::domain::Verb;
+use crate::engine::{BeforeStep, OpCx, Registry, RunContext};
 use crate::plan::Step;
-use crate::resources::data::Data;
 
 /// Of one run.
-pub(super) struct Reads<'a>(pub(super) Run<'a>);
+pub(super) struct Reads<'a> {
+    pub(super) context: &'a RunContext,
+    pub(super) registry: &'a Registry,
+    pub(super) kinds: &'a [Box<dyn AnyKind>],
+    pub(super) desired: &'a Desired,
+}
 
 /// Whether a step makes something that is named after what it is made of.
 pub(super) fn is_named_after(kinds: &[Box<dyn AnyKind>], step: &Step) -> bool {
@@ -21,18 +25,18 @@ pub(super) fn is_named_after(kinds: &[Box<dyn AnyKind>], step: &Step) -> bool {
 
 impl BeforeStep for Reads<'_> {
     fn look<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<(), OpError>> {
-        let Self(run) = self;
-        if !is_named_after(run.kinds, step) {
+        if !is_named_after(self.kinds, step) {
             return Box::pin(async { Ok(()) });
         }
         Box::pin(async move {
-            if let Some(uri) = remote::changed(run.context).await?.first() {
+            if let Some(uri) = remote::changed(self.context).await?.first() {
                 return Err(changed(&format!("{uri} holds something else than when this was planned")));
             }
-            let node = run.desired.node(&step.target);
-            let needs = node.into_iter().flat_map(|node| &node.needs);
-            for data in needs.filter(|id| id.kind == KindName::Data).filter_map(|id| run.desired.node(id)) {
-                self.compare(data).await?;
+            let node = self.desired.node(&step.target);
+            for need in node.into_iter().flat_map(|node| &node.needs) {
+                if let Some(node) = self.desired.node(need) {
+                    self.compare(node).await?;
+                }
             }
             Ok(())
         })
@@ -40,16 +44,19 @@ impl BeforeStep for Reads<'_> {
 }
 
 impl Reads<'_> {
-    /// A data set of this project with what is there.
-    async fn compare(&self, data: &Node) -> OpResult<()> {
-        let Self(run) = self;
-        let (cx, driver) = (OpCx::new(run.context, data.id.clone()), run.registry.of(data.id.kind));
-        let Some(seen) = driver.observe_closely(&cx, &data.physical, &data.spec).await? else {
+    /// What is needed with what is there, where that takes a closer look.
+    async fn compare(&self, node: &Node) -> OpResult<()> {
+        let (cx, driver) = (OpCx::new(self.context, node.id.clone()), self.registry.of(node.id.kind));
+        let Some(seen) = driver.observe_closely(&cx, &node.physical, &node.spec).await? else {
             return Ok(());
         };
-        let Some(seen) = seen.of::<Data>() else { return Ok(()) };
-        let unlike = [&seen.state.mixed, &seen.state.altered].into_iter().flatten().next();
-        unlike.map_or(Ok(()), |unlike| Err(changed(&format!("{} has {unlike}", data.physical))))
+        if let Some(mixed) = seen.mixed() {
+            return Err(changed(&mixed.said(node.id.kind, &node.physical)));
+        }
+        match node.spec.diff(&seen).first() {
+            Some(change) => Err(changed(&format!("{} is not as it was planned: {change}", node.physical))),
+            None => Ok(()),
+        }
     }
 }
 

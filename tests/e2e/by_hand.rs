@@ -171,7 +171,7 @@ fn old_versions_of_others_stay() {
     bench.world.write("opsctl.toml", &config);
     let versions = || {
         bench.served.with("eu-west-1", async |aws| {
-            let found = aws.s3.list_object_versions().bucket("theirs").prefix("data/").send().await;
+            let found = aws.s3.list_object_versions().bucket("theirs").prefix("data/things/").send().await;
             let found = found.expect("a list");
             let sizes = found.versions().iter().map(|version| {
                 format!("{} {}", version.key().expect("a key"), version.size().expect("a size"))

@@ -237,7 +237,7 @@ async fn what_changes_in_mid_deploy_is_not_trained_on_either() {
         (
             own,
             "data/own/by-hand",
-            "has 1 object that opsctl did not upload, and a training would read: by-hand",
+            "holds 1 object that opsctl did not upload, and a training would read: by-hand",
         ),
     ] {
         let (folder, state) = (project(), tempfile::tempdir().expect("a folder"));

@@ -159,8 +159,8 @@ pub async fn remove(
     }
 }
 
-/// Counts the contents of a bucket, by whether a version is `ours`. The lease is nobody's to lose, and there only
-/// while a run holds it: a run would count one object more than what it has shown.
+/// Counts the contents of a bucket, by whether a version is `ours`. The lease is nobody's to lose, and there
+/// only while a run holds it: a run would count one object more than what it has shown.
 pub async fn count(cx: &OpCx<'_>, bucket: &str, ours: impl Fn(&Version) -> bool) -> OpResult<Contents> {
     const EXAMPLES: usize = 3;
     let mut contents = Contents::default();

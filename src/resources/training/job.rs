@@ -296,6 +296,13 @@ pub struct Common {
     pub needs: Vec<ResourceId>,
 }
 
+fn judge_code(item: &Item, tree: &Tree, at: &KeyPath, draft: &mut Draft<'_>) {
+    match item.on {
+        Platform::Ec2 => warn_of_code(item, tree, at, draft),
+        Platform::Sagemaker => refuse_no_module(item, tree, at, draft),
+    }
+}
+
 /// Warns of code that [`Item::use_as`] leaves out.
 fn warn_of_code(item: &Item, tree: &Tree, at: &KeyPath, draft: &mut Draft<'_>) {
     let inputs = item.inputs.iter().map(|(name, path)| (at.join("inputs").join(&**name), path));
@@ -348,10 +355,8 @@ pub fn common(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<Common
     let use_as = item.use_as();
     let source = item.source.as_ref();
     let tree = source.map(|source| draft.code(source, &use_as, item.entry(), &at.join("entry")));
-    match (tree.flatten(), item.on) {
-        (Some(tree), Platform::Ec2) => warn_of_code(item, tree, at, draft),
-        (Some(tree), Platform::Sagemaker) => refuse_no_module(item, tree, at, draft),
-        (None, _) => {}
+    if let Some(tree) = tree.flatten() {
+        judge_code(item, tree, at, draft);
     }
     if item.source.is_none() && item.algorithm.is_none() && !item.is_whole_container() {
         refuse_nothing(at, draft);

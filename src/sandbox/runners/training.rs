@@ -292,9 +292,9 @@ impl Training {
         let is_lost = if status.success() { is_empty(&self.layout.model()) } else { looked() };
         let Some(script) = is_lost.then(|| self.layout.script_with_paths()).flatten() else { return };
         let text = format!(
-            "opsctl sandbox: {script} names /opt/ml, which is a folder of this machine here and not the job's. \
-             On AWS it works. In both places it does with paths from SM_MODEL_DIR and SM_CHANNEL_NAME, or from \
-             hyperparameters and `environment`, where the sandbox puts its own"
+            "opsctl sandbox: {script} names /opt/ml, which is a folder of this machine here and not the \
+             job's. On AWS it works. In both places it does with paths from SM_MODEL_DIR and \
+             SM_CHANNEL_NAME, or from hyperparameters and `environment`, where the sandbox puts its own"
         );
         (self.log.0)(Line { at: SystemTime::now(), text });
     }
