@@ -357,7 +357,7 @@ supervise() {
 
   export HOME="${HOME:-/root}" AWS_DEFAULT_REGION="$REGION"
   export TMPDIR="${OPSCTL_TMP:-$WORK/tmp}" # /tmp is in memory on Amazon Linux 2023, too small for the packages of a framework
-  mkdir -p "$TMPDIR" "$ML/code" "$ML/model" "$ML/input/data" "$ML/output/data"
+  mkdir -p "$WORK" "$TMPDIR" "$ML/code" "$ML/model" "$ML/input/data" "$ML/output/data"
 
   timeout --kill-after=120 "$DEADLINE" bash "$0" work >"$LOG" 2>&1 &
   worker=$!
