@@ -98,7 +98,7 @@ impl Ec2Run {
         wanted.packages.extend(self.packages.iter().cloned());
         if let Some(file) = &self.requirements {
             wanted = wanted.and_file(file);
-            wanted.anew = None; // the user data installs it by itself
+            wanted.of_each_job = None; // the user data installs it by itself
         }
         let venv = environments.of_job(&wanted, self.root.join("opt/python"), &sink).await?;
         let begin = first_lines(&text(venv.python()));

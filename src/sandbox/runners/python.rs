@@ -149,7 +149,7 @@ impl Python {
 
 /// What pip installs for one job alone: packages of its own folder, or what moves in a repository.
 #[derive(Clone, Debug)]
-pub struct Anew {
+pub struct OfEachJob {
     pub arguments: Vec<String>,
     pub folder: PathBuf,
 }
@@ -164,8 +164,8 @@ pub struct Wanted {
     pub held: Vec<Package>,
     /// The user's `requirements.txt`, if there is one that means the same to everybody.
     pub requirements: Option<PathBuf>,
-    /// What is installed for each job anew, on top of what is shared.
-    pub anew: Option<Anew>,
+    /// What is installed for each job again, on top of what is shared.
+    pub of_each_job: Option<OfEachJob>,
     /// Packages of which only the pure-Python files can be used here, because they publish wheels for Linux
     /// only. They are put, without dependencies, into [`Venv::foreign`].
     pub foreign: Vec<String>,
@@ -204,8 +204,8 @@ impl Wanted {
 
     fn install(&mut self, arguments: &[&str], folder: Option<&Path>) {
         let folder = folder.unwrap_or(Path::new(".")).to_owned();
-        let anew = self.anew.get_or_insert_with(|| Anew { arguments: Vec::new(), folder });
-        anew.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let of_each_job = self.of_each_job.get_or_insert_with(|| OfEachJob { arguments: Vec::new(), folder });
+        of_each_job.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
     }
 
     /// The largest of the packages that images are named after.

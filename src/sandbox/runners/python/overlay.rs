@@ -13,7 +13,7 @@ use super::{Environments, LineSink, PythonError, Venv, Wanted};
 const SHARED: &str = "opsctl-shared.pth";
 
 impl Environments {
-    /// The environment of one job, made anew in this folder, with what is installed for each job.
+    /// The environment of one job, made in this folder, with what is installed for each job.
     pub async fn of_job(
         &self,
         wanted: &Wanted,
@@ -22,7 +22,7 @@ impl Environments {
     ) -> Result<Venv, PythonError> {
         let shared = self.ensure(wanted, progress).await?;
         let venv = shared.on_top(at.clone()).await.map_err(|source| PythonError::Io { path: at, source })?;
-        if let Some(install) = &wanted.anew {
+        if let Some(install) = &wanted.of_each_job {
             let index = self.index_of_cpu_builds(&venv, wanted, true, progress).await;
             let mut pip = self.pip(&venv, index);
             pip.args(&install.arguments).current_dir(&install.folder);
