@@ -33,13 +33,19 @@ pub(crate) fn is_replaced(noted: Option<&str>, found: Option<&str>) -> bool {
     matches!((noted.filter(known), found.filter(known)), (Some(noted), Some(found)) if noted != found)
 }
 
-/// A 200 may carry errors of single keys: the first of them (docs/aws/s3.md#deleting-many-objects).
-pub(crate) fn all_deleted(answer: &DeleteObjectsOutput, action: Action) -> OpResult<()> {
-    none_failed(answer.errors().first(), action)
+/// The keys that were not deleted, being other objects than the conditions name. What is not there is an error
+/// where there is a condition, and another error of a single key is one of the call
+/// (docs/aws/s3.md#deleting-many-objects).
+pub(crate) fn if_unchanged(answer: &DeleteObjectsOutput, action: Action) -> OpResult<Vec<&str>> {
+    let errors = answer.errors().iter().filter(|error| error.code() != Some("NoSuchKey"));
+    let (replaced, failed): (Vec<_>, Vec<_>) =
+        errors.partition(|error| error.code() == Some("PreconditionFailed"));
+    none_failed(failed.first().copied(), action)?;
+    Ok(replaced.into_iter().filter_map(|error| error.key()).collect())
 }
 
 /// The error of a single key, where there is one.
-pub(crate) fn none_failed(error: Option<&s3::types::Error>, action: Action) -> OpResult<()> {
+fn none_failed(error: Option<&s3::types::Error>, action: Action) -> OpResult<()> {
     let Some(error) = error else { return Ok(()) };
     let key = error.key().unwrap_or_default();
     let (code, why) = (error.code().unwrap_or_default(), error.message().unwrap_or_default());

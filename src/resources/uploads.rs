@@ -9,7 +9,7 @@ use super::objects::split;
 use crate::aws::{OpResult, OpResultExt, PollPace, SdkResultExt, whole};
 use crate::domain::{Crc64, Owner, action};
 use crate::engine::OpCx;
-use crate::transfer::{Journal, Object};
+use crate::transfer::{Noted, Object};
 
 /// What this machine keeps of a data set: `what` of it.
 pub fn local_file(cx: &OpCx<'_>, what: &str, uri: &str) -> PathBuf {
@@ -114,11 +114,11 @@ pub async fn uploaded(cx: &OpCx<'_>, uri: &str, bucket_owner: &Owner) -> OpResul
             known.is_first = crc.is_none() && *bucket_owner == Owner::Ours;
         }
     }
-    let journal = journal_of(cx, uri);
-    for (path, stored) in Journal::confirmed(&journal) {
+    let noted = Noted::of(&journal_of(cx, uri));
+    for (path, (_, stored)) in noted.sent {
         paths.entry(path).or_default().etags.push(stored.etag);
     }
-    for (path, crcs) in Journal::meant(&journal) {
+    for (path, crcs) in noted.meant {
         paths.entry(path).or_default().meant.extend(crcs);
     }
     Ok(Uploaded { manifest: own, is_others, paths })

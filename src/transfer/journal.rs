@@ -50,16 +50,56 @@ pub struct Upload {
 /// The checksums of what may have been sent, by path.
 pub type Meant = HashMap<String, HashSet<Crc64>>;
 
+/// What runs that did not come to their end have left in a journal. Others may have been there since.
+#[derive(Debug, Default)]
+pub struct Noted {
+    /// What S3 confirmed, with the files as they were.
+    pub sent: HashMap<String, (FileStamp, Stored)>,
+    /// What they may have sent, by its checksums: an object may be there whose answer nobody got.
+    pub meant: Meant,
+    /// Begun and not ended, with their paths.
+    begun: Vec<(String, Upload)>,
+}
+
+impl Noted {
+    /// To look at, so without the lock.
+    pub fn of(journal: &Path) -> Self {
+        open_kept(journal, OpenOptions::new().read(true)).map(|file| Self::read(&file)).unwrap_or_default()
+    }
+
+    fn read(journal: &File) -> Self {
+        let mut noted = Self::default();
+        // A last line that was cut off is no line.
+        let lines = BufReader::new(journal).lines().map_while(Result::ok);
+        lines.filter_map(|line| serde_json::from_str(&line).ok()).for_each(|line| noted.add(line));
+        noted
+    }
+
+    fn add(&mut self, line: Line) {
+        let mut may_be_there = |path: &str, crc| self.meant.entry(path.to_owned()).or_default().extend(crc);
+        match line {
+            Line::Opened {} => {}
+            Line::Meant { files } => files.iter().for_each(|(path, crc)| may_be_there(path, *crc)),
+            Line::Sent { path, stamp, stored } => {
+                may_be_there(&path, Some(stored.crc));
+                self.sent.insert(path, (stamp, stored));
+            }
+            Line::Begun { path, upload } => {
+                may_be_there(&path, None);
+                self.begun.push((path, upload));
+            }
+            Line::Ended { id } => self.begun.retain(|(_, upload)| upload.id != id),
+        }
+    }
+}
+
 /// An open journal, locked against a second upload of the same data set on this machine.
 pub struct Journal {
     file: Mutex<File>,
     path: PathBuf,
     /// An earlier run did not come to its end: the bucket is not as the manifest says.
     pub resumed: bool,
-    /// What S3 confirmed to earlier runs. Others may have been there since.
-    pub sent: HashMap<String, (FileStamp, Stored)>,
-    /// Begun by earlier runs and not ended, with their paths.
-    begun: Vec<(String, Upload)>,
+    pub noted: Noted,
     /// Completed or aborted by this run.
     ended: Mutex<HashSet<String>>,
 }
@@ -85,19 +125,9 @@ impl Journal {
             // Some network file systems have no locks; the manifest's conditional write still guards.
             Err(TryLockError::Error(error)) => tracing::debug!(%error, "the journal is not locked"),
         }
-        let (mut resumed, mut sent, mut begun) = (false, HashMap::new(), Vec::new());
-        // A last line that was cut off is no line.
-        for line in BufReader::new(&file).lines().map_while(Result::ok) {
-            resumed = true;
-            match serde_json::from_str(&line) {
-                Ok(Line::Opened {} | Line::Meant { .. }) | Err(_) => {}
-                Ok(Line::Sent { path, stamp, stored }) => drop(sent.insert(path, (stamp, stored))),
-                Ok(Line::Begun { path, upload }) => begun.push((path, upload)),
-                Ok(Line::Ended { id }) => begun.retain(|(_, upload): &(_, Upload)| upload.id != id),
-            }
-        }
-        let path = path.to_owned();
-        Ok(Self { file: Mutex::new(file), path, resumed, sent, begun, ended: Mutex::default() })
+        let resumed = Self::is_unfinished(path);
+        let noted = Noted::read(&file);
+        Ok(Self { file: Mutex::new(file), path: path.to_owned(), resumed, noted, ended: Mutex::default() })
     }
 
     /// From here on, the bucket changes: these are about to be sent.
@@ -116,38 +146,10 @@ impl Journal {
         path.metadata().is_ok_and(|file| file.len() > 0)
     }
 
-    /// What S3 confirmed to runs that did not come to their end; to look at, so without the lock.
-    pub fn confirmed(path: &Path) -> HashMap<String, Stored> {
-        let sent = lines(path).filter_map(|line| match line {
-            Line::Sent { path, stored, .. } => Some((path, stored)),
-            _ => None,
-        });
-        sent.collect()
-    }
-
-    /// What runs that did not come to their end may have sent, by its checksums: an object may be there whose
-    /// answer nobody got. To look at, so without the lock.
-    pub fn meant(path: &Path) -> Meant {
-        let mut meant = Meant::new();
-        let mut add = |path, crc| meant.entry(path).or_default().extend(crc);
-        for line in lines(path) {
-            match line {
-                Line::Meant { files } => files.into_iter().for_each(|(path, crc)| add(path, crc)),
-                Line::Begun { path, .. } => add(path, None),
-                Line::Sent { path, stored, .. } => add(path, Some(stored.crc)),
-                Line::Opened {} | Line::Ended { .. } => {}
-            }
-        }
-        meant
-    }
-
     /// The upload of a file by an earlier run, when the file is still the same.
     pub fn begun(&self, path: &str, stamp: FileStamp) -> Option<&Upload> {
-        self.begun
-            .iter()
-            .rev()
-            .find(|(of, upload)| of == path && upload.stamp == stamp)
-            .map(|(_, upload)| upload)
+        let begun = &self.noted.begun;
+        begun.iter().rev().find(|(of, upload)| of == path && upload.stamp == stamp).map(|(_, upload)| upload)
     }
 
     fn write(&self, line: &Line) {
@@ -178,7 +180,7 @@ impl Journal {
     /// Uploads of earlier runs, with their paths, that this run neither completed nor aborted.
     pub fn abandoned(&self) -> Vec<(&str, &str)> {
         let ended = self.ended.lock().expect("nobody panics");
-        let begun = self.begun.iter().map(|(path, upload)| (path.as_str(), upload.id.as_str()));
+        let begun = self.noted.begun.iter().map(|(path, upload)| (path.as_str(), upload.id.as_str()));
         begun.filter(|(_, id)| !ended.contains(*id)).collect()
     }
 
@@ -186,13 +188,6 @@ impl Journal {
     pub fn finish(self) {
         let _ = std::fs::remove_file(&self.path);
     }
-}
-
-/// The lines of a file, without those that were cut off.
-fn lines(path: &Path) -> impl Iterator<Item = Line> {
-    let file = open_kept(path, OpenOptions::new().read(true)).ok();
-    let lines = file.into_iter().flat_map(|file| BufReader::new(file).lines());
-    lines.map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok())
 }
 
 #[cfg(test)]
@@ -227,14 +222,15 @@ mod tests {
         Journal::open(&path).unwrap().sent("d", STAMP, &stored());
         let journal = Journal::open(&path).unwrap();
         assert!(journal.resumed);
-        assert_eq!((&journal.sent["a"], &journal.sent["d"]), (&(STAMP, stored()), &(STAMP, stored())));
+        let sent = &journal.noted.sent;
+        assert_eq!((&sent["a"], &sent["d"]), (&(STAMP, stored()), &(STAMP, stored())));
         assert_eq!(journal.begun("b", STAMP), Some(&upload));
         assert_eq!(journal.begun("b", FileStamp { size: 2, ..STAMP }), None);
         assert_eq!(journal.abandoned(), [("b", "u")]);
         let x = || HashSet::from([Crc64::of(b"x")]);
         let e = HashSet::from([Crc64::of(b"e")]);
         let meant = [("a", x()), ("b", HashSet::new()), ("c", HashSet::new()), ("d", x()), ("e", e)];
-        assert_eq!(Journal::meant(&path), meant.map(|(path, crcs)| (path.to_owned(), crcs)).into());
+        assert_eq!(Noted::of(&path).meant, meant.map(|(path, crcs)| (path.to_owned(), crcs)).into());
         journal.end("u");
         assert_eq!(journal.abandoned(), []);
         journal.finish();

@@ -26,7 +26,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 pub use download::{Object, Ranges, download, output};
-pub use journal::{Journal, Meant};
+pub use journal::{Journal, Meant, Noted};
 
 use crate::aws::{OpError, OpErrorKind, OpResult, SdkResultExt};
 use crate::domain::{Action, Crc64, ResourceId, Stored, action, shown};

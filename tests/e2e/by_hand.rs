@@ -2,10 +2,11 @@
 //! refused or broken off before.
 
 use std::fs;
+use std::time::Duration;
 
-use aws_sdk_s3::types::ChecksumAlgorithm;
+use aws_sdk_s3::types::{BucketLocationConstraint, ChecksumAlgorithm, CreateBucketConfiguration};
 
-use crate::support::{Beside, World};
+use crate::support::{Beside, World, pause};
 
 const CONFIG: &str = "[project]\nname = \"small\"\nregion = \"eu-west-1\"\n\
                       [data.things]\npath = \"things\"\ndelete = true\n";
@@ -16,6 +17,7 @@ const UNKNOWN: &str = "is there already, and no upload that has ended knows it";
 struct Bench {
     world: World,
     served: Beside,
+    bucket: &'static str,
 }
 
 impl Bench {
@@ -23,8 +25,21 @@ impl Bench {
         let world = World::with_config(CONFIG).sandbox();
         fs::create_dir_all(world.path("things")).expect("made");
         let served = Beside::start(&world, faults);
-        let bench = Self { world, served };
+        let bench = Self { world, served, bucket: BUCKET };
         files.iter().for_each(|(name, text)| bench.ours(name, text.as_bytes()));
+        bench
+    }
+
+    /// In a bucket of others, which keeps no versions.
+    fn in_theirs(files: &[(&str, &str)]) -> Self {
+        let bench = Self { bucket: "theirs", ..Self::with(files, &[]) };
+        bench.world.write("opsctl.toml", &format!("{CONFIG}[bucket]\nname = \"theirs\"\n"));
+        bench.served.with("eu-west-1", async |aws| {
+            let region =
+                CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::EuWest1);
+            let made = aws.s3.create_bucket().bucket("theirs").create_bucket_configuration(region.build());
+            made.send().await.expect("made");
+        });
         bench
     }
 
@@ -41,7 +56,7 @@ impl Bench {
     fn theirs(&self, name: &str, content: &[u8]) {
         let (key, body) = (format!("data/things/{name}"), content.to_vec());
         self.served.with("eu-west-1", async |aws| {
-            let put = aws.s3.put_object().bucket(BUCKET).key(&key).body(body.into());
+            let put = aws.s3.put_object().bucket(self.bucket).key(&key).body(body.into());
             put.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme).send().await.expect("put");
         });
     }
@@ -49,15 +64,16 @@ impl Bench {
     fn there(&self, name: &str) -> Vec<u8> {
         let key = format!("data/things/{name}");
         self.served.with("eu-west-1", async |aws| {
-            let found = aws.s3.get_object().bucket(BUCKET).key(&key).send().await.expect("it is there");
+            let found = aws.s3.get_object().bucket(self.bucket).key(&key).send().await.expect("it is there");
             found.body.collect().await.expect("read").to_vec()
         })
     }
 
     fn is_there(&self, name: &str) -> bool {
         let key = format!("data/things/{name}");
-        self.served
-            .with("eu-west-1", async |aws| aws.s3.head_object().bucket(BUCKET).key(&key).send().await.is_ok())
+        self.served.with("eu-west-1", async |aws| {
+            aws.s3.head_object().bucket(self.bucket).key(&key).send().await.is_ok()
+        })
     }
 
     fn upload(&self) {
@@ -166,9 +182,7 @@ fn what_a_broken_off_upload_has_sent_is_ours_and_what_came_after_it_is_not() {
 /// In a bucket of others, by version.
 #[test]
 fn old_versions_of_others_stay() {
-    let bench = Bench::with(&[("a", "ours"), ("b", "ours")], &[]);
-    let config = format!("{CONFIG}[bucket]\nname = \"theirs\"\n");
-    bench.world.write("opsctl.toml", &config);
+    let bench = Bench::in_theirs(&[("a", "ours"), ("b", "ours")]);
     let versions = || {
         bench.served.with("eu-west-1", async |aws| {
             let found = aws.s3.list_object_versions().bucket("theirs").prefix("data/things/").send().await;
@@ -180,10 +194,6 @@ fn old_versions_of_others_stay() {
         })
     };
     bench.served.with("eu-west-1", async |aws| {
-        let region = aws_sdk_s3::types::CreateBucketConfiguration::builder()
-            .location_constraint(aws_sdk_s3::types::BucketLocationConstraint::EuWest1);
-        let made = aws.s3.create_bucket().bucket("theirs").create_bucket_configuration(region.build());
-        made.send().await.expect("made");
         let enabled = aws_sdk_s3::types::VersioningConfiguration::builder()
             .status(aws_sdk_s3::types::BucketVersioningStatus::Enabled)
             .build();
@@ -204,4 +214,28 @@ fn old_versions_of_others_stay() {
     assert_eq!(versions().0.len(), 5, "{:?}", versions());
     bench.world.run(["destroy", "--yes"]).success();
     assert_eq!(versions(), (vec!["data/things/a 6".to_owned(), "data/things/b 7".to_owned()], 1));
+}
+
+/// Between the look and the delete, with and without versions.
+#[test]
+fn what_is_put_there_while_all_is_deleted_stays() {
+    let files = [("a", "1"), ("b", "2"), ("c", "3")];
+    for bench in [Bench::with(&files, &[]), Bench::in_theirs(&files)] {
+        bench.world.run(["deploy", "--adopt", "--yes"]).success();
+        bench.served.strike(&["delay=5s@s3:DeleteObjects#1x1"]);
+        let destroyed = std::thread::scope(|scope| {
+            let destroy = scope.spawn(|| bench.world.run(["destroy", "--yes"]));
+            while bench.served.hits() == 0 {
+                pause(Duration::from_millis(20));
+            }
+            bench.theirs("b", b"by hand");
+            bench.theirs("new", b"by hand");
+            destroy.join().expect("it ends")
+        });
+        let is_adopted = bench.bucket != BUCKET;
+        drop(if is_adopted { destroyed.success() } else { destroyed.ended(5).says("error[E216]") });
+        assert!(!bench.is_there("a") && !bench.is_there("c"));
+        bench.world.run(["destroy", "--yes"]).success();
+        assert_eq!((bench.there("b"), bench.there("new")), (b"by hand".to_vec(), b"by hand".to_vec()));
+    }
 }

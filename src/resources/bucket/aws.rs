@@ -12,7 +12,6 @@ use aws_sdk_s3::types::{
 use futures_util::{future::try_join5, try_join};
 use serde_json::Value;
 
-use super::empty::Version;
 use super::spec::OwnRule;
 use super::{Bucket, Keys, Spec, State, data_sets, empty};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
@@ -122,13 +121,13 @@ impl Driver for Bucket {
 
     async fn contents(&self, cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Option<Contents>> {
         let keys = keys(cx, bucket, owner).await?;
-        Ok(Some(empty::count(cx, bucket, |version| keys.has(&version.key, version.etag())).await?))
+        Ok(Some(empty::count(cx, bucket, |key, version| keys.has(key, version)).await?))
     }
 
     async fn delete(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         let keys = keys(cx, bucket, &Owner::Ours).await?;
         let without_ours = || async {
-            match empty::remove(cx, bucket, "", |key, version| goes(&keys, key, version)).await? {
+            match empty::remove(cx, bucket, "", |key, version| keys.has(key, version)).await? {
                 0 => Ok(()),
                 others => {
                     let message = format!(
@@ -149,7 +148,7 @@ impl Driver for Bucket {
     async fn release(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         let Some(owner) = owner(cx, bucket).await? else { return Ok(()) };
         let keys = keys(cx, bucket, &owner).await?;
-        empty::remove(cx, bucket, "", |key, version| goes(&keys, key, version)).await?;
+        empty::remove(cx, bucket, "", |key, version| keys.has(key, version)).await?;
         if let Some(seen) = policy(cx, bucket).await? {
             // In a bucket that somebody else made, the name that we use in our own is anybody's.
             let [own, shared] = Self::SIDS;
@@ -168,7 +167,7 @@ impl Driver for Bucket {
         }
         put_rules(cx, bucket, &BTreeMap::new()).await?;
         open_fence(cx, bucket);
-        empty::remove(cx, bucket, "", |key, version| goes(&keys, key, version)).await?;
+        empty::remove(cx, bucket, "", |key, version| keys.has(key, version)).await?;
         // Last, so that a run that is killed before finds the bucket again.
         untag(cx, bucket).await
     }
@@ -271,11 +270,6 @@ async fn put_tags(cx: &OpCx<'_>, bucket: &str, tags: BTreeMap<String, String>) -
     .await
 }
 
-/// Whether a key is ours, or one of its versions.
-fn goes(keys: &Keys, key: &str, version: Option<&Version>) -> bool {
-    version.map_or_else(|| keys.ours(key), |version| keys.has(key, version.etag()))
-}
-
 /// How our objects in this bucket are recognized: those of data sets by this project's manifests, also of
 /// data sets that are not in the config any more.
 async fn keys(cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Keys> {
@@ -286,14 +280,11 @@ async fn keys(cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Keys> {
     let mut keys = Keys { prefix: cx.scope.prefix(), is_made, ..Keys::default() };
     for name in names {
         let prefix = format!("data/{name}/");
-        let key = |path: String| format!("{prefix}{path}");
         let below = data_sets::below(cx, bucket, &prefix, owner).await?;
-        keys.uploaded.extend(below.is_ours.then(|| Manifest::key(&prefix)));
-        keys.uploaded.extend(below.paths.into_iter().map(key));
-        let foreign = below.foreign.into_iter().map(|(path, etags)| (key(path), etags));
-        keys.foreign.extend(foreign);
+        keys.manifests.extend(below.is_ours.then(|| Manifest::key(&prefix)));
+        keys.uploaded.extend(below.paths.into_iter().map(|(path, known)| (format!("{prefix}{path}"), known)));
         if is_made && below.is_ours {
-            keys.others.extend(below.others.into_iter().map(key));
+            keys.others.extend(below.others.into_iter().map(|path| format!("{prefix}{path}")));
             keys.data_sets.insert(name);
         }
     }

@@ -5,8 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::empty::Version;
-use super::{Keys, empty};
+use super::{Keys, Known, empty};
 use crate::aws::OpResult;
 use crate::domain::{KindName, Owner};
 use crate::engine::OpCx;
@@ -23,22 +22,12 @@ pub struct Below {
     pub manifest: Option<Manifest>,
     /// Whether all is this project's that is not there any more: a manifest of it is there, or was.
     pub is_ours: bool,
-    /// Paths of what opsctl has put there and nobody has replaced, those of old versions included.
-    pub paths: HashSet<String>,
+    /// What opsctl has put there and nobody has replaced, by its path; that of which only old versions are left
+    /// included.
+    pub paths: HashMap<String, Known>,
     /// Paths of objects that are there as opsctl has not put them there. The console's "folders" are nobody's
     /// work.
     pub others: HashSet<String>,
-    /// Entity tags of old versions, by path, that are not opsctl's: somebody had them there before, or
-    /// between two uploads. Only in a bucket of others; in one that opsctl made, they go with it.
-    pub foreign: HashMap<String, HashSet<String>>,
-}
-
-impl Below {
-    /// Whether a version of a path of ours is ours too; a marker that hides what is somebody's is not.
-    pub fn has(&self, path: &str, version: Option<&Version>) -> bool {
-        let Some((version, foreign)) = version.zip(self.foreign.get(path)) else { return true };
-        !version.is_marker && !foreign.contains(&version.etag)
-    }
 }
 
 /// The names of the data sets that are or were in a bucket, by their manifests.
@@ -54,40 +43,45 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
     let uploaded = uploads::uploaded(cx, &uri, bucket_owner).await?;
     let is_wanted = cx.wanted(KindName::Data).any(|wanted| wanted == uri);
     let has_manifest = uploaded.manifest.is_some();
-    let mut paths: HashSet<String> = uploaded.paths.keys().cloned().collect();
-    let (mut others, mut gone, mut unsure) = (HashSet::new(), HashSet::new(), Vec::new());
-    let mut foreign: HashMap<String, HashSet<String>> = HashMap::new();
+    // Of what is not there, parts may be.
+    let mut paths: HashMap<_, _> =
+        uploaded.paths.keys().map(|path| (path.clone(), Known::default())).collect();
+    let (mut others, mut gone, mut unsure) = (HashSet::new(), HashMap::new(), Vec::new());
+    let mut has_foreign = false;
     for (key, versions) in empty::keys(cx, bucket, prefix, None).await? {
         let Some(path) = key.strip_prefix(prefix) else { continue };
-        let old = versions.iter().filter(|version| !version.current && *bucket_owner != Owner::Ours);
-        let old = old.map(|version| version.etag.clone());
-        let unknown: HashSet<_> = old.filter(|etag| uploaded.is_ours(path, etag) != IsOurs::Yes).collect();
-        if !unknown.is_empty() {
-            foreign.insert(path.to_owned(), unknown);
-        }
-        match versions.into_iter().find(|version| version.current).map(|version| version.etag) {
-            Some(_) if path.is_empty() || path.ends_with('/') => {}
-            Some(etag) => match uploaded.is_ours(path, &etag) {
-                IsOurs::Yes => {}
-                IsOurs::IfMeant => unsure.push((key.clone(), path.to_owned())),
-                IsOurs::No => drop(others.insert(path.to_owned())),
-            },
-            None if paths.contains(path) => {}
-            None => drop(gone.insert(path.to_owned())),
+        let (current, old): (Vec<_>, Vec<_>) = versions.into_iter().partition(|version| version.current);
+        let etag = current.into_iter().next().map(|version| version.etag);
+        let old = old.into_iter().map(|version| version.etag).filter(|_| *bucket_owner != Owner::Ours);
+        let foreign: HashSet<_> = old.filter(|etag| uploaded.is_ours(path, etag) != IsOurs::Yes).collect();
+        has_foreign |= !foreign.is_empty();
+        let is_ours = etag.as_deref().map(|etag| uploaded.is_ours(path, etag));
+        let known = Known { etag, foreign };
+        match is_ours {
+            _ if path.is_empty() || path.ends_with('/') => {}
+            Some(IsOurs::No) => drop(others.insert(path.to_owned())),
+            Some(IsOurs::IfMeant) => unsure.push((key.clone(), path.to_owned(), known)),
+            None if !uploaded.paths.contains_key(path) => drop(gone.insert(path.to_owned(), known)),
+            Some(IsOurs::Yes) | None => drop(paths.insert(path.to_owned(), known)),
         }
     }
-    let asked = unsure
-        .into_iter()
-        .map(async |(key, path)| OpResult::Ok((uploaded.was_meant(cx, bucket, &key, &path).await?, path)));
+    let asked = unsure.into_iter().map(async |(key, path, known)| {
+        OpResult::Ok((uploaded.was_meant(cx, bucket, &key, &path).await?, path, known))
+    });
     let asked: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
-    others.extend(asked.into_iter().filter(|(meant, _)| !meant).map(|(_, path)| path));
-    paths.retain(|path| !others.contains(path));
+    for (meant, path, known) in asked {
+        match meant {
+            true => drop(paths.insert(path, known)),
+            false => drop(others.insert(path)),
+        }
+    }
+    paths.retain(|path, _| !others.contains(path));
     let is_others = uploaded.is_others;
     let is_ours = has_manifest || (is_wanted && *bucket_owner == Owner::Ours);
-    let mut below = Below { manifest: uploaded.manifest, is_ours, paths, others, foreign };
+    let mut below = Below { manifest: uploaded.manifest, is_ours, paths, others };
     if below.is_ours && *bucket_owner == Owner::Ours {
         below.paths.extend(gone);
-    } else if !is_others && (!gone.is_empty() || !has_manifest || !below.foreign.is_empty()) {
+    } else if !is_others && (!gone.is_empty() || !has_manifest || has_foreign) {
         claim(cx, bucket, prefix, bucket_owner, gone, &mut below).await?;
     }
     Ok(below)
@@ -100,11 +94,12 @@ async fn claim(
     bucket: &str,
     prefix: &str,
     bucket_owner: &Owner,
-    mut gone: HashSet<String>,
+    mut gone: HashMap<String, Known>,
     below: &mut Below,
 ) -> OpResult<()> {
     for version in empty::old_versions(cx, bucket, &Manifest::key(prefix)).await? {
-        if below.is_ours && gone.is_empty() && below.foreign.is_empty() {
+        let is_clear = below.paths.values().chain(gone.values()).all(|known| known.foreign.is_empty());
+        if below.is_ours && gone.is_empty() && is_clear {
             break;
         }
         let manifest = uploads::written(cx, bucket, prefix, Some(version)).await?;
@@ -114,14 +109,13 @@ async fn claim(
             below.paths.extend(gone);
             break;
         }
+        let named = manifest.files.keys().chain(manifest.meant.keys());
+        below.paths.extend(named.filter_map(|path| gone.remove_entry(path)));
         for (path, stored) in &manifest.files {
-            if let Some(foreign) = below.foreign.get_mut(path) {
-                foreign.remove(&stored.etag);
+            if let Some(known) = below.paths.get_mut(path) {
+                known.foreign.remove(&stored.etag);
             }
         }
-        below.foreign.retain(|_, etags| !etags.is_empty());
-        let named = manifest.files.keys().chain(manifest.meant.keys());
-        below.paths.extend(named.filter_map(|path| gone.take(path)));
     }
     Ok(())
 }

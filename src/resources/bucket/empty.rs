@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
+use super::Which;
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::domain::{Contents, Tally, action};
 use crate::engine::{OpCx, lease};
-use crate::resources::objects::all_deleted;
+use crate::resources::objects::if_unchanged;
 
 /// One version of an object, or the marker that it was deleted.
 pub struct Version {
@@ -22,9 +23,18 @@ pub struct Version {
 }
 
 impl Version {
-    /// `None` of a delete marker.
-    pub fn etag(&self) -> Option<&str> {
-        (!self.is_marker).then_some(&self.etag)
+    pub fn which(&self) -> Which<'_> {
+        match self {
+            Self { is_marker: true, .. } => Which::Marker,
+            Self { current: true, etag, .. } => Which::Current(etag),
+            Self { etag, .. } => Which::Old(etag),
+        }
+    }
+
+    /// Whether this may be all that the bucket has of the key: what is put there while no versions are kept
+    /// has no id of its own.
+    fn is_only(&self) -> bool {
+        self.current && self.id.as_deref().is_none_or(|id| id == "null")
     }
 }
 
@@ -105,53 +115,73 @@ pub async fn empty(cx: &OpCx<'_>, bucket: &str, prefix: &str) -> OpResult<()> {
 }
 
 /// Deletes every version under a prefix that is `ours`, delete markers and uploads that were never completed
-/// included (`None`: of a key alone), and gives the number of other versions.
+/// included, and gives the number of other versions. What is put in the place of an
+/// object between the look at it and its delete is one of these.
 pub async fn remove(
     cx: &OpCx<'_>,
     bucket: &str,
     prefix: &str,
-    ours: impl Fn(&str, Option<&Version>) -> bool,
+    ours: impl Fn(&str, Which<'_>) -> bool,
 ) -> OpResult<usize> {
-    let s3 = &cx.aws.s3;
     let mut pages = Pages::of(cx, bucket, prefix);
-    let mut others = 0;
+    let (mut others, mut has_versions) = (0, None);
     while let Some(mut versions) = pages.next().await? {
         // What keeps other runs out goes last.
         versions.retain(|v| !(v.current && v.key == lease::KEY && cx.aws.fence.is_held()));
         let all = versions.len();
-        let objects: Vec<ObjectIdentifier> = versions
-            .into_iter()
-            .filter(|v| ours(&v.key, Some(v)))
-            .filter_map(|v| ObjectIdentifier::builder().key(v.key).set_version_id(v.id).build().ok())
-            .collect();
-        others += all - objects.len();
-        if objects.is_empty() {
+        versions.retain(|v| ours(&v.key, v.which()));
+        others += all - versions.len();
+        if versions.is_empty() {
             continue;
         }
-        let delete =
-            Delete::builder().set_objects(Some(objects)).quiet(true).build().expect("objects are set");
-        let deleted = s3
-            .delete_objects()
-            .bucket(bucket)
-            .delete(delete)
-            .send()
-            .await
-            .op(action::s3::DeleteObjectVersion)?;
-        all_deleted(&deleted, action::s3::DeleteObjectVersion)?;
+        let by_id = match has_versions {
+            _ if !versions.iter().all(Version::is_only) => true,
+            Some(known) => known,
+            None => *has_versions.insert(had_versions(cx, bucket).await?),
+        };
+        others += delete(cx, bucket, versions, by_id).await?;
     }
+    abort(cx, bucket, prefix, |key| ours(key, Which::Unfinished)).await?;
+    Ok(others)
+}
+
+/// Whether a bucket keeps versions, or has kept some: once it did, it can only be told to stop.
+async fn had_versions(cx: &OpCx<'_>, bucket: &str) -> OpResult<bool> {
+    let answer = cx.aws.s3.get_bucket_versioning().bucket(bucket).send().await;
+    Ok(answer.op(action::s3::GetBucketVersioning)?.status.is_some())
+}
+
+/// Deletes up to 1,000 versions: by their ids, or objects that have none as they were seen, and gives the
+/// number of those that are others by now. S3 holds a condition against the current version alone.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>
+async fn delete(cx: &OpCx<'_>, bucket: &str, versions: Vec<Version>, by_id: bool) -> OpResult<usize> {
+    let objects = versions.into_iter().map(|version| {
+        // The lease may be renewed meanwhile; what guards it is its own.
+        let etag = Some(version.etag).filter(|_| !by_id && version.key != lease::KEY);
+        let object = ObjectIdentifier::builder().key(version.key).set_e_tag(etag);
+        let object = object.set_version_id(version.id.filter(|_| by_id));
+        object.build().expect("the key is set")
+    });
+    let objects = Delete::builder().set_objects(Some(objects.collect())).quiet(true).build();
+    let call = cx.aws.s3.delete_objects().bucket(bucket).delete(objects.expect("objects are set"));
+    let deleted = call.send().await.op(action::s3::DeleteObjectVersion)?;
+    if_unchanged(&deleted, action::s3::DeleteObjectVersion).map(|replaced| replaced.len())
+}
+
+/// Aborts the uploads under a prefix that were never completed and are `ours`.
+async fn abort(cx: &OpCx<'_>, bucket: &str, prefix: &str, ours: impl Fn(&str) -> bool) -> OpResult<()> {
+    let s3 = &cx.aws.s3;
     let mut uploads = s3.list_multipart_uploads().bucket(bucket).prefix(prefix).send().await;
     loop {
-        let Some(page) = uploads.op(action::s3::ListBucketMultipartUploads).found()? else {
-            return Ok(others);
-        };
+        let Some(page) = uploads.op(action::s3::ListBucketMultipartUploads).found()? else { return Ok(()) };
         for (key, id) in page.uploads().iter().filter_map(|u| Some((u.key()?, u.upload_id()?))) {
-            if ours(key, None) {
+            if ours(key) {
                 let abort = s3.abort_multipart_upload().bucket(bucket).key(key).upload_id(id);
                 abort.send().await.op(action::s3::AbortMultipartUpload).ignore_not_found()?;
             }
         }
         if page.is_truncated() != Some(true) {
-            return Ok(others);
+            return Ok(());
         }
         let call = s3.list_multipart_uploads().bucket(bucket).prefix(prefix);
         let call = call.set_key_marker(page.next_key_marker).set_upload_id_marker(page.next_upload_id_marker);
@@ -161,13 +191,17 @@ pub async fn remove(
 
 /// Counts the contents of a bucket, by whether a version is `ours`. The lease is nobody's to lose, and there
 /// only while a run holds it: a run would count one object more than what it has shown.
-pub async fn count(cx: &OpCx<'_>, bucket: &str, ours: impl Fn(&Version) -> bool) -> OpResult<Contents> {
+pub async fn count(
+    cx: &OpCx<'_>,
+    bucket: &str,
+    ours: impl Fn(&str, Which<'_>) -> bool,
+) -> OpResult<Contents> {
     const EXAMPLES: usize = 3;
     let mut contents = Contents::default();
     let mut pages = Pages::of(cx, bucket, "");
     while let Some(versions) = pages.next().await? {
         for version in versions.into_iter().filter(|version| version.key != lease::KEY) {
-            if ours(&version) {
+            if ours(&version.key, version.which()) {
                 add(&mut contents.ours, &version);
                 continue;
             }

@@ -15,6 +15,41 @@ const FUNCTIONS: &str = "functions/";
 const DATA: &str = "data/";
 const MANIFEST: &str = ".opsctl-manifest.json";
 
+/// What there was of an object of a data set when it was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The entity tag of what was there, put there by opsctl; `None` where nothing was.
+    pub etag: Option<String>,
+    /// Entity tags of old versions that are not opsctl's: somebody had them there before, or between two
+    /// uploads. Only in a bucket of others; in one that opsctl made, they go with it.
+    pub foreign: HashSet<String>,
+}
+
+/// One version of an object.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    /// What a reader gets, by its entity tag.
+    Current(&'a str),
+    /// By its entity tag.
+    Old(&'a str),
+    /// It says that the object was deleted.
+    Marker,
+    /// The parts of an upload that was never completed.
+    Unfinished,
+}
+
+impl Known {
+    /// Whether a version is opsctl's; a marker is not where it hides what is somebody's.
+    pub fn has(&self, version: Which<'_>) -> bool {
+        match version {
+            Which::Current(etag) => self.etag.as_deref() == Some(etag),
+            Which::Old(etag) => !self.foreign.contains(etag),
+            Which::Marker => self.foreign.is_empty(),
+            Which::Unfinished => true,
+        }
+    }
+}
+
 /// What distinguishes opsctl's objects from others'.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
@@ -22,15 +57,16 @@ pub struct Keys {
     pub prefix: String,
     /// Whether opsctl made the bucket.
     pub is_made: bool,
-    /// Data sets in a bucket that opsctl made, of the config or with a manifest: all that was ever below them
-    /// is opsctl's, such as versions of what an upload has deleted, but for the objects of `others`.
+    /// Data sets in a bucket that opsctl made, of the config or with a manifest: what is not there any more of
+    /// all that was ever below them is opsctl's, such as versions of what an upload has deleted, but for those
+    /// of `others`.
     pub data_sets: BTreeSet<String>,
     /// Objects below these that opsctl did not upload.
     pub others: HashSet<String>,
-    /// The manifests of this project's data sets, and what they name.
-    pub uploaded: HashSet<String>,
-    /// Entity tags of old versions of these, in a bucket of others, that are not opsctl's.
-    pub foreign: HashMap<String, HashSet<String>>,
+    /// The manifests of this project's data sets.
+    pub manifests: HashSet<String>,
+    /// What opsctl has put below the data sets.
+    pub uploaded: HashMap<String, Known>,
 }
 
 impl Keys {
@@ -40,16 +76,12 @@ impl Keys {
         named.into_iter().chain([STATE.to_owned()]).collect()
     }
 
-    /// Whether a version of an object is opsctl's, by its entity tag; `None` of a delete marker, which is not
-    /// where it hides what is somebody's.
-    pub fn has(&self, key: &str, etag: Option<&str>) -> bool {
-        let is_foreign = |etags: &HashSet<String>| etag.is_none_or(|etag| etags.contains(etag));
-        self.ours(key) && !self.foreign.get(key).is_some_and(is_foreign)
-    }
-
-    /// Whether opsctl, or what it runs, has put the object there.
-    pub fn ours(&self, key: &str) -> bool {
-        if key == LEASE_KEY || self.uploaded.contains(key) {
+    /// Whether a version of an object is opsctl's, or of what it runs.
+    pub fn has(&self, key: &str, version: Which<'_>) -> bool {
+        if let Some(known) = self.uploaded.get(key) {
+            return known.has(version);
+        }
+        if key == LEASE_KEY || self.manifests.contains(key) {
             return true;
         }
         if let Some(entry) = BY_NAME.iter().find_map(|folder| key.strip_prefix(folder)) {
@@ -70,9 +102,11 @@ impl Keys {
             return digest.is_some_and(|d| d.len() == 64 && d.bytes().all(|b| b.is_ascii_hexdigit()));
         }
         let Some(data) = key.strip_prefix(DATA) else { return false };
-        // Of a manifest that is gone, old versions are left.
+        // Of a manifest that is gone, old versions are left; the console's "folders" are nobody's work.
         let set = data.split_once('/').map(|(name, _)| name).or(data.strip_suffix(MANIFEST));
-        set.is_some_and(|name| self.data_sets.contains(name)) && !self.others.contains(key)
+        let is_content = matches!(version, Which::Current(_)) && !key.ends_with('/');
+        let is_ours = set.is_some_and(|name| self.data_sets.contains(name));
+        is_ours && !is_content && !self.others.contains(key)
     }
 
     /// `data/dogs.opsctl-manifest.json` → `dogs`.

@@ -17,5 +17,5 @@ mod spec;
 
 #[cfg(feature = "sdk")]
 pub(crate) use aws::{found, owner};
-pub use keys::Keys;
+pub use keys::{Keys, Known, Which};
 pub use spec::{Bucket, OwnRule, Spec, State};

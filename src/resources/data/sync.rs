@@ -18,9 +18,9 @@ use crate::engine::OpCx;
 use crate::inputs::{Strays, Tree, is_in_place, read_kept, replace_json};
 use crate::resources::bucket::owner;
 use crate::resources::manifest::Manifest;
-use crate::resources::objects::{none_failed, split};
+use crate::resources::objects::{if_unchanged, split};
 use crate::resources::uploads::{journal_of, local_file};
-use crate::transfer::{self, Journal, Meant, Object, TransferOptions, TransferReport};
+use crate::transfer::{self, Journal, Meant, Noted, Object, TransferOptions, TransferReport};
 
 /// What is in the bucket, as far as its manifest says.
 #[derive(Clone, Debug, Default)]
@@ -137,7 +137,8 @@ pub async fn strays(cx: &OpCx<'_>, spec: &Spec, tree: &Tree) -> OpResult<Strays>
         return Ok(Strays::new());
     }
     // What an upload has sent that did not come to its end is in no manifest.
-    let confirmed = Journal::confirmed(&journal_of(cx, &uri));
+    let confirmed =
+        Noted::of(&journal_of(cx, &uri)).sent.into_iter().map(|(path, (_, stored))| (path, stored));
     Ok(files.into_iter().chain(confirmed).filter(|(path, _)| tree.entry(path).is_none()).collect())
 }
 
@@ -224,8 +225,8 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
     refuse_foreign(cx, spec, &there).await?;
     let mut report = Report::default();
     for _ in 0..ROUNDS {
-        let journal = Journal::open(&journal_of(cx, &uri))?;
-        let fresh = fresh(tree, &there, Journal::meant(&journal_of(cx, &uri)));
+        let mut journal = Journal::open(&journal_of(cx, &uri))?;
+        let fresh = fresh(tree, &there, std::mem::take(&mut journal.noted.meant));
         let mut files = std::mem::take(&mut there.manifest.files);
         if journal.resumed {
             take_up(cx, spec, &journal, &mut files, tree).await?;
@@ -290,7 +291,7 @@ async fn take_up(
     let listed = list(cx, spec).await?;
     let is_there = |path: &str, stored: &Stored| listed.get(path).is_some_and(|o| o.is(stored));
     files.retain(|path, stored| is_there(path, stored));
-    for (path, (stamp, stored)) in journal.sent.iter().filter(|(path, (_, s))| is_there(path, s)) {
+    for (path, (stamp, stored)) in journal.noted.sent.iter().filter(|(path, (_, s))| is_there(path, s)) {
         files.insert(path.clone(), stored.clone());
         if let Some(entry) = tree.entry_mut(path).filter(|entry| entry.stamp == *stamp) {
             entry.crc = Some(stored.crc);
@@ -365,15 +366,8 @@ async fn delete(cx: &OpCx<'_>, spec: &Spec, files: &[(String, Stored)]) -> OpRes
         let done = cx.aws.s3.delete_objects().bucket(&spec.bucket).delete(objects);
         let done = done.expected_bucket_owner(&cx.scope.account).send().await;
         let done = done.op(action::s3::DeleteObject)?;
-        // What is not there is an error where there is a condition.
-        let (expected, errors) = done
-            .errors()
-            .iter()
-            .partition::<Vec<_>, _>(|error| matches!(error.code(), Some("PreconditionFailed" | "NoSuchKey")));
-        none_failed(errors.first().copied(), action::s3::DeleteObject)?;
-        let kept = expected.iter().filter(|error| error.code() == Some("PreconditionFailed"));
-        let kept = kept.filter_map(|error| error.key()?.strip_prefix(&spec.prefix));
-        replaced.extend(kept.map(str::to_owned));
+        let kept = if_unchanged(&done, action::s3::DeleteObject)?.into_iter();
+        replaced.extend(kept.filter_map(|key| key.strip_prefix(&spec.prefix)).map(str::to_owned));
     }
     Ok(replaced)
 }
@@ -449,9 +443,10 @@ fn unlike(
 ) -> Unlike {
     let is_there = |(path, stored): &(&String, &Stored)| listed.get(*path).is_some_and(|o| o.is(stored));
     // What an upload has sent that did not come to its end is in no manifest.
-    let confirmed = Journal::confirmed(&journal_of(cx, &spec.uri()));
-    let is_confirmed =
-        |path: &String| confirmed.get(path).is_some_and(|then| listed.get(path).is_some_and(|o| o.is(then)));
+    let confirmed = Noted::of(&journal_of(cx, &spec.uri())).sent;
+    let is_confirmed = |path: &String| {
+        confirmed.get(path).is_some_and(|(_, then)| listed.get(path).is_some_and(|o| o.is(then)))
+    };
     let sent = |path: &String| tree.is_none_or(|tree| tree.entry(path).is_some()) || is_confirmed(path);
     // What left the folder and was replaced cannot be sent again, and is not ours to delete.
     let is_lost = |path: &String| !sent(path) && listed.contains_key(path);

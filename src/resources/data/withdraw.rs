@@ -5,8 +5,7 @@ use crate::aws::{OpResult, SdkResultExt};
 use crate::domain::{Owner, action};
 use crate::engine::OpCx;
 use crate::resources::bucket::data_sets::below;
-use crate::resources::bucket::empty::{self, Version};
-use crate::resources::bucket::owner;
+use crate::resources::bucket::{Which, empty, owner};
 use crate::resources::manifest::Manifest;
 use crate::resources::objects::split;
 
@@ -21,8 +20,8 @@ pub async fn withdraw(cx: &OpCx<'_>, uri: &str) -> OpResult<()> {
         let call = cx.aws.s3.put_object().bucket(bucket).key(Manifest::key(prefix)).body(body.into());
         call.expected_bucket_owner(&cx.scope.account).send().await.op(action::s3::PutObject)?;
     }
-    let ours = |key: &str, version: Option<&Version>| {
-        key.strip_prefix(prefix).is_some_and(|path| there.paths.contains(path) && there.has(path, version))
+    let ours = |key: &str, version: Which<'_>| {
+        key.strip_prefix(prefix).and_then(|path| there.paths.get(path)).is_some_and(|it| it.has(version))
     };
     empty::remove(cx, bucket, prefix, ours).await?;
     // By its whole name: others' may begin so.
