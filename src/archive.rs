@@ -1,6 +1,6 @@
-//! Archives that are the same bytes for the same files: no times, one order, fixed permissions. A function
-//! whose zip does not change gets no new version (docs/aws/lambda.md#versions-and-aliases), an unchanged
-//! source is not uploaded twice.
+//! Archives that are the same bytes for the same files: no times, one order, permissions by the content. A
+//! function whose zip does not change gets no new version (docs/aws/lambda.md#versions-and-aliases), an
+//! unchanged source is not uploaded twice.
 
 use std::cell::Cell;
 use std::io::{self, Cursor, Read, Write};
@@ -19,13 +19,12 @@ pub type File<'a> = (&'a str, &'a [u8]);
 pub fn zip(files: &[File<'_>]) -> Vec<u8> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
-        .last_modified_time(DateTime::default()) // 1980-01-01, the first a zip can hold
-        .unix_permissions(0o644);
+        .last_modified_time(DateTime::default()); // 1980-01-01, the first a zip can hold
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     let mut files = files.to_vec();
     files.sort_unstable_by_key(|(path, _)| *path);
     let written = files.iter().try_for_each(|(path, content)| {
-        writer.start_file(*path, options)?;
+        writer.start_file(*path, options.unix_permissions(mode(content)))?;
         Ok::<(), zip::result::ZipError>(writer.write_all(content)?)
     });
     let finished = written.and_then(|()| writer.finish());
@@ -49,16 +48,26 @@ pub fn tar_gz_writer<W: Write>(out: W) -> tar::Builder<GzEncoder<W>> {
     tar::Builder::new(GzEncoder::new(out, Compression::default()))
 }
 
+/// Permissions of a file that begins so: what a system can run may be run. What the file itself has differs
+/// from machine to machine (Windows has no such bit, its disks seen from Linux set it on all), and the same
+/// files must be the same archive.
+fn mode(content: &[u8]) -> u32 {
+    if content.starts_with(b"#!") || content.starts_with(b"\x7fELF") { 0o755 } else { 0o644 }
+}
+
 /// Appends one regular file with neutral metadata.
 pub fn append<W: Write>(
     tar: &mut tar::Builder<W>,
     path: &str,
     size: u64,
-    content: impl Read,
+    mut content: impl Read,
 ) -> io::Result<()> {
+    let mut first = Vec::with_capacity(4);
+    content.by_ref().take(4).read_to_end(&mut first)?;
+    let content = first.as_slice().chain(content);
     let mut header = tar::Header::new_gnu();
     header.set_size(size);
-    header.set_mode(0o644);
+    header.set_mode(mode(&first));
     header.set_mtime(0);
     header.set_uid(0);
     header.set_gid(0);

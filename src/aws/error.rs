@@ -65,6 +65,8 @@ pub enum OpErrorKind {
     NotPacked,
     /// An upload would leave nothing of a data set.
     Empties,
+    /// A job has not read the data yet that would be changed.
+    StillRead,
     /// A file of this machine.
     Local,
     Unexpected,
@@ -171,6 +173,7 @@ impl OpError {
             OpErrorKind::Unavailable => codes::NO_GOOD_ANSWER,
             OpErrorKind::NotPacked => codes::NOT_PACKED,
             OpErrorKind::Empties => codes::EMPTIES,
+            OpErrorKind::StillRead => codes::STILL_READ,
             OpErrorKind::Local => codes::LOCAL_IO,
             OpErrorKind::Unexpected => codes::FAILED,
         }

@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout};
 
 use super::reads::Reads;
 use super::{
-    Difference, Done, Gates, Host, Intent, Refusal, SavedPlan, Session, Standing, Verified, continues, reads,
-    remote,
+    Difference, Done, Gates, Host, Intent, Refusal, SavedPlan, Session, Standing, Verified, continues,
+    readers, reads, remote,
 };
 use crate::aws::{LeaseLost, OpError, OpErrorKind, OpResult};
 use crate::desired::{AnyKind, Desired, Kind};
@@ -196,7 +196,19 @@ impl<'a> Run<'a> {
         self.afford(&plan, &have).await?;
         self.fit_host(&plan).await?;
         self.look_ahead(&plan).await?;
+        self.nobody_reads(&plan).await?;
         Ok(Gated { plan, have })
+    }
+
+    /// A job of an earlier deploy may be at work, and read what the plan changes.
+    async fn nobody_reads(&self, plan: &Plan) -> Result<(), Refusal> {
+        let is_changed = |step: &&Step| step.target.kind == KindName::Data && step.op.verb() == Verb::Update;
+        for step in plan.steps.iter().filter(is_changed) {
+            let cx = OpCx::new(self.context, step.target.clone());
+            let look = Box::pin(readers::none_of(&cx, &step.physical));
+            self.context.cancel.reading("looking", look).await?;
+        }
+        Ok(())
     }
 
     async fn fit_host(&self, plan: &Plan) -> Result<(), Refusal> {
@@ -243,6 +255,7 @@ impl<'a> Run<'a> {
         let again = async {
             self.reads_the_same(&first).await?;
             let (plan, have) = Box::pin(self.plan_again(&first, shown)).await?;
+            self.nobody_reads(&plan).await?;
             self.afford(&plan, &have).await?;
             // The account is asked once more only where there is something else to do.
             if !differences(&first, &plan).is_empty() {

@@ -60,6 +60,7 @@ pub mod overview;
 pub mod played;
 pub mod prices;
 pub mod pull;
+mod readers;
 mod reads;
 mod refusal;
 mod remote;

@@ -9,7 +9,7 @@ use std::path::Path;
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
-use super::{Intent, Session, UnknownName, release};
+use super::{Intent, Session, UnknownName, readers, release};
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::desired::Kind as _;
 use crate::domain::{Diagnostic, Diagnostics, KindName, Owner, ResourceId, Verb};
@@ -298,6 +298,11 @@ impl Upload {
 
 /// Sends one data set; returns its summary.
 async fn send(session: &mut Session, step: usize, set: DataSet) -> OpResult<String> {
+    if !set.there.manifest.files.is_empty() && !set.difference(session).is_empty() {
+        let (cx, uri) = (OpCx::new(&session.context, set.id.clone()), set.spec.uri());
+        let look = readers::none_of(&cx, &uri);
+        session.context.cancel.reading("looking", look).await?;
+    }
     let (path, use_as) = (&set.spec.path, set.spec.use_as());
     let mut tree = session.context.inputs.take(path, &use_as).expect("the session has read it");
     let ended = {

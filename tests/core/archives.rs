@@ -48,6 +48,29 @@ fn archives_do_not_depend_on_times_and_permissions() {
     assert!(one == other);
 }
 
+/// A script that calls a helper beside it finds it as it was here.
+#[test]
+fn what_a_system_runs_may_be_run() {
+    let files: [File<'_>; 4] = [
+        ("a.py", b"print(1)\n"),
+        ("b.sh", b"#!/bin/sh\n"),
+        ("c", b"\x7fELF\x02"),
+        ("d", b"#"), // shorter than what would tell
+    ];
+    let modes = [0o644, 0o755, 0o755, 0o644];
+    let packed = archive::tar_gz(&files);
+    let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(packed.as_slice()));
+    for ((entry, mode), (_, content)) in tar.entries().unwrap().zip(modes).zip(files) {
+        let mut entry = entry.unwrap();
+        let mut held = Vec::new();
+        entry.read_to_end(&mut held).unwrap();
+        assert_eq!((entry.header().mode().unwrap(), held.as_slice()), (mode, content));
+    }
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(archive::zip(&files))).unwrap();
+    let zipped = |(i, _)| zip.by_index(i).unwrap().unix_mode().unwrap() & 0o777;
+    assert_eq!(files.iter().enumerate().map(zipped).collect::<Vec<_>>(), modes);
+}
+
 #[test]
 fn a_zip_holds_what_was_put_in() {
     let zipped = archive::zip(&FILES);

@@ -233,7 +233,7 @@ fn what_is_put_there_while_all_is_deleted_stays() {
             destroy.join().expect("it ends")
         });
         let is_adopted = bench.bucket != BUCKET;
-        drop(if is_adopted { destroyed.success() } else { destroyed.ended(5).says("error[E216]") });
+        drop(if is_adopted { destroyed.success() } else { destroyed.ended(1).says("error[E216]") });
         assert!(!bench.is_there("a") && !bench.is_there("c"));
         bench.world.run(["destroy", "--yes"]).success();
         assert_eq!((bench.there("b"), bench.there("new")), (b"by hand".to_vec(), b"by hand".to_vec()));

@@ -52,6 +52,7 @@ mod secrets;
 mod shared;
 mod shell;
 mod stays;
+mod still_read;
 mod stops;
 mod strangers;
 mod strays;

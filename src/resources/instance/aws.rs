@@ -8,6 +8,7 @@ use aws_sdk_ec2::types::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
@@ -168,6 +169,18 @@ async fn living(cx: &OpCx<'_>) -> OpResult<BTreeMap<String, i64>> {
         Some((tag.value()?.to_owned(), started))
     };
     Ok(found.iter().filter(|instance| is_living(instance)).filter_map(job).collect())
+}
+
+/// The jobs at work that were made to read something below `uri`. When an instance has copied it, nobody is
+/// told.
+pub(crate) async fn reading(cx: &OpCx<'_>, uri: &str) -> OpResult<Vec<String>> {
+    let found = try_join_all(living(cx).await?.into_keys().map(async |job| {
+        let observed = ObservedJob::at(cx, &job).await?;
+        let is_at_work = observed.status().phase == Phase::Busy;
+        let reads = observed.content().is_none_or(|record| record.reads(uri));
+        OpResult::Ok((is_at_work && reads).then_some(job))
+    }));
+    Ok(found.await?.into_iter().flatten().collect())
 }
 
 /// A job as EC2 and the bucket have it.

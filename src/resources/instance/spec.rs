@@ -91,6 +91,9 @@ pub struct Record {
     pub code: String,
     pub entry: String,
     pub data: BTreeMap<String, String>,
+    /// Where that lies. Older versions did not note it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<String>,
     pub hyperparameters: BTreeMap<String, String>,
     /// Fingerprint of the environment variables.
     pub environment: String,
@@ -155,6 +158,7 @@ impl Record {
             code: code.digest.clone(),
             entry: code.entry.clone(),
             data: channels.iter().map(|c| (c.name.clone(), c.digest.clone())).collect(),
+            reads: channels.iter().map(|c| c.uri.clone()).collect(),
             hyperparameters: hyperparameters.clone(),
             environment: fingerprint::suffix(environment),
             max_runtime_s: *max_runtime_s,
@@ -174,6 +178,14 @@ impl Record {
         let JobScope { project, environment } = self.scope.as_ref()?;
         let ours = *project == scope.project && *environment == scope.environment;
         Some(if ours { Owner::Ours } else { Owner::Other(format!("{project}/{environment}")) })
+    }
+
+    /// Whether it was made to read something below `uri`.
+    pub fn reads(&self, uri: &str) -> bool {
+        match self.reads.as_slice() {
+            [] => !self.data.is_empty(),
+            reads => reads.iter().any(|source| source.starts_with(uri)),
+        }
     }
 
     fn usage(&self) -> Usage {
@@ -297,7 +309,8 @@ impl Kind for Instance {
             outputs,
             network,
             kms_key,
-            // What one job has, and no other like it.
+            // What one job has, and no other like it, and where the same data lies.
+            reads: _,
             attempt: _,
             scope: _,
             model_etag: _,

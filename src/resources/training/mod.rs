@@ -14,7 +14,11 @@ mod logs;
 #[cfg(feature = "sdk")]
 pub mod metrics;
 #[cfg(feature = "sdk")]
+mod reading;
+#[cfg(feature = "sdk")]
 pub mod source;
 mod spec;
 
+#[cfg(feature = "sdk")]
+pub(crate) use reading::reading;
 pub use spec::{Spec, State, Training};
