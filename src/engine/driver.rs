@@ -97,6 +97,12 @@ pub trait Driver: Kind {
         std::future::ready(Err(unsupported::<Self>("stopped")))
     }
 
+    /// Those at work that may still read something below `uri`: what is put there now may be used under the
+    /// name of what was there before.
+    fn reading(&self, _cx: &OpCx<'_>, _uri: &str) -> impl Future<Output = OpResult<Vec<String>>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
+
     /// For kinds with [`Kind::STARTS`]: starts it, unless it runs, and waits for that.
     fn start(&self, _cx: &OpCx<'_>, _physical: &str) -> impl Future<Output = OpResult<()>> + Send {
         std::future::ready(Err(unsupported::<Self>("started")))

@@ -40,6 +40,7 @@ pub trait AnyDriver: AnyKind {
     ) -> BoxFuture<'a, Result<(), OpError>>;
     fn stop<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>>;
     fn start<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>>;
+    fn reading<'a>(&'a self, cx: &'a OpCx<'a>, uri: &'a str) -> BoxFuture<'a, Result<Vec<String>, OpError>>;
     fn link<'a>(
         &'a self,
         cx: &'a OpCx<'a>,
@@ -135,6 +136,10 @@ impl<D: Driver> AnyDriver for D {
 
     fn start<'a>(&'a self, cx: &'a OpCx<'a>, physical: &'a str) -> BoxFuture<'a, Result<(), OpError>> {
         Box::pin(Driver::start(self, cx, physical))
+    }
+
+    fn reading<'a>(&'a self, cx: &'a OpCx<'a>, uri: &'a str) -> BoxFuture<'a, Result<Vec<String>, OpError>> {
+        Box::pin(Driver::reading(self, cx, uri))
     }
 
     fn link<'a>(

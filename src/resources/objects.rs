@@ -33,8 +33,8 @@ pub(crate) fn is_replaced(noted: Option<&str>, found: Option<&str>) -> bool {
     matches!((noted.filter(known), found.filter(known)), (Some(noted), Some(found)) if noted != found)
 }
 
-/// The keys that were not deleted, being other objects than the conditions name. What is not there is an error
-/// where there is a condition, and another error of a single key is one of the call
+/// The keys that were not deleted, being other objects than the conditions name. What is not there is an
+/// error where there is a condition, and another error of a single key is one of the call
 /// (docs/aws/s3.md#deleting-many-objects).
 pub(crate) fn if_unchanged(answer: &DeleteObjectsOutput, action: Action) -> OpResult<Vec<&str>> {
     let errors = answer.errors().iter().filter(|error| error.code() != Some("NoSuchKey"));

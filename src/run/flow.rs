@@ -204,8 +204,8 @@ impl<'a> Run<'a> {
     async fn nobody_reads(&self, plan: &Plan) -> Result<(), Refusal> {
         let is_changed = |step: &&Step| step.target.kind == KindName::Data && step.op.verb() == Verb::Update;
         for step in plan.steps.iter().filter(is_changed) {
-            let cx = OpCx::new(self.context, step.target.clone());
-            let look = Box::pin(readers::none_of(&cx, &step.physical));
+            let with = (self.context, self.registry);
+            let look = Box::pin(readers::none_of(with, &step.target, &step.physical));
             self.context.cancel.reading("looking", look).await?;
         }
         Ok(())

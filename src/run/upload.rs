@@ -299,8 +299,8 @@ impl Upload {
 /// Sends one data set; returns its summary.
 async fn send(session: &mut Session, step: usize, set: DataSet) -> OpResult<String> {
     if !set.there.manifest.files.is_empty() && !set.difference(session).is_empty() {
-        let (cx, uri) = (OpCx::new(&session.context, set.id.clone()), set.spec.uri());
-        let look = readers::none_of(&cx, &uri);
+        let (with, uri) = ((&session.context, &session.registry), set.spec.uri());
+        let look = readers::none_of(with, &set.id, &uri);
         session.context.cancel.reading("looking", look).await?;
     }
     let (path, use_as) = (&set.spec.path, set.spec.use_as());

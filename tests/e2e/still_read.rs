@@ -64,7 +64,7 @@ fn data_waits_for_the_job_that_may_read_it() {
         trained.world.write("things/a", "22");
         for command in ["upload", "deploy"] {
             let refused = trained.world.run([command, "--yes"]).ended(1).says("error[E267]");
-            refused.says("training/small-dev-t-").says("is at work and may read s3://");
+            refused.says("/small-dev-t-").says("is at work and may read s3://");
             assert_eq!(trained.there(), b"1");
         }
         // What nobody changes is in nobody's way.

@@ -22,8 +22,8 @@ pub struct Below {
     pub manifest: Option<Manifest>,
     /// Whether all is this project's that is not there any more: a manifest of it is there, or was.
     pub is_ours: bool,
-    /// What opsctl has put there and nobody has replaced, by its path; that of which only old versions are left
-    /// included.
+    /// What opsctl has put there and nobody has replaced, by its path; that of which only old versions are
+    /// left included.
     pub paths: HashMap<String, Known>,
     /// Paths of objects that are there as opsctl has not put them there. The console's "folders" are nobody's
     /// work.

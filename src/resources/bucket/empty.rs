@@ -23,6 +23,7 @@ pub struct Version {
 }
 
 impl Version {
+    /// Which of the versions of its key it is.
     pub fn which(&self) -> Which<'_> {
         match self {
             Self { is_marker: true, .. } => Which::Marker,

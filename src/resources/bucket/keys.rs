@@ -57,9 +57,9 @@ pub struct Keys {
     pub prefix: String,
     /// Whether opsctl made the bucket.
     pub is_made: bool,
-    /// Data sets in a bucket that opsctl made, of the config or with a manifest: what is not there any more of
-    /// all that was ever below them is opsctl's, such as versions of what an upload has deleted, but for those
-    /// of `others`.
+    /// Data sets in a bucket that opsctl made, of the config or with a manifest: of all that was ever below
+    /// them, what is not there any more is opsctl's, such as versions of what an upload has deleted, but for
+    /// those of `others`.
     pub data_sets: BTreeSet<String>,
     /// Objects below these that opsctl did not upload.
     pub others: HashSet<String>,

@@ -105,6 +105,17 @@ impl Driver for Instance {
         Ok(()) // what does not say whose it is goes with its bucket, which is ours then
     }
 
+    /// When an instance has copied its data, nobody is told.
+    async fn reading(&self, cx: &OpCx<'_>, uri: &str) -> OpResult<Vec<String>> {
+        let found = try_join_all(living(cx).await?.into_keys().map(async |job| {
+            let observed = ObservedJob::at(cx, &job).await?;
+            let is_at_work = observed.status().phase == Phase::Busy;
+            let reads = observed.content().is_none_or(|record| record.reads(uri));
+            OpResult::Ok((is_at_work && reads).then_some(job))
+        }));
+        Ok(found.await?.into_iter().flatten().collect())
+    }
+
     async fn stop(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {
         // One that was started a moment ago may not show yet; it must not outlive its job.
         let lag = cx.pace.lag();
@@ -169,18 +180,6 @@ async fn living(cx: &OpCx<'_>) -> OpResult<BTreeMap<String, i64>> {
         Some((tag.value()?.to_owned(), started))
     };
     Ok(found.iter().filter(|instance| is_living(instance)).filter_map(job).collect())
-}
-
-/// The jobs at work that were made to read something below `uri`. When an instance has copied it, nobody is
-/// told.
-pub(crate) async fn reading(cx: &OpCx<'_>, uri: &str) -> OpResult<Vec<String>> {
-    let found = try_join_all(living(cx).await?.into_keys().map(async |job| {
-        let observed = ObservedJob::at(cx, &job).await?;
-        let is_at_work = observed.status().phase == Phase::Busy;
-        let reads = observed.content().is_none_or(|record| record.reads(uri));
-        OpResult::Ok((is_at_work && reads).then_some(job))
-    }));
-    Ok(found.await?.into_iter().flatten().collect())
 }
 
 /// A job as EC2 and the bucket have it.

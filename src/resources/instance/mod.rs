@@ -20,8 +20,6 @@ use serde::Serialize;
 use crate::config::Network;
 use crate::resources::training::job::{Channel, Code};
 
-#[cfg(feature = "sdk")]
-pub(crate) use aws::reading;
 pub use spec::{Instance, Missing, Outcome, State};
 
 /// As its section asks for it.

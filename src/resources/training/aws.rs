@@ -12,6 +12,7 @@ use super::hyperparameter::{PROGRAM, SUBMIT_DIRECTORY, TOOLKIT};
 use super::job::{self, Access, model_key};
 use super::logs::Follower;
 use super::metrics::Metrics;
+use super::reading;
 use super::source;
 use super::spec::{Spec, State, Training};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
@@ -134,6 +135,10 @@ impl Driver for Training {
 
     async fn retag(&self, cx: &OpCx<'_>, job: &str, gone: Vec<String>, put: Tags) -> OpResult<()> {
         sagemaker::retag(cx, &format!("training-job/{job}"), gone, put).await
+    }
+
+    async fn reading(&self, cx: &OpCx<'_>, uri: &str) -> OpResult<Vec<String>> {
+        reading::reading(cx, uri).await
     }
 
     async fn stop(&self, cx: &OpCx<'_>, job: &str) -> OpResult<()> {

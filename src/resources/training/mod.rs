@@ -19,6 +19,4 @@ mod reading;
 pub mod source;
 mod spec;
 
-#[cfg(feature = "sdk")]
-pub(crate) use reading::reading;
 pub use spec::{Spec, State, Training};

@@ -9,11 +9,9 @@ use crate::domain::action;
 use crate::engine::{Found, OpCx};
 use crate::resources::sagemaker::list_pages;
 
-/// The jobs at work that may still read something below `uri`: what is put there now may be trained on, under
-/// the name of what was there before. A job with files is done when its script runs; one that AWS may
-/// interrupt reads all of it again.
+/// A job with files is done when its script runs; one that AWS may interrupt reads all of it again.
 /// <https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeTrainingJob.html>
-pub(crate) async fn reading(cx: &OpCx<'_>, uri: &str) -> OpResult<Vec<String>> {
+pub(super) async fn reading(cx: &OpCx<'_>, uri: &str) -> OpResult<Vec<String>> {
     let prefix = cx.scope.prefix();
     let call = cx.aws.sagemaker.list_training_jobs().status_equals(TrainingJobStatus::InProgress);
     let jobs: Vec<Found> = list_pages!(
