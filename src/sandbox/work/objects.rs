@@ -121,6 +121,15 @@ impl RoleObjects {
         api::get_to_file(&self.shared, bucket, key, file).await.map_err(|fault| fault.message)
     }
 
+    /// Adds to `digest` which objects have keys that start with the URI's, and what is in them.
+    pub fn add_all(&self, uri: &str, digest: &mut blake3::Hasher) -> Result<(), String> {
+        let (bucket, prefix) = located(uri)?;
+        for object in api::list(&self.shared, bucket, prefix).map_err(|fault| fault.message)? {
+            digest.update(json!([bucket, object.key, object.size, object.etag]).to_string().as_bytes());
+        }
+        Ok(())
+    }
+
     /// Makes files of all objects whose keys start with the URI's, named by the rest of their keys. Keys that
     /// end in `/` are folders of the console, not files.
     pub async fn download_all(&self, uri: &str, folder: &Path) -> Result<(), String> {

@@ -39,12 +39,16 @@ async fn until(what: &str, mut met: impl FnMut() -> bool) {
     panic!("never: {what}");
 }
 
+async fn started(folder: &TempDir) -> Sandbox {
+    let cache = std::env::temp_dir().join("opsctl-test-environments");
+    let options = SandboxOptions { cache, ..SandboxOptions::new(folder.path().join("sandbox")) };
+    Sandbox::start(options).await.unwrap()
+}
+
 /// A sandbox in which the spot job `spot` runs. The folder must outlive it.
 async fn begun(stopping: Value) -> (TempDir, Sandbox, Job) {
     let folder = TempDir::new().unwrap();
-    let cache = std::env::temp_dir().join("opsctl-test-environments");
-    let options = SandboxOptions { cache, ..SandboxOptions::new(folder.path().join("sandbox")) };
-    let sandbox = Sandbox::start(options).await.unwrap();
+    let sandbox = started(&folder).await;
     let shared = sandbox.state();
     let region = s3::types::BucketLocationConstraint::EuWest1;
     let client = s3::Client::from_conf(
@@ -143,5 +147,20 @@ async fn an_interrupted_spot_job_goes_on_from_its_checkpoint() {
             && !stored(&sandbox, "out/spot/output/output.tar.gz")
     );
     assert!(!super::container(shared, &["training", REGION, "spot"]).exists(), "its files are left");
+    sandbox.stop().await;
+}
+
+/// It would be called after what it was made for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_a_restart_broke_off_does_not_begin_again_with_other_data() {
+    let (folder, sandbox, _) = begun(json!({})).await;
+    let other = folder.path().join("other");
+    std::fs::write(&other, "other").unwrap();
+    RoleObjects::new(sandbox.state(), None).upload("s3://data/digits/train/0.csv", &other).await.unwrap();
+    sandbox.stop().await;
+    let sandbox = started(&folder).await;
+    let document = ended(&Job::new(sandbox.state(), REGION, "spot")).await;
+    let reason = document["FailureReason"].as_str().unwrap();
+    assert!(reason.contains("its data has changed since"), "{document:#}");
     sandbox.stop().await;
 }

@@ -110,6 +110,14 @@ async fn run(job: &Job, signals: &Signals) -> End {
             None => pending().await,
         }
     };
+    // An instance of AWS outlives a restart of the sandbox, and has its files.
+    if job.began_with().is_some_and(|then| inputs(job).is_ok_and(|now| now != then)) {
+        return End::failed(
+            "ClientError: the sandbox ended before this job did, and its data has changed since, so it \
+             cannot begin again with what it was made for"
+                .to_owned(),
+        );
+    }
     let mut attempts = pin!(attempts(job, signals));
     tokio::select! {
         end = &mut attempts => end,
@@ -118,6 +126,17 @@ async fn run(job: &Job, signals: &Signals) -> End {
             End { status: Ended::MaxWaitTimeExceeded, ..attempts.await }
         }
     }
+}
+
+/// What the channels hold.
+fn inputs(job: &Job) -> Result<String, String> {
+    let document = job.document().unwrap_or_default();
+    let (objects, mut digest) = (RoleObjects::new(&job.shared, None), blake3::Hasher::new());
+    for channel in document["InputDataConfig"].as_array().into_iter().flatten() {
+        let uri = channel["DataSource"]["S3DataSource"]["S3Uri"].as_str().unwrap_or_default();
+        objects.add_all(uri, &mut digest)?;
+    }
+    Ok(digest.finalize().to_string())
 }
 
 /// One attempt after the other, until one is not interrupted.
@@ -220,6 +239,7 @@ impl<'a> Container<'a> {
         if let Some(reason) = missing_data(self.job).await {
             return Err(reason);
         }
+        self.job.begins_with(&inputs(self.job)?);
         let count = self.document["ResourceConfig"]["InstanceCount"].as_u64().unwrap_or(1);
         if count > 1 {
             self.log.say(&format!(

@@ -122,6 +122,19 @@ impl Job {
         .unwrap_or(false)
     }
 
+    /// Notes what it begins with, for a restart of the sandbox.
+    pub fn begins_with(&self, inputs: &str) {
+        self.change(|entry| {
+            entry.doc["_Inputs"] = inputs.into();
+            Ok(())
+        });
+    }
+
+    /// What it began with, of one that had begun.
+    pub fn began_with(&self) -> Option<String> {
+        self.document()?["_Inputs"].as_str().map(str::to_owned)
+    }
+
     /// Ends the job. A job that was being stopped ends as `Stopped`, whatever became of its script.
     pub fn end(&self, end: End) {
         let now = self.shared.clock.now();
