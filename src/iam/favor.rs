@@ -60,10 +60,12 @@ impl PartlyKnown<'_> {
     fn is_on(&self, resources: &Selector, allow: bool) -> bool {
         let named = |pattern: &String, in_doubt: bool| {
             // A variable stands for what only AWS knows.
-            let open = pattern.contains("${");
-            let all = pattern::is_everything(pattern);
-            all || open && in_doubt
-                || self.resources.iter().any(|r| !open && pattern::matches(pattern, r))
+            let is_named = |resource: &String| match pattern.contains("${") {
+                true => in_doubt && pattern::may_match(pattern, resource),
+                false => pattern::matches(pattern, resource),
+            };
+            pattern::is_everything(pattern)
+                || self.resources.iter().any(is_named)
                 || self.resources.is_empty() && in_doubt
         };
         match resources {
@@ -189,6 +191,11 @@ mod tests {
         assert_eq!(verdict(allow("arn:aws:s3:::c", none.clone()), &b, &[]), Verdict::ImplicitDeny);
         assert_eq!(verdict(allow("arn:aws:s3:::c", none.clone()), &[], &[]), Verdict::Allowed);
         assert_eq!(verdict(allow("arn:aws:s3:::${aws:username}", none.clone()), &b, &[]), Verdict::Allowed);
+        for nobodys in
+            ["arn:aws:s3:::${bucket}", "${bucket}", "arn:aws:s3:::${b", "arn:aws:sqs:::${aws:username}"]
+        {
+            assert_eq!(verdict(allow(nobodys, none.clone()), &b, &[]), Verdict::ImplicitDeny, "{nobodys}");
+        }
         assert_eq!(verdict(deny("arn:aws:s3:::b", none.clone()), &b, &[]), Verdict::ExplicitDeny);
         assert_eq!(verdict(deny("arn:aws:s3:::b", none.clone()), &[], &[]), Verdict::Allowed);
         assert_eq!(verdict(deny("*", none.clone()), &[], &[]), Verdict::ExplicitDeny);

@@ -70,6 +70,21 @@ pub fn meet(a: &str, b: &str) -> bool {
     open[b.len()]
 }
 
+/// Whether IAM fills in `${NAME}`: names of keys have the prefix of a service (`aws:username`, also with a
+/// default: `aws:PrincipalTag/team, 'none'`), and three stand for a sign of patterns
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>).
+pub fn is_variable(name: &str) -> bool {
+    name.split(',').next().is_some_and(|key| key.contains(':')) || matches!(name, "*" | "?" | "$")
+}
+
+/// Whether a pattern matches a text for some value of the variables in it. What is no variable of IAM's is
+/// filled in by nobody, and in no name.
+pub fn may_match(pattern: &str, text: &str) -> bool {
+    let names = pattern.split("${").skip(1).map(|rest| rest.split('}').next().unwrap_or_default());
+    names.into_iter().all(is_variable)
+        && matches(&with_variables_open(pattern).into_iter().collect::<String>(), text)
+}
+
 fn with_variables_open(pattern: &str) -> Vec<char> {
     let (mut open, mut rest) = (String::new(), pattern);
     while let Some((before, after)) = rest.split_once("${") {

@@ -56,7 +56,7 @@ region = "us-east-1"
 | days | a duration of whole days: `"30d"` |
 | bandwidth | bytes per second: `"20MB/s"`, `"512KiB/s"` |
 | list of … | `["one", "two"]` |
-| permission | `{ actions = ["s3:GetObject"], resources = ["arn:aws:s3:::my-files/*"] }`: IAM's actions, and the ARNs of what they are about; `"*"` for actions that are about nothing in particular |
+| permission | `{ actions = ["s3:GetObject"], resources = ["arn:aws:s3:::my-files/*"] }`: IAM's actions, and the ARNs of what they are about, in which `${bucket}` is the name of the project's bucket; `"*"` for actions that are about nothing in particular |
 | table of … | a table of its own, `[training.NAME.environment]`, with one line for each entry |
 
 "Required" in the column of defaults means that the key must be there; "none" that leaving it out turns it off.

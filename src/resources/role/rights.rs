@@ -13,6 +13,8 @@ use crate::desired::{Draft, GivenRole};
 use crate::domain::places::partition;
 use crate::domain::{KeyPath, ResourceId, codes, grouped, many};
 use crate::limits::ArnOf;
+use crate::resources::bucket::Bucket;
+use crate::resources::references::{Piece, pieces};
 use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::pattern;
@@ -23,7 +25,8 @@ use opsctl_iam::pattern;
 pub struct Permission {
     /// IAM's actions: `s3:GetObject`.
     pub actions: Vec<String>,
-    /// The ARNs of what they are about; `"*"` for actions that are about nothing in particular.
+    /// The ARNs of what they are about, in which `${bucket}` is the name of the project's bucket; `"*"` for
+    /// actions that are about nothing in particular.
     pub resources: Vec<String>,
 }
 
@@ -58,6 +61,8 @@ impl Role {
         draft: &mut Draft<'_>,
         at: &KeyPath,
     ) -> Assumed {
+        let permissions = rights.filled(at, draft);
+        let rights = &Rights { permissions: &permissions, ..*rights };
         rights.lint(at, draft);
         if let Some(arn) = rights.role {
             let service = who.service();
@@ -84,6 +89,18 @@ impl Permission {
 }
 
 impl Rights<'_> {
+    /// The permissions with their references filled in.
+    fn filled(&self, at: &KeyPath, draft: &mut Draft<'_>) -> Vec<Permission> {
+        let permissions = self.permissions.iter().enumerate();
+        let filled = permissions.map(|(i, permission)| {
+            let at = at.join("permissions").join(i.to_string()).join("resources");
+            let resources = permission.resources.iter().enumerate();
+            let resources = resources.map(|(i, resource)| fill(resource, &at.join(i.to_string()), draft));
+            Permission { resources: resources.collect(), actions: permission.actions.clone() }
+        });
+        filled.collect()
+    }
+
     fn lint(&self, at: &KeyPath, draft: &mut Draft<'_>) {
         if let Some(role) = self.role {
             let at = at.join("role");
@@ -165,6 +182,27 @@ impl Permission {
             draft.warn(codes::WIDE_PERMISSION, at.clone(), text, "name the ARNs that it is about");
         }
     }
+}
+
+/// A resource with the name of the bucket in it. IAM's own variables, such as `${aws:PrincipalTag/team}`, stay:
+/// it fills them in.
+fn fill(resource: &str, at: &KeyPath, draft: &mut Draft<'_>) -> String {
+    let mut text = String::new();
+    for piece in pieces(resource) {
+        match piece {
+            Piece::Text(piece) => text += piece,
+            Piece::Reference("bucket") => text += &Bucket::name(draft),
+            Piece::Reference(variable) if pattern::is_variable(variable) => {
+                text += &format!("${{{variable}}}");
+            }
+            Piece::Reference(_) | Piece::Open(_) | Piece::Escaped => {
+                let message = format!("\"{resource}\" has a reference that nothing fills in here");
+                let help = "there is ${bucket}; write any other name itself (`name = \"…\"` fixes it)";
+                draft.error(codes::UNKNOWN_REFERENCE, at.clone(), message, help);
+            }
+        }
+    }
+    text
 }
 
 fn lint_action(action: &str, at: &KeyPath, draft: &mut Draft<'_>) {

@@ -5,6 +5,7 @@ use serde_json::json;
 use opsctl::policy::{self, Names, Whom};
 use opsctl::resources::instance::Instance;
 use opsctl::resources::kinds;
+use opsctl::resources::role::Role;
 
 use super::{made_again, put_right};
 use crate::plan::world::{Account, DEPLOY, Files, shown};
@@ -90,4 +91,19 @@ fn a_boundary_is_in_the_policy_of_whoever_makes_roles() {
             assert!(bounded || !actions.contains(action), "{statement}");
         }
     }
+}
+
+#[test]
+fn permissions_may_name_the_bucket_of_the_project() {
+    let mut files = Files::new();
+    files.append(
+        "\n[[function.classify.permissions]]\nactions = [\"s3:PutObject\"]\n\
+         resources = [\"arn:aws:s3:::${bucket}/in/*\", \"arn:aws:s3:::a/${aws:PrincipalTag/team}/*\"]\n",
+    );
+    let want = files.desired();
+    let bucket = &want.node(&"bucket/main".parse().unwrap()).unwrap().physical;
+    let role = want.node(&"role/function-classify".parse().unwrap()).unwrap();
+    let policy = role.spec_as::<Role>().unwrap().policy.to_string();
+    assert!(policy.contains(&format!("\"arn:aws:s3:::{bucket}/in/*\"")), "{policy}");
+    assert!(policy.contains("\"arn:aws:s3:::a/${aws:PrincipalTag/team}/*\""), "IAM fills it in: {policy}");
 }
