@@ -37,16 +37,13 @@ const CACHES: [&str; 14] = [
     ".idea/",
     ".vscode/",
 ];
-/// What lies at the top of a project beside its code: `source = "."` is that folder, and an edit of the
-/// README is no other program.
-const DOCUMENTS: [&str; 18] = [
-    "/opsctl.toml",
-    "/opsctl.schema.json",
+/// What opsctl has beside the config, and the config.
+const CONFIGURATION: [&str; 2] = ["opsctl.toml", "opsctl.schema.json"];
+/// What lies at the top of a project beside its code: `source = "."` is that folder, and a line more in a log
+/// is no other program.
+const BESIDE_CODE: [&str; 12] = [
     "/.gitignore",
     "/.gitattributes",
-    "/*.md",
-    "/*.rst",
-    "/LICENSE*",
     "/*.ipynb",
     "/*.log",
     "/*.png",
@@ -54,13 +51,27 @@ const DOCUMENTS: [&str; 18] = [
     "/*.gif",
     "/*.pdf",
     "/Makefile",
-    "/requirements-dev.txt",
     "/.pre-commit-config.yaml",
     "/log.txt",
     "/nohup.out",
 ];
-/// A package is built from its documents too.
-const PACKAGES: [&str; 2] = ["setup.py", "pyproject.toml"];
+/// The same, but that the build of a package reads them: its long description, its license, its extras.
+const DOCUMENTS: [&str; 4] = ["/*.md", "/*.rst", "/LICENSE*", "/requirements-dev.txt"];
+/// How a line of `requirements.txt` names the package that the folder is.
+const ITSELF: [&str; 3] = ["-e ", "--editable ", "--editable="];
+
+/// Whether a job builds the folder as a package: AWS's toolkit builds a `setup.py`, and no `pyproject.toml`,
+/// which many have for a formatter alone; that is built where `requirements.txt` says so.
+fn is_built(folder: &Path) -> bool {
+    let requirements = std::fs::read_to_string(folder.join("requirements.txt")).unwrap_or_default();
+    let is_itself = |line: &str| {
+        let line = line.trim();
+        let named = ITSELF.iter().find_map(|option| line.strip_prefix(option)).unwrap_or(line).trim();
+        let named = named.split(['[', '#', ' ']).next().unwrap_or_default();
+        named == "." || named == "./"
+    };
+    folder.join("setup.py").is_file() || requirements.lines().any(is_itself)
+}
 
 /// The files of a source. Of code, what tools keep beside it, the project's documents, and `data` (paths of
 /// data sets, relative to `folder`) are left out, unless `include` says what is packed.
@@ -185,17 +196,26 @@ impl<'a> Walk<'a> {
         if !include.is_empty() {
             return patterns;
         }
+        // Pattern characters in a path stand for themselves.
+        let plain = |path: &str| path.replace(['*', '?', '[', ']', '\\'], "?");
         let inside = data.iter().filter_map(|data| {
             let data = folder.join(data).canonicalize().ok()?;
-            let inside = data.strip_prefix(&self.home).ok()?.to_str()?.to_owned();
-            // Pattern characters in a path stand for themselves.
-            let plain = inside.replace(['*', '?', '[', ']', '\\'], "?");
-            (!inside.is_empty()).then(|| format!("/{plain}"))
+            let inside = data.strip_prefix(&self.home).ok()?.to_str()?;
+            (!inside.is_empty()).then(|| format!("/{}", plain(inside)))
         });
         patterns.extend(inside);
-        let is_project = folder.canonicalize().is_ok_and(|folder| folder == self.home);
-        if is_project && !PACKAGES.iter().any(|file| self.home.join(file).is_file()) {
-            patterns.extend(DOCUMENTS.map(str::to_owned));
+        // The config may lie in a folder of the source, too (`source = ".."`).
+        let top = folder.canonicalize().ok();
+        let below = top.as_ref().and_then(|top| top.strip_prefix(&self.home).ok()?.to_str());
+        if let Some(below) = below {
+            let below = Path::new("/").join(plain(below));
+            patterns.extend(CONFIGURATION.map(|file| below.join(file).to_string_lossy().into_owned()));
+        }
+        if below == Some("") {
+            patterns.extend(BESIDE_CODE.map(str::to_owned));
+            if !is_built(&self.home) {
+                patterns.extend(DOCUMENTS.map(str::to_owned));
+            }
         }
         patterns
     }

@@ -153,9 +153,48 @@ fn at_the_top_of_a_project_documents_and_data_are_no_code() {
     assert_eq!(chosen(&[], &["lib/", "*.txt"]), ["train.py"]);
     // What is named is packed, whatever it is.
     assert_eq!(chosen(&["*.py", "README.md", "/weights.bin"], &[]), ["README.md", "train.py", "weights.bin"]);
-    // The build of a package reads its README.
-    std::fs::write(project.path().join("setup.py"), "").unwrap();
-    assert!(packed(&project, UseAs::ALL_CODE).contains(&"README.md".to_owned()));
+}
+
+#[test]
+fn the_documents_of_a_package_are_code_where_it_is_built() {
+    let project = tempfile::tempdir().unwrap();
+    let write = |file: &str, text: &str| std::fs::write(project.path().join(file), text).unwrap();
+    for file in
+        ["README.md", "LICENSE", "train.py", "opsctl.toml", "opsctl.schema.json", "run.log", "log.txt"]
+    {
+        write(file, file);
+    }
+    // For a formatter: AWS's toolkit does not build it.
+    write("pyproject.toml", "[tool.ruff]\n");
+    assert_eq!(packed(&project, UseAs::ALL_CODE), ["pyproject.toml", "train.py"]);
+    for requirements in ["numpy\n-e .\n", ".[train]\n", "--editable=.  # itself\n"] {
+        write("requirements.txt", requirements);
+        let code = ["LICENSE", "README.md", "pyproject.toml", "requirements.txt", "train.py"];
+        assert_eq!(packed(&project, UseAs::ALL_CODE), code, "{requirements}");
+    }
+    write("requirements.txt", "./lib\n-e ../x\n");
+    assert_eq!(packed(&project, UseAs::ALL_CODE), ["pyproject.toml", "requirements.txt", "train.py"]);
+    std::fs::remove_file(project.path().join("requirements.txt")).unwrap();
+    // The toolkit builds this, with its README, and a config or a log is in no package.
+    write("setup.py", "");
+    let code = ["LICENSE", "README.md", "pyproject.toml", "setup.py", "train.py"];
+    assert_eq!(packed(&project, UseAs::ALL_CODE), code);
+}
+
+#[test]
+fn a_config_below_the_source_is_no_code() {
+    let project = tempfile::tempdir().unwrap();
+    std::fs::create_dir(project.path().join("deploy")).unwrap();
+    for file in ["train.py", "opsctl.toml", "deploy/opsctl.toml", "deploy/opsctl.schema.json", "deploy/a.py"]
+    {
+        std::fs::write(project.path().join(file), file).unwrap();
+    }
+    let at = KeyPath::of(["training", "it", "source"]);
+    let source = Source { path: "..".into(), use_as: UseAs::ALL_CODE, at, makes: Vec::new() };
+    let inputs = Inputs::read(&project.path().join("deploy"), [source]);
+    let tree = inputs.accepted(Path::new(".."), &UseAs::ALL_CODE).unwrap();
+    let packed: Vec<&str> = tree.entries.iter().map(|entry| entry.path.as_ref()).collect();
+    assert_eq!(packed, ["deploy/a.py", "opsctl.toml", "train.py"], "another project's is a file");
 }
 
 #[test]

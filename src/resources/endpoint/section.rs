@@ -43,7 +43,8 @@ pub struct Item {
     /// `code/`. Without it the archive brings its own code. Default none.
     pub(super) code: Option<PathBuf>,
     /// Pack only files of `code` that match one of these patterns (gitignore syntax). Empty: all but data
-    /// sets and, at the top of the project, its documents and configuration.
+    /// sets and, at the top of the project, its logs, configuration and documents; these are kept where a
+    /// `setup.py`, or `-e .` in `requirements.txt`, makes a package of it.
     #[serde(default)]
     pub(super) include: Vec<String>,
     /// Files of `code` to leave out (gitignore syntax).

@@ -37,7 +37,8 @@ pub struct Item {
     /// `requirements.lock`) is installed for Lambda's machine while it is packed, by pip or uv. Default none.
     pub(super) source: Option<PathBuf>,
     /// Pack only files of `source` that match one of these patterns (gitignore syntax). Empty: all but data
-    /// sets and, at the top of the project, its documents and configuration.
+    /// sets and, at the top of the project, its logs, configuration and documents; these are kept where a
+    /// `setup.py`, or `-e .` in `requirements.txt`, makes a package of it.
     #[serde(default)]
     pub(super) include: Vec<String>,
     /// Files of `source` to leave out (gitignore syntax).

@@ -41,7 +41,8 @@ pub struct Item {
     /// program in it.
     pub source: Option<PathBuf>,
     /// Pack only files of `source` that match one of these patterns (gitignore syntax). Empty: all but data
-    /// sets and, at the top of the project, its documents and configuration.
+    /// sets and, at the top of the project, its logs, configuration and documents; these are kept where a
+    /// `setup.py`, or `-e .` in `requirements.txt`, makes a package of it.
     #[serde(default)]
     pub include: Vec<String>,
     /// Files of `source` to leave out (gitignore syntax).
