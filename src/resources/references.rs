@@ -1,6 +1,6 @@
-//! References in values: `${bucket}`, `${endpoint.NAME}`. The environment of a function may have them, and the
-//! resources of `permissions` the first; all other values go to AWS as they are written, and what looks like a
-//! reference there is a mistake.
+//! References in values: `${bucket}`, `${endpoint.NAME}`. The environment of a function may have them, and
+//! the resources of `permissions` the first; all other values go to AWS as they are written, and what looks
+//! like a reference there is a mistake.
 
 use crate::desired::Draft;
 use crate::domain::{KeyPath, codes};

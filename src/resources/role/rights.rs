@@ -184,8 +184,8 @@ impl Permission {
     }
 }
 
-/// A resource with the name of the bucket in it. IAM's own variables, such as `${aws:PrincipalTag/team}`, stay:
-/// it fills them in.
+/// A resource with the name of the bucket in it. IAM's own variables, such as `${aws:PrincipalTag/team}`,
+/// stay: it fills them in.
 fn fill(resource: &str, at: &KeyPath, draft: &mut Draft<'_>) -> String {
     let mut text = String::new();
     for piece in pieces(resource) {
