@@ -4,6 +4,7 @@ pub mod alike;
 pub mod contents;
 mod held;
 mod overlay;
+mod pip;
 mod requirements;
 
 use std::fs::File;
@@ -13,13 +14,13 @@ use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::process::{Line, LineSink};
 use contents::Package;
+pub use requirements::path_of_the_folder;
 use requirements::requirement_lines;
 
 /// What AWS's framework containers hold besides the framework: the SDK, and the toolkit whose handlers serve
@@ -68,13 +69,20 @@ pub enum PythonError {
          said: {said}"
     )]
     Offline { packages: String, cache: PathBuf, said: String },
+    #[error(
+        "PyPI cannot be reached, and {packages} is installed for each job: its build needs what builds it, \
+         such as setuptools, each time. Check the network or pip's settings (PIP_INDEX_URL, HTTPS_PROXY). \
+         pip said: {said}"
+    )]
+    OfflineAgain { packages: String, said: String },
+    /// `log`: all that pip complained of.
     #[error("pip could not install {packages}: {said}")]
-    Install { packages: String, command: String, code: i32, said: String },
+    Install { packages: String, command: String, code: i32, said: String, log: Vec<String> },
     #[error(
         "what the code imports of its image cannot be installed for Python {python} ({packages}): install \
          the Python of the image, or name versions that there are in requirements.txt. pip said: {said}"
     )]
-    Image { python: String, packages: String, said: String },
+    Image { python: String, packages: String, said: String, log: Vec<String> },
     #[error("the Python environment at {path} cannot be prepared")]
     Io {
         path: PathBuf,
@@ -183,11 +191,12 @@ impl Wanted {
             return self;
         }
         let mut lines = Vec::new();
-        // What cannot be read now is told when the environment is made.
-        if requirement_lines(requirements, &mut lines).is_ok() {
+        // What cannot be read pip will tell.
+        let is_read = requirement_lines(requirements, &mut lines).is_ok();
+        if is_read {
             self.held.retain(|package| !lines.iter().any(|line| held::pins_another(line, package)));
         }
-        match lines.iter().all(|line| requirements::is_the_same_everywhere(line)) {
+        match is_read && lines.iter().all(|line| requirements::is_the_same_everywhere(line)) {
             true => self.requirements = Some(requirements.to_owned()),
             false => self.install(&["-r", &requirements.to_string_lossy()], requirements.parent()),
         }
@@ -198,6 +207,14 @@ impl Wanted {
     pub fn and_package(mut self, code: &Path) -> Self {
         if code.join("setup.py").is_file() {
             self.install(&["."], Some(code));
+        }
+        self
+    }
+
+    /// Has what is installed for each job installed in another folder, where no path of it is found.
+    pub fn installed_in(mut self, folder: &Path) -> Self {
+        if let Some(install) = &mut self.of_each_job {
+            folder.clone_into(&mut install.folder);
         }
         self
     }
@@ -273,7 +290,8 @@ impl Environments {
     /// one line per package that pip works on.
     pub async fn ensure(&self, wanted: &Wanted, progress: &LineSink) -> Result<Venv, PythonError> {
         let began = Instant::now();
-        let (venv, said, is_new) = self.made(wanted, progress).await?;
+        let made = self.made(wanted, progress).await;
+        let (venv, said, is_new) = made.inspect_err(|error| error.tell(progress))?;
         // What stands in for a version of the image is said in every log: a result may depend on it.
         let tell = |text: String| progress(Line { at: SystemTime::now(), text });
         said.lines().for_each(|line| tell(line.to_owned()));
@@ -409,9 +427,10 @@ impl Environments {
                 Ok(()) => break,
                 Err(PythonError::Install { said, .. }) if held::loosen(&mut held, &said) => {}
                 // Nothing of the user's is to blame.
-                Err(PythonError::Install { packages, said, .. }) if held::is_of(&wanted.held, &said) => {
+                Err(PythonError::Install { packages, said, log, .. }) if held::is_of(&wanted.held, &said) => {
                     let (major, minor, _) = self.python.version;
-                    return Err(PythonError::Image { python: format!("{major}.{minor}"), packages, said });
+                    let python = format!("{major}.{minor}");
+                    return Err(PythonError::Image { python, packages, said, log });
                 }
                 Err(error) => return Err(error),
             }
@@ -428,102 +447,6 @@ impl Environments {
         }
         Ok(held)
     }
-
-    /// pip keeps this program's environment: proxies, certificates and the index are the user's own settings.
-    fn pip(&self, venv: &Venv, index: Option<&str>) -> Command {
-        let mut pip = Command::new(venv.python());
-        pip.args(["-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"])
-            // Bytecode is written at the first import, of what is imported: a third of the time of a large
-            // install.
-            .args(["--no-compile", "--progress-bar", "off"])
-            .args(index.iter().flat_map(|url| ["--extra-index-url", url]));
-        pip
-    }
-
-    async fn run(
-        &self,
-        command: &mut Command,
-        wanted: &Wanted,
-        progress: &LineSink,
-    ) -> Result<(), PythonError> {
-        let failed = |source| PythonError::Io { path: self.cache.clone(), source };
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(failed)?;
-        let output = child.stdout.take().expect("stdout is a pipe");
-        let errors = child.stderr.take().expect("stderr is a pipe");
-        let told = async {
-            let mut lines = BufReader::new(output).lines();
-            while let Ok(Some(text)) = lines.next_line().await {
-                let words = ["Collecting ", "Downloading ", "Building ", "Installing ", "Successfully "];
-                let text = text.trim();
-                if words.iter().any(|word| text.starts_with(word)) {
-                    progress(Line { at: SystemTime::now(), text: text.to_owned() });
-                }
-            }
-        };
-        let complaints = async {
-            let mut kept = Vec::new();
-            let mut lines = BufReader::new(errors).lines();
-            while let Ok(Some(text)) = lines.next_line().await {
-                kept.push(text);
-            }
-            kept
-        };
-        let ((), complaints, status) = tokio::join!(told, complaints, child.wait());
-        let status = status.map_err(failed)?;
-        if status.success() {
-            return Ok(());
-        }
-        Err(self.explain(wanted, command, status.code().unwrap_or(-1), &complaints))
-    }
-
-    fn explain(&self, wanted: &Wanted, command: &Command, code: i32, complaints: &[String]) -> PythonError {
-        const UNREACHABLE: &[&str] = &[
-            "NewConnectionError",
-            "Max retries exceeded",
-            "ConnectTimeout",
-            "ProxyError",
-            "name resolution",
-        ];
-        let packages = wanted.shown();
-        let sign_of = |line: &&String| UNREACHABLE.iter().any(|sign| line.contains(sign));
-        if let Some(line) = complaints.iter().find(sign_of) {
-            let said = without_credentials(line);
-            return PythonError::Offline { packages, cache: self.cache.clone(), said };
-        }
-        let errors: Vec<&str> =
-            complaints.iter().map(String::as_str).filter(|line| line.contains("ERROR")).collect();
-        let said = match errors.is_empty() {
-            true => complaints[complaints.len().saturating_sub(3)..].join(" "),
-            false => errors.join(" "),
-        };
-        let said = without_credentials(&said);
-        let command = command.as_std();
-        let words = std::iter::once(command.get_program()).chain(command.get_args());
-        let command = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
-        PythonError::Install { packages, command, code, said }
-    }
-}
-
-/// An index URL may hold a user and a password, and pip repeats it.
-fn without_credentials(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find("://") {
-        let (before, after) = rest.split_at(start + 3);
-        shown.push_str(before);
-        let end = after.find(|c: char| c == '/' || c.is_whitespace()).unwrap_or(after.len());
-        rest = match after[..end].rfind('@') {
-            Some(at) => &after[at + 1..],
-            None => after,
-        };
-    }
-    shown + rest
 }
 
 /// An exclusive lock between processes, released when the file is closed, also by a crash.
@@ -558,33 +481,6 @@ mod tests {
         let bare = script("bare", &format!("echo '{said}'"));
         let python = Python::find(Some(&bare), None).await.unwrap();
         assert!(matches!(python.makes_environments(), Err(PythonError::NoVenv { .. })));
-    }
-
-    #[test]
-    fn credentials_of_an_index_are_not_repeated() {
-        let said =
-            without_credentials("Could not fetch https://me:secret@pypi.example/simple/x and http://a/b@c");
-        assert_eq!(said, "Could not fetch https://pypi.example/simple/x and http://a/b@c");
-    }
-
-    #[test]
-    fn no_network_and_a_wrong_requirement_are_told_apart() {
-        let python =
-            Python { executable: "python3".into(), version: (3, 12, 0), ensurepip: true, manylinux: true };
-        let environments = Environments { python, cache: "/cache".into() };
-        let explain = |complaints: &[&str]| {
-            let complaints: Vec<String> = complaints.iter().map(|line| (*line).to_owned()).collect();
-            environments.explain(&Wanted::of(&["numpy"]), Command::new("pip").arg("install"), 1, &complaints)
-        };
-        let nothing_found = "ERROR: No matching distribution found for numpy";
-        let offline =
-            explain(&["WARNING: Retrying after 'NewConnectionError('http://me:pw@host/')", nothing_found]);
-        assert!(matches!(offline, PythonError::Offline { .. }), "{offline}");
-        assert!(!offline.to_string().contains("pw"), "{offline}");
-        assert_eq!(
-            explain(&[nothing_found]).to_string(),
-            format!("pip could not install numpy: {nothing_found}")
-        );
     }
 
     #[tokio::test]

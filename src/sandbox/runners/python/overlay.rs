@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::alike::{link, program};
-use super::{Environments, LineSink, PythonError, Venv, Wanted};
+use super::{Environments, LineSink, OfEachJob, PythonError, Venv, Wanted};
 
 /// In a folder of packages: the shared one and what its own such files add. pip leaves alone what it finds
 /// there, because it is outside of the job's environment.
@@ -26,9 +26,22 @@ impl Environments {
             let index = self.index_of_cpu_builds(&venv, wanted, true, progress).await;
             let mut pip = self.pip(&venv, index);
             pip.args(&install.arguments).current_dir(&install.folder);
-            self.run(&mut pip, wanted, progress).await?;
+            let installed = self.run(&mut pip, &install.wanted(), progress).await;
+            installed.map_err(PythonError::of_each_job).inspect_err(|error| error.tell(progress))?;
         }
         Ok(venv)
+    }
+}
+
+impl OfEachJob {
+    /// What a failure is about: what is shared is there.
+    fn wanted(&self) -> Wanted {
+        let is_file = self.arguments.iter().any(|argument| argument == "-r");
+        let is_package = self.arguments.iter().any(|argument| argument == ".");
+        let names =
+            [(is_file, "requirements.txt"), (is_package, "the package that the folder is (setup.py)")];
+        let names = names.into_iter().filter_map(|(named, name)| named.then_some(name));
+        Wanted::of(&names.collect::<Vec<_>>())
     }
 }
 
