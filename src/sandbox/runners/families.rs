@@ -18,6 +18,14 @@ impl Handlers {
         family(image).and_then(|family| family.handlers.ok()).unwrap_or_default()
     }
 
+    /// Whether its server runs pip in the folder of the code, and installs that if it is a package: the first
+    /// toolkit does (`pip install . -r requirements.txt`, `modules.py` of sagemaker-containers), which
+    /// scikit-learn's and XGBoost's containers have. The second names the file and runs elsewhere
+    /// (`model_server.py` of sagemaker-inference, `torchserve.py` of sagemaker-pytorch-inference-toolkit).
+    pub fn installs_in_the_folder(self) -> bool {
+        matches!(self, Self::Sklearn | Self::Xgboost)
+    }
+
     /// Its name in `model_server.py`.
     pub fn as_str(self) -> &'static str {
         match self {

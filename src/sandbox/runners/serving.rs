@@ -18,11 +18,13 @@ use super::families::{Handlers, Played};
 use super::loopback::{self, Reply};
 use super::process::{Line, LineSink, Process, Program, SYSTEM_PATH, keep_tail};
 use super::python::contents::Contents;
-use super::python::{Environments, PythonError, Wanted};
+use super::python::{Environments, PythonError, Wanted, path_of_the_folder};
 
 const SERVER: &str = include_str!("model_server.py");
 /// Where the code of a model is, when its environment does not say.
 const PROGRAM: &str = "inference.py";
+/// Where servers run pip that do not in the folder of the code.
+const ELSEWHERE: &str = "/";
 const LISTENING: &str = "opsctl-listening ";
 
 /// A container must pass `/ping` within 4 minutes unless the start-up time-out is raised
@@ -79,6 +81,12 @@ pub enum StartCause {
     Archive(#[source] io::Error),
     #[error("the model has no code, and {0}")]
     NotPlayed(&'static str),
+    #[error(
+        "requirements.txt has {path}, and AWS's server for this image runs pip in another folder than that \
+         of the code, where there is none. Modules beside the script are imported without being installed; \
+         a package of yours can lie there too, or be named by an address"
+    )]
+    InstalledElsewhere { path: String },
     #[error("the model server cannot be started: {0}")]
     Io(#[from] io::Error),
     #[error("the model server ended while it loaded the model: {last_line}")]
@@ -148,7 +156,14 @@ impl ModelServer {
             None => Vec::new(),
         };
         let wanted = Wanted { packages: spec.packages.clone(), held, ..Wanted::default() };
-        let wanted = wanted.and_file(&code.join("requirements.txt"));
+        let requirements = code.join("requirements.txt");
+        let wanted = if spec.handlers.installs_in_the_folder() {
+            wanted.and_package(&code).and_file(&requirements)
+        } else if let Some(path) = path_of_the_folder(&requirements) {
+            return Err(StartCause::InstalledElsewhere { path });
+        } else {
+            wanted.and_file(&requirements).installed_in(Path::new(ELSEWHERE))
+        };
         let venv = environments.of_job(&wanted, layout.python(), &sink).await?;
 
         let script = spec.root.join("model_server.py");

@@ -281,16 +281,24 @@ async fn serve_as(
     files: &[(&str, &str)],
     lines: &Lines,
 ) -> Result<ModelServer, super::serving::StartFailure> {
+    serve_with(handlers, root, files, BTreeMap::new(), lines).await
+}
+
+async fn serve_with(
+    handlers: Handlers,
+    root: &Path,
+    files: &[(&str, &str)],
+    mut environment: BTreeMap<String, String>,
+    lines: &Lines,
+) -> Result<ModelServer, super::serving::StartFailure> {
+    environment.insert("SAGEMAKER_SUBMIT_DIRECTORY".to_owned(), "/opt/ml/model/code".to_owned());
     let spec = ModelServerSpec {
         root: root.join("instance"),
         model: archive(root.join("model.tar.gz"), files),
         code: None,
         handlers,
         alone: Played::AsAws,
-        environment: BTreeMap::from([(
-            "SAGEMAKER_SUBMIT_DIRECTORY".to_owned(),
-            "/opt/ml/model/code".to_owned(),
-        )]),
+        environment,
         packages: CONTAINER_PACKAGES.iter().map(|package| (*package).to_owned()).collect(),
         contents: None,
         startup_limit: STARTUP_LIMIT,
@@ -337,34 +345,6 @@ async fn a_model_server_answers_as_the_toolkit_does() {
 
 /// Scripts that leave to the container what they may. What stands in for the frameworks is as large as what
 /// is called of them.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_family_does_what_the_code_does_not() {
-    const SKLEARN: &str = "class Model:\n    def predict(self, rows):\n        return rows.sum(axis=1)\n\
-                           def model_fn(model_dir):\n    return Model()\n";
-    const XGBOOST: &str = "class Booster:\n    def predict(self, data, validate_features):\n        \
-                           assert not validate_features\n        return data.rows.sum(axis=1)\n\
-                           def model_fn(model_dir):\n    return Booster()\n";
-    const DMATRIX: &str = "class DMatrix:\n    def __init__(self, rows):\n        self.rows = rows\n";
-    const PIPELINE: &str = "def pipeline(task, model, device, tokenizer):\n    return lambda inputs, **how: \
-                            [{'label': f'{task} {inputs}', **how}]\n";
-    const TASK: &str = r#"{"architectures": ["BertForSequenceClassification"]}"#;
-    let csv = ("text/csv", "1,2\n3,4");
-    let booster = vec![("code/inference.py", XGBOOST), ("code/xgboost.py", DMATRIX)];
-    let sentiment = vec![("config.json", TASK), ("code/transformers.py", PIPELINE)];
-    let json = ("application/json", r#"{"inputs": "good", "parameters": {"top_k": 1}}"#);
-    let labeled = r#"[{"label": "text-classification good", "top_k": 1}]"#;
-    for (handlers, files, (content_type, payload), answer) in [
-        (Handlers::Sklearn, vec![("code/inference.py", SKLEARN)], csv, "[3.0, 7.0]"),
-        (Handlers::Xgboost, booster, csv, "[3.0, 7.0]"),
-        (Handlers::HuggingFace, sentiment, json, labeled),
-    ] {
-        let (root, lines) = (TempDir::new().unwrap(), Lines::default());
-        let server = serve_as(handlers, root.path(), &files, &lines).await.unwrap();
-        let reply = server.invoke(Bytes::from(payload), Some(content_type), None).await.unwrap();
-        assert_eq!(String::from_utf8_lossy(&reply.body), answer, "{handlers:?}");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_cannot_be_loaded_gives_its_own_error() {
     let root = TempDir::new().unwrap();

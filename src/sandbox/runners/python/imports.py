@@ -36,7 +36,10 @@ def defined(tree):
 
 def main(folder, entry):
     first = os.path.join(folder, entry)
-    todo = [first] if entry.endswith(".py") and os.path.isfile(first) else list(scripts(folder))
+    module = os.path.join(folder, entry.removesuffix(".py").replace(".", os.sep) + ".py")
+    if not os.path.isfile(first) and os.path.isfile(module):
+        first = module  # of a package: app.serve.py is app/serve.py
+    todo = [first] if os.path.isfile(first) and entry.endswith(".py") else list(scripts(folder))
     places = {folder, os.path.dirname(first)}
     seen, modules, defines = set(), set(), []
     while todo:

@@ -66,6 +66,34 @@ async fn scikit_learn_trains_and_serves_without_a_requirements_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_family_does_what_the_code_does_not() {
+    const SKLEARN: &str = "class Model:\n    def predict(self, rows):\n        return rows.sum(axis=1)\n\
+                           def model_fn(model_dir):\n    return Model()\n";
+    const XGBOOST: &str = "class Booster:\n    def predict(self, data, validate_features):\n        \
+                           assert not validate_features\n        return data.rows.sum(axis=1)\n\
+                           def model_fn(model_dir):\n    return Booster()\n";
+    const DMATRIX: &str = "class DMatrix:\n    def __init__(self, rows):\n        self.rows = rows\n";
+    const PIPELINE: &str = "def pipeline(task, model, device, tokenizer):\n    return lambda inputs, **how: \
+                            [{'label': f'{task} {inputs}', **how}]\n";
+    const TASK: &str = r#"{"architectures": ["BertForSequenceClassification"]}"#;
+    let csv = ("text/csv", "1,2\n3,4");
+    let booster = vec![("code/inference.py", XGBOOST), ("code/xgboost.py", DMATRIX)];
+    let sentiment = vec![("config.json", TASK), ("code/transformers.py", PIPELINE)];
+    let json = ("application/json", r#"{"inputs": "good", "parameters": {"top_k": 1}}"#);
+    let labeled = r#"[{"label": "text-classification good", "top_k": 1}]"#;
+    for (handlers, files, (content_type, payload), answer) in [
+        (Handlers::Sklearn, vec![("code/inference.py", SKLEARN)], csv, "[3.0, 7.0]"),
+        (Handlers::Xgboost, booster, csv, "[3.0, 7.0]"),
+        (Handlers::HuggingFace, sentiment, json, labeled),
+    ] {
+        let (root, lines) = (TempDir::new().unwrap(), Lines::default());
+        let server = serve_as(handlers, root.path(), &files, &lines).await.unwrap();
+        let reply = server.invoke(Bytes::from(payload), Some(content_type), None).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&reply.body), answer, "{handlers:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn code_that_imports_nothing_gets_nothing_of_its_image() {
     let (root, lines) = (TempDir::new().unwrap(), Lines::default());
     let files = [
@@ -102,6 +130,7 @@ async fn imports_are_followed_through_the_folder() {
     assert_eq!(needs("train.py").await, ["joblib", "numpy", "scikit-learn"]);
     assert_eq!(needs("train.sh").await, ["joblib", "numpy", "scikit-learn", "scipy"], "all scripts");
     assert_eq!(needs("broken.py").await, [""; 0]);
+    assert_eq!(needs("net.layers.py").await, ["numpy", "scikit-learn"], "a module of a package");
 }
 
 /// As PyTorch's data loaders do: a socket's path has at most 104 bytes, which a project's folder may have.
@@ -194,11 +223,12 @@ async fn packages_of_the_folder_are_installed_for_each_job() {
         assert_eq!(run.outcome().await, TrainingEnd::Completed, "{:#?}", lines.all());
         lines.all().last().cloned().unwrap()
     };
-    for word in ["one", "another"] {
+    for (word, requirements) in [("one", "-e ./mylib\n"), ("another", "-rmore.txt\n")] {
         let value = format!("V = '{word}'\n");
         let files = [
             ("train.py", "import mylib\nprint(mylib.V)\n"),
-            ("requirements.txt", "-e ./mylib\n"),
+            ("requirements.txt", requirements),
+            ("more.txt", "./mylib\n"),
             ("mylib/setup.py", SETUP),
             ("mylib/lib/mylib.py", &value),
         ];
@@ -210,4 +240,54 @@ async fn packages_of_the_folder_are_installed_for_each_job() {
         ("lib/mylib.py", "V = 'whole'\n"),
     ];
     assert_eq!(run("whole", &files).await, "whole");
+}
+
+/// AWS's log has all that pip writes, and its message the end of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn why_a_package_does_not_build_is_in_the_log_and_in_the_message() {
+    let (root, lines) = (TempDir::new().unwrap(), Lines::default());
+    let files = [
+        ("train.py", ""),
+        ("requirements.txt", "./bad\n"),
+        ("bad/setup.py", "raise RuntimeError('needs CUDA')\n"),
+    ];
+    let run = training(root.path(), "train.py", &files);
+    let error = run.start(&environments().await, lines.sink()).await.unwrap_err();
+    assert!(error.failure_reason().contains("RuntimeError: needs CUDA\"\nCommand"), "{error}");
+    assert!(lines.all().iter().any(|line| line.contains("RuntimeError: needs CUDA")), "{:#?}", lines.all());
+}
+
+/// The servers of scikit-learn and XGBoost run pip in the folder of the code, those of PyTorch do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_finds_a_path_of_its_folder_where_awss_does() {
+    const SETUP: &str =
+        "from setuptools import setup\nsetup(name='mylib', version='1', py_modules=['mylib'])\n";
+    let (root, lines) = (TempDir::new().unwrap(), Lines::default());
+    let files = [
+        ("code/inference.py", "import mylib\ndef model_fn(folder):\n    return mylib.V\n"),
+        ("code/requirements.txt", "./libs/mylib\n"),
+        ("code/libs/mylib/setup.py", SETUP),
+        ("code/libs/mylib/mylib.py", "V = 1\n"),
+    ];
+    let serve = async |handlers: Handlers| {
+        let folder = root.path().join(handlers.as_str());
+        std::fs::create_dir(&folder).unwrap();
+        serve_as(handlers, &folder, &files, &lines).await
+    };
+    let error = serve(Handlers::Torch).await.unwrap_err();
+    assert!(error.to_string().contains("requirements.txt has ./libs/mylib"), "{error}");
+    let server = serve(Handlers::Sklearn).await;
+    assert!(server.is_ok(), "{:#?}", lines.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_in_a_package_serves_by_its_dotted_name() {
+    let (root, lines) = (TempDir::new().unwrap(), Lines::default());
+    let files = [
+        ("code/src/models/serve.py", "from src.features import V\ndef model_fn(folder):\n    return V\n"),
+        ("code/src/features.py", "V = 1\n"),
+    ];
+    let named = BTreeMap::from([("SAGEMAKER_PROGRAM".to_owned(), "src.models.serve.py".to_owned())]);
+    let server = serve_with(Handlers::Torch, root.path(), &files, named, &lines).await;
+    assert!(server.is_ok(), "{:#?}", lines.all());
 }
