@@ -242,7 +242,7 @@ codes! {
     FOREIGN "E203" "A resource of that name exists and is not this project's"
         "By its tags it is not of this project and environment, so opsctl does not touch it. Rename yours. What has no tags of opsctl's, or has lost some, can be used with --adopt: a bucket, role or log group is then adopted, which means that what opsctl needs is put beside what is there, and that `destroy` takes only that out again. Any other resource is taken over only if it is already as the config says; nothing of others is overwritten, and what another project or environment of opsctl has is never taken.";
     FAILED "E204" "AWS failed to create the resource"
-        "The resource reached a failed state; the message has AWS's reason. `opsctl logs KIND/NAME` shows its log.";
+        "The resource reached a failed state; the message has AWS's reason, or the sandbox's. `opsctl logs KIND/NAME` shows its log.";
     TIMED_OUT "E205" "Timed out; AWS keeps working"
         "`--timeout` bounds the whole command, without the time at a prompt; each wait has a limit of its own. Nothing is lost: run the same command again to keep waiting, or `opsctl status` to look.";
     QUOTA "E206" "A quota of the account is too small"
@@ -284,7 +284,7 @@ codes! {
     NO_GOOD_ANSWER "E237" "AWS failed to answer"
         "The service failed by itself (HTTP 500 and above), or its answer was cut off or cannot be read. Nothing was changed because of it. Run the command again in a moment; https://health.aws.amazon.com reports outages.";
     SAVED_NOTHING "E240" "The training saved nothing"
-        "The script ended well and wrote nothing to SM_MODEL_DIR (/opt/ml/model), so there is no model; SageMaker calls such a job Completed. Or it left not all that `outputs` of a training on EC2 names; what it left is stored, and `opsctl model pull` fetches it. The same code, data and settings would end the same way for the same money, so they are not trained again. Save the model there, or take out of `outputs` what is not written: what has changed is trained.";
+        "The script ended well and wrote nothing to SM_MODEL_DIR (/opt/ml/model), so there is no model; SageMaker calls such a job Completed. Or it left not all that `outputs` of a training on EC2 names; what it left is stored, and `opsctl model pull` fetches it. The same code, data and settings would end the same way for the same money, so they are not trained again. In the sandbox /opt/ml/model itself is a folder of this machine: a script that writes to that path, and not to SM_MODEL_DIR, saves its model on AWS and none here, which the job's log says. Save the model there, or take out of `outputs` what is not written: what has changed is trained.";
     SANDBOX_ENDED "E241" "The sandbox has ended"
         "The sandbox was served by another process, and that has ended: by `opsctl sandbox stop --force`, by Ctrl-C in the terminal of `opsctl sandbox serve`, because it was killed, or because its folder was moved or renamed. Its state is kept, and what ran in it has ended with it. Run the same command again: it starts a sandbox of that state, which begins its unfinished trainings again.";
     NO_PYTHON "E242" "There is no Python for the sandbox"

@@ -6,7 +6,7 @@ use super::sections;
 use crate::config::project::DEFAULT_ENVIRONMENT;
 use crate::config::{Config, Document, Lint};
 use crate::desired::{self, AnyKind, Desired};
-use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope, codes};
+use crate::domain::{Diagnostic, Diagnostics, KeyPath, Scope, Severity, codes};
 use crate::inputs::Inputs;
 use crate::limits;
 use crate::resources::kinds;
@@ -38,7 +38,11 @@ pub fn every_environment(
     for environment in environments(document, chosen) {
         let (desired, lint, mut found) = check(document, environment, region, &kinds);
         if environment == chosen {
-            found.extend(place(&desired).0);
+            // Of a section that is wrong, a place may say what is not so when it is right.
+            let wrong = found.0.iter().filter(|problem| problem.severity == Severity::Error);
+            let wrong: BTreeSet<KeyPath> = wrong.map(|problem| problem.at.section()).collect();
+            let unlike = place(&desired).0.into_iter();
+            found.extend(unlike.filter(|warning| !wrong.contains(&warning.at.section())));
             // A region from the command line or the environment has no place in the file.
             found.extend(region.and_then(|region| limits::region(region, &KeyPath::default())));
         }

@@ -245,6 +245,10 @@ fn what_the_sandbox_cannot_play_is_said_before_anything_is_made() {
     world.run(["check"]).success().does_not_say("C117");
     world.write("opsctl.toml", &config("pytorch-2.6", ""));
     world.run(["--sandbox", "check"]).success().does_not_say("C134");
+    // Without a script nothing serves anywhere, so that nothing is to be said of AWS.
+    let wrong = config("sklearn-1.2", "").replace("code = \"code\"\n", "");
+    world.write("opsctl.toml", &wrong);
+    world.run(["--sandbox", "check"]).ended(3).says("C003").does_not_say("C134");
 }
 
 /// What an image holds has to come from somewhere, once.
