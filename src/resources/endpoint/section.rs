@@ -50,7 +50,9 @@ pub struct Item {
     /// Files of `code` to leave out (gitignore syntax).
     #[serde(default)]
     pub(super) exclude: Vec<String>,
-    /// The serving script: within `code`, or within the archive's own `code/`. Default `inference.py`.
+    /// The serving script: within `code`, or within the archive's own `code/`. One in a folder
+    /// (`models/serve.py`) is imported as a module of a package (`models.serve`), from the top of the
+    /// code. Default `inference.py`.
     pub(super) entry: Option<String>,
     /// A framework and its version (`pytorch-2.6`, `sklearn-1.2`; the GPU image where the instance type has
     /// one), or a full registry URI. Default that of the training or model, and `pytorch-2.6` where it ran on
@@ -149,10 +151,10 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let role = Role::of_rights(&user, &item.rights(), Assumer::SageMaker, statements, draft, at);
     let model = ModelSpec {
         role_arn: role.arn,
+        environment: asked.environment(&made, &image, draft),
         image,
         trained: made.archive(&bucket),
         given: made.given(),
-        environment: asked.environment(&made, draft),
         code,
         bucket,
         network,
@@ -220,13 +222,13 @@ impl Asked<'_> {
     }
 
     /// The variables of the container: the model's, the endpoint's, and those of the toolkit.
-    fn environment(&self, made: &Made, draft: &mut Draft<'_>) -> BTreeMap<String, String> {
+    fn environment(&self, made: &Made, image: &str, draft: &mut Draft<'_>) -> BTreeMap<String, String> {
         refuse_references(&self.item.environment, &self.at.join("environment"), draft);
         literal_secret::warn(&self.item.environment, &self.at.join("environment"), draft);
         let mut environment = made.environment();
         environment.extend(self.item.environment.clone());
         if self.item.code.is_some() || self.item.entry.is_some() {
-            environment.insert(PROGRAM.into(), self.entry().into());
+            environment.insert(PROGRAM.into(), program(self.entry(), image));
             environment.insert(SUBMIT_DIRECTORY.into(), "/opt/ml/model/code".into());
         }
         environment.insert(REGION.into(), draft.scope.region.clone());
@@ -315,16 +317,25 @@ fn lint_entry(item: &Item, image: &str, at: &KeyPath, draft: &mut Draft<'_>) {
     } else if OF_ONE_SCRIPT.iter().any(|repository| image.contains(repository)) {
         let text = format!("TensorFlow's container runs `{INFERENCE}` only");
         draft.error(codes::BAD_VALUE, at.join("entry"), text, format!("rename it to {INFERENCE}"));
-    } else if let (Some((folder, script)), false) = (entry.rsplit_once('/'), image::brings_program(image)) {
-        // It looks for a module of that name: aws/sagemaker-inference-toolkit `transformer.py`.
-        let text = format!("`{entry}` is imported as a module, and AWS's container finds none in a folder");
-        let help = match &item.code {
-            Some(code) => {
+    } else if entry.trim_end_matches(".py").contains('.') && !image::brings_program(image) {
+        let text = format!("`{entry}` is imported as a module, and a dot in such a name stands for a folder");
+        let help = match (entry.rsplit_once('/'), &item.code) {
+            (Some((folder, script)), Some(code)) if !script.trim_end_matches(".py").contains('.') => {
                 format!("write `code = \"{}\"` and `entry = \"{script}\"`", code.join(folder).display())
             }
-            None => format!("put {script} right into the archive's `code/`"),
+            _ => "rename what has the dot".to_owned(),
         };
         draft.error(codes::BAD_VALUE, at.join("entry"), text, help);
+    }
+}
+
+/// What tells the container which script it is. AWS's toolkits take the name without `.py` for that of a
+/// module, which may be one of a package: `environment.py` and `transformer.py` of sagemaker-inference,
+/// `modules.py` of sagemaker-containers.
+fn program(entry: &str, image: &str) -> String {
+    match image::brings_program(image) {
+        true => entry.to_owned(),
+        false => entry.replace('/', "."),
     }
 }
 
