@@ -317,9 +317,15 @@ impl<'a> Engine<'a> {
 
     /// The effective permissions of a user, those of the groups included.
     pub fn user(&self, user: &User) -> Effective {
+        self.user_in(user, &[])
+    }
+
+    /// What a user may do that is in more groups.
+    pub fn user_in(&self, user: &User, more: &[&Group]) -> Effective {
         let mut written = Written::default();
         written.held(self, &user.inline, &user.attached, "");
-        for group in self.account.groups.iter().filter(|group| user.groups.contains(&group.name)) {
+        let own = self.account.groups.iter().filter(|group| user.groups.contains(&group.name));
+        for group in own.chain(more.iter().copied()) {
             written.held(self, &group.inline, &group.attached, &group.name);
         }
         let unknown =

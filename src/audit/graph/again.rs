@@ -25,6 +25,7 @@ impl Graph {
         }
         graph.arrived.retain(|&node| !is_changed(node));
         graph.writers.retain(|(node, _)| !is_changed(*node));
+        graph.joined.retain(|_, joined| !is_changed(joined.user));
         let asking = std::mem::take(&mut graph.tag_askers);
         for &node in &changed {
             graph.edges[node].retain(|(_, via)| *via == Via::WithTags);
@@ -42,7 +43,7 @@ impl Graph {
         let found = takeover::find(&graph, engine, &writers);
         graph.takeovers.retain(|&node, _| !affected[node]);
         graph.takeovers.extend(found);
-        graph.find_ways(&back);
+        graph.find_ways_and_together(engine, &back);
         graph
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::{Graph, Passing, Takeover, Target, Via, stacks};
+use super::{Graph, Passing, Takeover, Target, Via, stacks, takeover};
 use crate::audit::account::name_of;
 use crate::audit::escalate::PASSING_WAYS;
+use crate::audit::evaluate::Engine;
 use crate::audit::role_view::RoleView;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::condition::{self, ConditionResult};
@@ -22,9 +23,19 @@ impl Graph {
         back
     }
 
+    /// The ways to administrators, those included that several principals make of one of them.
+    pub(super) fn find_ways_and_together(&mut self, engine: &Engine<'_>, back: &[Vec<usize>]) {
+        self.find_ways(back);
+        let found = takeover::find_together(self, engine, back);
+        if !found.is_empty() {
+            self.takeovers.extend(found);
+            self.find_ways(back);
+        }
+    }
+
     /// Breadth-first from the administrators, and from the sessions that are, backwards: the shortest way of
     /// each role to one of them.
-    pub(super) fn find_ways(&mut self, back: &[Vec<usize>]) {
+    fn find_ways(&mut self, back: &[Vec<usize>]) {
         let mut sources = self.admin_sessions.clone();
         sources.extend(&self.arrived);
         sources.extend(self.takeovers.iter().filter(|(_, t)| t.becomes_admin).map(|(&index, _)| index));
@@ -60,8 +71,10 @@ impl Graph {
             {
                 words.push_str(&format!(" {} ", via.words()));
             }
-            if let Some(reached) = self.nodes.get(*self.sessions.get(&next).unwrap_or(&next)) {
-                words.push_str(name_of(&reached.arn));
+            let reached = self.nodes.get(*self.sessions.get(&next).unwrap_or(&next));
+            let groups = self.joined.get(&next).map(|joined| &*joined.groups);
+            if let Some(name) = groups.or_else(|| reached.map(|node| name_of(&node.arn))) {
+                words.push_str(name);
                 words.push(',');
             }
             node = next;
@@ -74,9 +87,9 @@ impl Graph {
         (!words.is_empty()).then(|| format!("the {who}{}", words.trim_end_matches(',')))
     }
 
-    /// Whether a node is a principal or its sessions, and no pattern.
+    /// Whether a node is a principal, its sessions, or itself in a group, and no pattern.
     fn is_somebody(&self, node: usize) -> bool {
-        node < self.nodes.len() || self.sessions.contains_key(&node)
+        node < self.nodes.len() || self.sessions.contains_key(&node) || self.joined.contains_key(&node)
     }
 
     /// What a principal becomes an administrator by, or can give others, though nobody is one yet.

@@ -34,7 +34,7 @@ impl Graph {
         graph.tag_askers = asking;
         graph.takeovers = takeover::find(&graph, engine, &graph.writers);
         let back = graph.back();
-        graph.find_ways(&back);
+        graph.find_ways_and_together(engine, &back);
         graph
     }
 
@@ -102,6 +102,7 @@ impl Graph {
         }
         self.add_edges(index, &effective, true, engine);
         self.add_tagged(index, &effective, asking);
+        self.add_joined(index, user, &effective, engine, asking);
         if takeover::may_write(&effective) {
             self.writers.push((index, effective));
         }

@@ -6,6 +6,7 @@
 
 mod again;
 mod find;
+mod joins;
 mod make;
 mod moments;
 mod sessions;
@@ -16,7 +17,7 @@ mod via;
 mod walk;
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::account::Account;
@@ -73,6 +74,8 @@ pub struct Graph {
     patterns: HashMap<(Via, String), usize>,
     /// The nodes that stand for tagged sessions of a role.
     sessions: HashMap<usize, usize>,
+    /// Those that stand for users in groups that they may join.
+    joined: BTreeMap<usize, joins::Joined>,
     /// See [`Graph::targets`].
     reached: RefCell<HashMap<Question, Rc<[Target]>>>,
     /// Edges by node; the first nodes are the principals, the others patterns.
@@ -132,6 +135,7 @@ impl Graph {
             federated: HashMap::new(),
             patterns: HashMap::new(),
             sessions: HashMap::new(),
+            joined: BTreeMap::new(),
             reached: RefCell::default(),
             edges: vec![Vec::new(); account.roles.len() + account.users.len()],
             way: Vec::new(),
@@ -377,6 +381,8 @@ impl Graph {
             Via::Tagged => false,
             // See `add_sessions`.
             Via::WithTags => false,
+            // See `add_joined`.
+            Via::Join => false,
         }
     }
 

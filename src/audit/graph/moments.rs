@@ -69,8 +69,12 @@ impl Graph {
                 at = node;
             }
             if steps == 0 {
-                let calls = self.takeover(node).map(Takeover::actions).unwrap_or_default();
-                calls.into_iter().for_each(|action| self.add_waits(at, action, engine, &mut lines));
+                let takeover = self.takeover(node);
+                let calls = takeover.map(Takeover::actions).unwrap_or_default();
+                let who = || std::iter::once(at).chain(takeover.and_then(|takeover| takeover.by));
+                for (node, action) in calls.into_iter().flat_map(|action| who().map(move |w| (w, action))) {
+                    self.add_waits(node, action, engine, &mut lines);
+                }
                 return lines;
             }
             if let Some(&(_, via)) = self.edges[node].iter().find(|&&(to, _)| to == next) {

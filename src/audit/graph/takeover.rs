@@ -2,11 +2,13 @@
 //! new one, is an administrator, though nobody in the account is one yet.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate>
 
+mod together;
+
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
-use super::{Graph, Via, matching_in};
+use super::{Graph, matching_in};
 use crate::audit::account::{Attachment, Group, is_aws_owned};
 use crate::audit::evaluate::Engine;
 use crate::audit::loosen::{Held, Loosened};
@@ -30,7 +32,11 @@ pub struct Takeover {
     pub of: String,
     /// Whether it rests on something that the data does not have, such as what a group may do.
     pub depends: bool,
+    /// The node of another whom the caller becomes to make them.
+    pub by: Option<usize>,
 }
+
+pub use together::find as find_together;
 
 impl Takeover {
     /// `A, then B, then C`
@@ -95,7 +101,15 @@ pub fn find(
     let finder = Finder::new(graph, engine);
     let found =
         writers.iter().filter_map(|(node, effective)| Some((*node, finder.shared(*node, effective)?)));
-    found.collect()
+    let mut found: HashMap<usize, Takeover> = found.collect();
+    for (user, _) in writers.iter().filter(|(node, _)| *node >= graph.role_count()) {
+        if found.get(user).is_none_or(|takeover| !takeover.becomes_admin)
+            && let Some(takeover) = finder.as_member(*user)
+        {
+            found.insert(*user, takeover);
+        }
+    }
+    found
 }
 
 /// Who writes, with what holds for whomever it writes: asked once, not for each of thousands.
@@ -103,8 +117,16 @@ struct Writer<'e> {
     effective: &'e Effective,
     /// The actions that may be allowed on something.
     able: Vec<&'static str>,
-    /// A group that a user can be put into, and whether its rights are not known.
-    group: Option<(String, bool)>,
+    group: Option<ToJoin>,
+}
+
+/// A group that a user can be put into for its rights.
+struct ToJoin {
+    group: String,
+    /// The call that gives it any rights, where it has too few.
+    first: Option<String>,
+    /// Whether its rights are not known.
+    is_unknown: bool,
 }
 
 impl Writer<'_> {
@@ -123,6 +145,8 @@ struct Finder<'g> {
     /// The principals that hold a customer's policy, and the members of a group, by its ARN.
     holders: Vec<(String, usize)>,
     members: Vec<(String, usize)>,
+    /// The principals by the policy that bounds them.
+    bounded: Vec<(String, usize)>,
     /// ARNs of the groups whose members are administrators.
     admin_groups: Vec<&'g str>,
     /// The boundaries that there are, and that there is none.
@@ -150,8 +174,9 @@ impl<'g> Finder<'g> {
                 members.push((group.arn.clone(), node));
             }
         }
-        holders.sort();
-        members.sort();
+        let bounded = graph.nodes.iter().enumerate();
+        let mut bounded: Vec<_> = bounded.filter_map(|(n, node)| Some((node.boundary.clone()?, n))).collect();
+        [&mut holders, &mut members, &mut bounded].into_iter().for_each(|list| list.sort());
         let admin = |group: &&Group| is_admin(&engine.group(group).open, engine.catalogue);
         let admin_groups = account.groups.iter().filter(admin).map(|group| group.arn.as_str()).collect();
         Self {
@@ -159,6 +184,7 @@ impl<'g> Finder<'g> {
             engine,
             holders,
             members,
+            bounded,
             admin_groups,
             boundaries: graph.nodes.iter().map(|node| node.boundary.clone()).chain([None]).collect(),
             admins: RefCell::default(),
@@ -202,23 +228,26 @@ impl<'g> Finder<'g> {
             return Some(Takeover { becomes_admin: true, ..own });
         }
         let reach = self.graph.within_reach(from);
-        let mut before: HashMap<usize, (usize, Via)> = HashMap::new();
-        for &(node, prior, via) in &reach {
-            before.insert(node, (prior, via));
+        for &node in &reach.nodes {
             if let Some(mut takeover) = self.rewrite(writer, node).or_else(|| self.freed(writer, node)) {
-                // The way to it, from its end.
-                let mut way = Vec::new();
-                let mut at = node;
-                while let Some(&(prior, via)) = before.get(&at) {
-                    way.push(via.calls(self.graph.arn(at)));
-                    at = prior;
-                }
-                takeover.calls.extend(way.into_iter().rev());
+                takeover.calls.extend(reach.calls(self.graph, node));
                 takeover.becomes_admin = !takeover.depends;
                 return Some(takeover);
             }
         }
         self.make_new(writer).or_else(|| self.writable(from, writer))
+    }
+
+    /// As [`Self::takeover`], of a user who first joins a group that it may.
+    fn as_member(&self, user: usize) -> Option<Takeover> {
+        let members = self.graph.edges[user].iter().filter_map(|(node, _)| self.graph.joined.get(node));
+        members.into_iter().find_map(|member| {
+            let mut takeover = self.takeover(user, &self.writer(&member.effective))?;
+            let call = member.call(self.graph);
+            takeover.calls.retain(|known| *known != call);
+            takeover.calls.insert(0, call);
+            takeover.becomes_admin.then_some(takeover)
+        })
     }
 
     /// The calls by which a principal would have any rights.
@@ -229,7 +258,7 @@ impl<'g> Finder<'g> {
             None => (Some(&account.roles[node]), None),
             Some(place) => (None, Some(&account.users[place])),
         };
-        let mut depends = false;
+        let (mut depends, mut first) = (false, None);
         let of_itself: &[&str] = match role {
             Some(_) if !graph.is_rewritable(node) => &[],
             Some(_) => &["iam:PutRolePolicy", "iam:AttachRolePolicy"],
@@ -257,12 +286,13 @@ impl<'g> Finder<'g> {
                 by.map(|action| format!("{action} on {}", group.arn)).or_else(|| by_policy(&group.attached))
             });
             if call.is_none() {
-                let (joined, unknown) = writer.group.as_ref()?;
-                depends = *unknown;
-                call = Some(format!("iam:AddUserToGroup of {} to {joined}", user.name));
+                let joined = writer.group.as_ref()?;
+                (depends, first) = (joined.is_unknown, joined.first.clone());
+                call = Some(format!("iam:AddUserToGroup of {} to {}", user.name, joined.group));
             }
         }
         let mut calls = vec![call?];
+        calls.splice(0..0, first);
         let may_be_admin = || self.may_be_admin(node);
         if !*self.admins.borrow_mut().entry(node).or_insert_with(may_be_admin) {
             let (lifted, _) =
@@ -271,7 +301,7 @@ impl<'g> Finder<'g> {
             // A policy that is rewritten may be both.
             calls.dedup();
         }
-        Some(Takeover { calls, becomes_admin: false, of: arn.to_owned(), depends })
+        Some(Takeover { calls, becomes_admin: false, of: arn.to_owned(), depends, by: None })
     }
 
     /// The calls that take off a principal what keeps it from being the administrator that its policies make
@@ -283,7 +313,7 @@ impl<'g> Finder<'g> {
         let is_admin = |free: &Effective| is_admin(&free.open, self.engine.catalogue);
         let (calls, _) = self.loosened(writer, node).into_iter().find(|(_, free)| is_admin(free))?;
         let of = self.graph.arn(node).to_owned();
-        Some(Takeover { calls, becomes_admin: false, of, depends: false })
+        Some(Takeover { calls, becomes_admin: false, of, depends: false, by: None })
     }
 
     /// What a writer can take off a principal, and what that one may do then.
@@ -306,31 +336,38 @@ impl<'g> Finder<'g> {
         }
     }
 
-    /// A group that a user can be put into for its rights, and whether these are not known.
-    fn group_to_join(&self, effective: &Effective) -> Option<(String, bool)> {
-        let joins = |arn: &str| effective.decide("iam:AddUserToGroup", arn) == Decision::Allowed;
+    /// A group that a user can be put into for its rights.
+    fn group_to_join(&self, effective: &Effective) -> Option<ToJoin> {
+        let may = |action: &str, on: &str| effective.decide(action, on) == Decision::Allowed;
+        let joins = |arn: &str| may("iam:AddUserToGroup", arn);
+        let known = |group: String, first| Some(ToJoin { group, first, is_unknown: false });
         if let Some(group) = self.admin_groups.iter().find(|arn| joins(arn)) {
-            return Some(((*group).to_owned(), false));
+            return known((*group).to_owned(), None);
         }
         let groups = &self.engine.account.groups;
-        let written = groups.iter().find(|group| {
-            let may = |action| effective.decide(action, &group.arn) == Decision::Allowed;
-            joins(&group.arn)
-                && (may("iam:PutGroupPolicy") || may("iam:AttachGroupPolicy"))
-                // What it denies stays denied to whoever joins.
-                && self.engine.may_be_admin(&self.engine.group(group))
+        let rewrite = |group: &Group| {
+            let writes = ["iam:PutGroupPolicy", "iam:AttachGroupPolicy"];
+            let direct = writes.into_iter().find(|action| may(action, &group.arn));
+            let own = || group.attached.iter().find_map(|policy| self.engine.new_version(&policy.arn, may));
+            direct.map(|action| format!("{action} on {}", group.arn)).or_else(own)
+        };
+        // What it denies stays denied to whoever joins.
+        let written = groups.iter().filter(|group| joins(&group.arn)).find_map(|group| {
+            let first = rewrite(group)?;
+            self.engine.may_be_admin(&self.engine.group(group)).then_some((group, first))
         });
-        if let Some(group) = written {
-            return Some((group.arn.clone(), false));
+        if let Some((group, first)) = written {
+            return known(group.arn.clone(), Some(first));
         }
         if let Some(group) = self.group_to_make(effective) {
-            return Some((format!("{group}, a new group with any rights"), false));
+            return known(format!("{group}, a new group with any rights"), None);
         }
         // A group that a policy names and the data does not have.
         let named = patterns(effective, "iam:AddUserToGroup").filter(|arn| arn.contains(":group/"));
         let mut unknown =
             named.filter(|arn| !pattern::is_wild(arn) && !groups.iter().any(|group| group.arn == **arn));
-        unknown.find(|arn| joins(arn)).map(|arn| (format!("{arn}, which is not in the data"), true))
+        let group = unknown.find(|arn| joins(arn))?;
+        Some(ToJoin { group: format!("{group}, which is not in the data"), first: None, is_unknown: true })
     }
 
     /// The ARN of a group that can be made, given any rights, and joined.
@@ -360,7 +397,7 @@ impl<'g> Finder<'g> {
             let mut calls = vec![format!("iam:Create{kind} on {on} or the like")];
             calls.extend(lifts);
             calls.extend(more);
-            Some(Takeover { calls, becomes_admin: true, of: String::new(), depends: false })
+            Some(Takeover { calls, becomes_admin: true, of: String::new(), depends: false, by: None })
         };
         let rights = ["iam:PutRolePolicy", "iam:AttachRolePolicy"];
         if let Some((role, lifts)) = self.to_make(effective, "Role", &rights)
@@ -375,8 +412,9 @@ impl<'g> Finder<'g> {
         let right = match first(&rights, &user) {
             Some(right) => format!("{right} on it"),
             None => {
-                let (group, _) = writer.group.as_ref().filter(|(_, unknown)| !unknown)?;
-                format!("iam:AddUserToGroup of it to {group}")
+                let joined = writer.group.as_ref().filter(|joined| !joined.is_unknown)?;
+                let join = format!("iam:AddUserToGroup of it to {}", joined.group);
+                joined.first.iter().cloned().chain([join]).collect::<Vec<_>>().join(", then ")
             }
         };
         made("User", &user, lifts, vec![right, format!("{key} on it")])

@@ -4,12 +4,14 @@
 
 mod alarms;
 mod callers;
+mod joins;
 mod loosened;
 mod moments;
 mod paths;
 mod services;
 mod strangers;
 mod tags;
+mod together;
 mod walls;
 
 use opsctl::audit::Audit;
