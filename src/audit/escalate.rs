@@ -56,6 +56,9 @@ const EXISTING: &[(&str, &str)] = &[
     ("ec2", "ssm:CreateAssociation"),
     ("ec2", "ssm:UpdateAssociation"),
     ("ec2", "ssm:CreateAssociationBatch"),
+    // What associations and maintenance windows run.
+    // <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_UpdateDocumentDefaultVersion.html>
+    ("ec2", "ssm:UpdateDocument ssm:UpdateDocumentDefaultVersion"),
     ("ec2", "elasticbeanstalk:CreateApplicationVersion elasticbeanstalk:UpdateEnvironment"),
     ("airflow-env", "airflow:CreateCliToken"),
     ("airflow-env", "airflow:CreateWebLoginToken"),
@@ -70,6 +73,9 @@ const EXISTING: &[(&str, &str)] = &[
     ("pods.eks", "eks:CreateAccessEntry eks:AssociateAccessPolicy"),
     ("sagemaker", "sagemaker:CreatePresignedDomainUrl"),
     ("sagemaker", "sagemaker:CreatePresignedNotebookInstanceUrl"),
+    // A script that runs when the notebook is next started.
+    // <https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_UpdateNotebookInstanceLifecycleConfig.html>
+    ("sagemaker", "sagemaker:UpdateNotebookInstanceLifecycleConfig"),
     (
         "sagemaker",
         "sagemaker:CreateNotebookInstanceLifecycleConfig sagemaker:StopNotebookInstance sagemaker:UpdateNotebookInstance sagemaker:StartNotebookInstance",
@@ -83,7 +89,17 @@ const EXISTING: &[(&str, &str)] = &[
         "codedeploy",
         "codedeploy:CreateDeployment codedeploy:RegisterApplicationRevision codedeploy:GetDeploymentConfig",
     ),
-    ("states", "states:UpdateStateMachine states:StartExecution"),
+    // Whoever starts it then.
+    ("states", "states:UpdateStateMachine"),
+    // <https://docs.aws.amazon.com/fis/latest/APIReference/API_UpdateExperimentTemplate.html>
+    ("fis", "fis:UpdateExperimentTemplate fis:StartExperiment"),
+    // Certificates of one's own, for roles that trust any anchor.
+    // <https://docs.aws.amazon.com/rolesanywhere/latest/userguide/trust-model.html>
+    ("rolesanywhere", "rolesanywhere:CreateTrustAnchor"),
+    ("rolesanywhere", "rolesanywhere:UpdateTrustAnchor"),
+    // A certificate that may take the role of an alias.
+    // <https://docs.aws.amazon.com/iot/latest/developerguide/authorizing-direct-aws.html>
+    ("credentials.iot", "iot:CreateKeysAndCertificate iot:AttachPolicy"),
     (
         "bedrock-agentcore",
         "bedrock-agentcore:StartCodeInterpreterSession bedrock-agentcore:InvokeCodeInterpreter",

@@ -9,12 +9,21 @@
 /// <https://docs.aws.amazon.com/>.
 pub type Row = (&'static str, &'static str, &'static str);
 
+/// A call that passes a role to the machines of another service, in which its caller may or may not get.
+/// <https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateNodegroup.html>
+pub const PASSING_UNSURELY: &[(&str, &str)] = &[("ec2", "eks:CreateNodegroup")];
+
 /// Every way, by service. Some services have more than one principal: `airflow-env`, say, beside `airflow`.
 pub const PASSING: &[Row] = &[
     ("ec2", "ec2:RunInstances", "AWSEC2/latest/APIReference/API_RunInstances.html"),
     ("ec2", "ec2:RequestSpotInstances", "AWSEC2/latest/APIReference/API_RequestSpotInstances.html"),
     ("ec2", "ec2:RequestSpotFleet", "AWSEC2/latest/APIReference/API_RequestSpotFleet.html"),
     ("ec2", "ec2:CreateLaunchTemplate ec2:CreateFleet", "AWSEC2/latest/APIReference/API_CreateFleet.html"),
+    (
+        "ec2",
+        "ec2:CreateLaunchTemplateVersion ec2:CreateFleet",
+        "AWSEC2/latest/APIReference/API_CreateFleet.html",
+    ),
     (
         "ec2",
         "autoscaling:CreateLaunchConfiguration autoscaling:CreateAutoScalingGroup",
@@ -51,6 +60,12 @@ pub const PASSING: &[Row] = &[
         "ec2:CreateLaunchTemplateVersion autoscaling:StartInstanceRefresh",
         "autoscaling/ec2/APIReference/API_StartInstanceRefresh.html",
     ),
+    // A refresh takes the template that it is given.
+    (
+        "ec2",
+        "ec2:CreateLaunchTemplate autoscaling:StartInstanceRefresh",
+        "autoscaling/ec2/APIReference/API_StartInstanceRefresh.html",
+    ),
     (
         "ec2",
         "batch:CreateComputeEnvironment batch:CreateJobQueue batch:RegisterJobDefinition batch:SubmitJob",
@@ -61,6 +76,14 @@ pub const PASSING: &[Row] = &[
         "ec2:CreateLaunchTemplate eks:CreateNodegroup",
         "eks/latest/APIReference/API_CreateNodegroup.html",
     ),
+    (
+        "ec2",
+        "ec2:CreateLaunchTemplateVersion eks:CreateNodegroup",
+        "eks/latest/APIReference/API_CreateNodegroup.html",
+    ),
+    // Its machines let in whoever has the key.
+    ("ec2", "ec2:CreateKeyPair eks:CreateNodegroup", "eks/latest/APIReference/API_RemoteAccessConfig.html"),
+    ("ec2", "ec2:ImportKeyPair eks:CreateNodegroup", "eks/latest/APIReference/API_RemoteAccessConfig.html"),
     ("ec2", "iam:AddRoleToInstanceProfile", "IAM/latest/APIReference/API_AddRoleToInstanceProfile.html"),
     ("ec2", "elasticmapreduce:RunJobFlow", "emr/latest/APIReference/API_RunJobFlow.html"),
     (
@@ -163,6 +186,9 @@ pub const PASSING: &[Row] = &[
     ("glue", "glue:CreateJob glue:CreateTrigger", "glue/latest/dg/aws-glue-api-jobs-trigger.html"),
     ("glue", "glue:UpdateJob glue:StartJobRun", "glue/latest/dg/aws-glue-api-jobs-job.html"),
     ("glue", "glue:UpdateJob glue:CreateTrigger", "glue/latest/dg/aws-glue-api-jobs-trigger.html"),
+    // The script of a blueprint makes a workflow with the role.
+    ("glue", "glue:CreateBlueprint glue:StartBlueprintRun", "glue/latest/webapi/API_StartBlueprintRun.html"),
+    ("glue", "glue:UpdateBlueprint glue:StartBlueprintRun", "glue/latest/webapi/API_StartBlueprintRun.html"),
     ("glue", "glue:CreateSession glue:RunStatement", "glue/latest/dg/aws-glue-api-interactive-sessions.html"),
     (
         "cloudformation",
@@ -211,26 +237,9 @@ pub const PASSING: &[Row] = &[
         "datapipeline:CreatePipeline datapipeline:PutPipelineDefinition datapipeline:ActivatePipeline",
         "datapipeline/latest/DeveloperGuide/dp-iam-roles.html",
     ),
-    (
-        "codebuild",
-        "codebuild:CreateProject codebuild:StartBuild",
-        "codebuild/latest/APIReference/API_CreateProject.html",
-    ),
-    (
-        "codebuild",
-        "codebuild:CreateProject codebuild:StartBuildBatch",
-        "codebuild/latest/APIReference/API_CreateProject.html",
-    ),
-    (
-        "codebuild",
-        "codebuild:UpdateProject codebuild:StartBuild",
-        "codebuild/latest/APIReference/API_UpdateProject.html",
-    ),
-    (
-        "codebuild",
-        "codebuild:UpdateProject codebuild:StartBuildBatch",
-        "codebuild/latest/APIReference/API_UpdateProject.html",
-    ),
+    // A build may override the role of its project, and its commands.
+    ("codebuild", "codebuild:StartBuild", "codebuild/latest/APIReference/API_StartBuild.html"),
+    ("codebuild", "codebuild:StartBuildBatch", "codebuild/latest/APIReference/API_StartBuildBatch.html"),
     (
         "codebuild",
         "codebuild:CreateProject codebuild:StartSandbox codebuild:StartCommandExecution",
@@ -335,10 +344,11 @@ pub const PASSING: &[Row] = &[
         "emr-serverless:StartJobRun",
         "emr-serverless/latest/APIReference/API_StartJobRun.html",
     ),
+    // A build from a bucket, which the role that is passed may read, too.
     (
         "gamelift",
-        "gamelift:CreateBuild gamelift:CreateFleet gamelift:RequestUploadCredentials",
-        "gamelift/latest/apireference/API_CreateFleet.html",
+        "gamelift:CreateBuild gamelift:CreateFleet",
+        "gamelift/latest/apireference/API_CreateBuild.html",
     ),
     (
         "kinesisanalytics",
@@ -474,6 +484,11 @@ pub const PASSING: &[Row] = &[
         "rolesanywhere",
         "rolesanywhere:UpdateTrustAnchor rolesanywhere:CreateProfile",
         "rolesanywhere/latest/APIReference/API_UpdateTrustAnchor.html",
+    ),
+    (
+        "rolesanywhere",
+        "rolesanywhere:UpdateTrustAnchor rolesanywhere:UpdateProfile",
+        "rolesanywhere/latest/APIReference/API_UpdateProfile.html",
     ),
     ("appsync", "appsync:CreateDataSource", "appsync/latest/APIReference/API_CreateDataSource.html"),
     ("appsync", "appsync:UpdateDataSource", "appsync/latest/APIReference/API_UpdateDataSource.html"),

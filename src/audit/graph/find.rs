@@ -148,14 +148,19 @@ impl Graph {
     pub fn passed_elsewhere(&self, effective: &Effective, this: usize) -> Vec<(&str, &str)> {
         let is_known = |name: &str| PASSING_WAYS.iter().any(|(known, _)| known == name);
         let mut found = Vec::new();
-        for (service, roles) in self.trusting.iter().filter(|(name, _)| !is_known(name)) {
-            let leads = |role: &&usize| **role != this && self.reaches_admin(**role);
-            let may = |role: &&usize| self.may_call(effective, "iam:PassRole", **role, Some(service));
-            let role = roles.iter().filter(leads).find(may);
-            found.extend(role.map(|&role| (service.as_str(), self.arn(role))));
+        for service in self.trusting.keys().filter(|name| !is_known(name)) {
+            let role = self.passed_to(effective, service, this);
+            found.extend(role.map(|role| (service.as_str(), role)));
         }
         found.sort_unstable();
         found
+    }
+
+    /// A role that leads to an administrator and may be passed to a service.
+    pub fn passed_to(&self, effective: &Effective, service: &str, this: usize) -> Option<&str> {
+        let leads = |role: &&usize| **role != this && self.reaches_admin(**role);
+        let may = |role: &&usize| self.may_call(effective, "iam:PassRole", **role, Some(service));
+        self.trusting(service).iter().filter(leads).find(may).map(|&role| self.arn(role))
     }
 
     /// What passing a role by a way reaches: whether any role may be passed, and one that leads to an

@@ -10,6 +10,7 @@ use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, EscalationPath, LEADS, 
 use crate::audit::finding::Severity;
 use crate::audit::graph::Via;
 use crate::audit::role_view::RoleView;
+use crate::audit::services::PASSING_UNSURELY;
 use crate::audit::ways;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::arn::Arn;
@@ -288,6 +289,18 @@ fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 fn pass_elsewhere(cx: &Context<'_>, view: &RoleView<'_>, pass: ActionId, found: &mut Gathered) {
     if view.effective.allowing(pass).next().is_none() {
         return;
+    }
+    for (service, name) in PASSING_UNSURELY {
+        let service = format!("{service}.amazonaws.com");
+        let action = cx.catalogue.find(name).filter(|&id| view.effective.some.contains(id));
+        let passed =
+            action.and_then(|id| Some((id, cx.graph.passed_to(&view.effective, &service, view.index)?)));
+        if let Some((action, role)) = passed.filter(|_| found.severity < Some(Severity::Critical)) {
+            let line = format!("CAPABLE: {name} with {role} passed to {service}, which may act with it");
+            found.add(Severity::High, line);
+            found.because(cx, view, pass);
+            found.because(cx, view, action);
+        }
     }
     for (service, role) in cx.graph.passed_elsewhere(&view.effective, view.index) {
         let names = service.split('.').filter_map(|part| cx.catalogue.service(part));

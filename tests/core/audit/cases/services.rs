@@ -315,3 +315,28 @@ fn a_shared_document_runs_with_the_role_and_a_known_one_does_not() {
     let own = format!("arn:aws:ssm:*:{ACCOUNT}:automation-definition/restart:*");
     check("one of ours", with(&own), &[], &["IAM203", "IAM208"]);
 }
+
+#[test]
+fn machines_of_another_service() {
+    let with = |actions: &[&str]| passes("ec2", actions);
+    check("keys", with(&["eks:CreateNodegroup", "ec2:ImportKeyPair"]), &["IAM203:critical"], &[]);
+    check("no way in that is known", with(&["eks:CreateNodegroup"]), &["IAM203:high"], &["IAM208"]);
+    check("it reads", with(&["eks:DescribeNodegroup"]), &[], &["IAM203"]);
+}
+
+#[test]
+fn what_exists_keeps_its_role() {
+    for actions in [
+        &["ssm:UpdateDocument", "ssm:UpdateDocumentDefaultVersion"][..],
+        &["fis:UpdateExperimentTemplate", "fis:StartExperiment"],
+        &["states:UpdateStateMachine"],
+        &["sagemaker:UpdateNotebookInstanceLifecycleConfig"],
+        &["rolesanywhere:CreateTrustAnchor"],
+        &["iot:CreateKeysAndCertificate", "iot:AttachPolicy"],
+    ] {
+        check(&actions.join(" + "), one(allow(actions, &["*"])), &["IAM204:medium"], &[]);
+        let first = one(allow(&["fis:UpdateExperimentTemplate"], &["*"]));
+        check("half of it", first, &[], &["IAM204"]);
+    }
+    check("a build", passes("codebuild", &["codebuild:StartBuild"]), &["IAM203:critical", "IAM208"], &[]);
+}
