@@ -119,7 +119,7 @@ impl<'a> Engine<'a> {
             all().any(|grant| grant.depends && grant.statement.conditions.iter().any(on_key))
         };
         let tags: Vec<(&str, &str)> = tags.iter().map(|tag| (&*tag.key, &*tag.value)).collect();
-        let tags_may_change = asks("aws:PrincipalTag/") && (sessions() || tags_itself(all));
+        let tags_may_change = asks("aws:PrincipalTag/") && (sessions() || tags_itself(arn, all));
         let mut makes_admin = Vec::new();
         if asks("iam:PolicyARN") || asks("iam:PermissionsBoundary") {
             makes_admin = [self.admin_policies(), &self.makeable(all)].concat();
@@ -569,12 +569,13 @@ fn covers_action(statement: &Statement, action: &str) -> bool {
 
 /// Whether a principal may give itself a tag that its own statements ask for, by a statement that does not
 /// itself ask for one.
-fn tags_itself<'g, I: Iterator<Item = &'g Grant>>(grants: impl Fn() -> I) -> bool {
+fn tags_itself<'g, I: Iterator<Item = &'g Grant>>(own: &str, grants: impl Fn() -> I) -> bool {
     const OWN_TAG: &str = "aws:PrincipalTag/";
     let is_on_tag =
         |c: &&Condition| c.key.get(..OWN_TAG.len()).is_some_and(|key| key.eq_ignore_ascii_case(OWN_TAG));
     let by_tag = |grant: &Grant| grant.statement.conditions.iter().any(|c| is_on_tag(&c));
-    let tags = |grant: &&Grant| grant.names("iam:TagRole") || grant.names("iam:TagUser");
+    let action = if own.contains(":user/") { "iam:TagUser" } else { "iam:TagRole" };
+    let tags = |grant: &&Grant| grant.names(action) && grant.reaches(own);
     let may = |tag: &str, value: Option<&str>| {
         let asked = Asked { sets: Some((tag, value)), ..Asked::default() };
         let reads = |grant: &Grant| condition::read(&grant.statement, asked);
@@ -583,8 +584,7 @@ fn tags_itself<'g, I: Iterator<Item = &'g Grant>>(grants: impl Fn() -> I) -> boo
             let decided = condition::is_decided(&g.statement, asked);
             !g.statement.allow && decided && reads(g) == ConditionResult::Open
         };
-        let on_all = |g: &Grant| g.reaches("*");
-        grants().filter(tags).any(allowed) && !grants().filter(tags).any(|g| on_all(g) && denied(g))
+        grants().filter(tags).any(allowed) && !grants().filter(tags).any(denied)
     };
     let asked = grants().flat_map(|grant| &grant.statement.conditions).filter(is_on_tag);
     asked
