@@ -162,7 +162,65 @@ pub fn with_tags_of(role: &Role, c: &Condition) -> Condition {
 impl Node {
     /// The action that sets its tags.
     pub fn tag_action(&self) -> &'static str {
-        if self.arn.contains(":user/") { "iam:TagUser" } else { "iam:TagRole" }
+        match &self.arn {
+            arn if arn.contains(":user/") => "iam:TagUser",
+            arn if arn.contains(":policy/") => "iam:TagPolicy",
+            _ => "iam:TagRole",
+        }
+    }
+
+    /// Whether somebody may take a tag off it.
+    fn is_untagged(&self, effective: &Effective, tag: &str) -> bool {
+        let action = self.tag_action().replace("iam:Tag", "iam:Untag");
+        let asked = Asked { tags: Tags::Told(&self.tags), sets: Some((tag, None)), ..Asked::default() };
+        effective.decide_for(&action, &self.arn, asked) == Decision::Allowed
+    }
+
+    /// Its tags without those by which a Deny is about it, or with others in their place, as far as somebody
+    /// may do that.
+    fn spared(&self, effective: &Effective, action: &str) -> Option<Vec<(String, String)>> {
+        let limits = match &effective.ceiling {
+            Ceiling::Known { grants, .. } => &grants[..],
+            _ => &[],
+        };
+        let grants = effective.denies.iter().map(|s| &s.grant).chain(limits);
+        let about = grants.filter(|g| !g.statement.allow && g.names(action) && g.reaches(&self.arn));
+        let mut all = self.tags.clone();
+        for c in about.flat_map(|grant| &grant.statement.conditions) {
+            let Some(tag) = resource_tag(c) else { continue };
+            let other = || {
+                let another = || Condition::new("StringNotLike", &*c.key, c.values.clone());
+                let wanted = condition::opposite(c).unwrap_or_else(another);
+                let value = self.settable(effective, tag, &wanted)?;
+                Some((tag.to_owned(), value))
+            };
+            let is_there = all.iter().any(|(key, _)| key.eq_ignore_ascii_case(tag));
+            let replaced = match is_there && self.is_untagged(effective, tag) {
+                true => None,
+                false => Some(other()?),
+            };
+            all.retain(|(key, _)| !key.eq_ignore_ascii_case(tag));
+            all.extend(replaced);
+        }
+        Some(all)
+    }
+
+    /// Whether it may be acted upon once it has the tags that a statement asks for and that may be set: of
+    /// something whose tags nobody knows.
+    fn admits_tagged(&self, effective: &Effective, action: &str, service: Option<&str>) -> bool {
+        let decide = |tags: Tags<'_>| self.decide(effective, action, tags, service);
+        if decide(Tags::Settable) != Decision::Allowed {
+            return false;
+        }
+        let limits = match &effective.ceiling {
+            Ceiling::Known { grants, .. } => &grants[..],
+            _ => &[],
+        };
+        let grants = effective.allows.iter().map(|s| &s.grant).chain(limits);
+        let about = grants.filter(|g| g.statement.allow && g.names(action) && g.reaches(&self.arn));
+        about
+            .filter_map(|grant| self.tagged(effective, grant))
+            .any(|tags| decide(Tags::Told(&tags)) == Decision::Allowed)
     }
 
     /// A value that meets a condition on a tag of it and that somebody may give it.
@@ -180,10 +238,7 @@ impl Node {
     fn tagged(&self, effective: &Effective, grant: &Grant) -> Option<Vec<(String, String)>> {
         let mut all = self.tags.clone();
         for c in &grant.statement.conditions {
-            let on_tag = c.key.split_once('/').filter(|(prefix, _)| {
-                ["aws:ResourceTag", "iam:ResourceTag"].iter().any(|key| key.eq_ignore_ascii_case(prefix))
-            });
-            let Some((_, tag)) = on_tag else { continue };
+            let Some(tag) = resource_tag(c) else { continue };
             let value = self.settable(effective, tag, c)?;
             all.retain(|(key, _)| !key.eq_ignore_ascii_case(tag));
             all.push((tag.to_owned(), value));
@@ -208,19 +263,51 @@ impl Node {
         let decide = |tags: Tags<'_>| self.decide(effective, action, tags, service);
         match decide(Tags::Told(&self.tags)) {
             Decision::Allowed => true,
-            Decision::DeniedExplicitly | Decision::Unknown => false,
-            _ if decide(Tags::Settable) != Decision::Allowed => false,
-            _ => {
-                let limits = match &effective.ceiling {
-                    Ceiling::Known { grants, .. } => &grants[..],
-                    _ => &[],
-                };
-                let grants = effective.allows.iter().map(|s| &s.grant).chain(limits);
-                let about = grants.filter(|g| g.statement.allow && g.names(action) && g.reaches(&self.arn));
-                about
-                    .filter_map(|grant| self.tagged(effective, grant))
-                    .any(|tags| decide(Tags::Told(&tags)) == Decision::Allowed)
+            Decision::Unknown => false,
+            Decision::DeniedExplicitly => {
+                decide(Tags::Settable) == Decision::Allowed
+                    && self
+                        .spared(effective, action)
+                        .is_some_and(|tags| decide(Tags::Told(&tags)) == Decision::Allowed)
             }
+            _ => self.admits_tagged(effective, action, service),
         }
     }
+}
+
+/// The tag of what is acted upon that a condition is on.
+fn resource_tag(c: &Condition) -> Option<&str> {
+    let (prefix, tag) = c.key.split_once('/')?;
+    ["aws:ResourceTag", "iam:ResourceTag"].iter().any(|key| key.eq_ignore_ascii_case(prefix)).then_some(tag)
+}
+
+/// Whether an action is allowed on something of IAM's, such as a policy, perhaps after it was tagged. What
+/// tags it has is in no dump.
+pub fn may_on(effective: &Effective, action: &str, arn: &str) -> bool {
+    let is_tagged = || Node::new(arn, "", &[]).admits_tagged(effective, action, None);
+    match effective.decide(action, arn) {
+        Decision::Allowed => true,
+        Decision::Conditional | Decision::NotAllowed => is_tagged(),
+        _ => false,
+    }
+}
+
+/// Whether a role or user of a name may be made, if need be with a tag that must be given it.
+pub fn may_make(effective: &Effective, create: &str, arn: &str) -> bool {
+    if effective.decide(create, arn) == Decision::Allowed {
+        return true;
+    }
+    let node = Node::new(arn, "", &[]);
+    let makes = effective.allows.iter().map(|s| &s.grant).filter(|g| g.names(create) && g.reaches(arn));
+    makes.flat_map(|grant| &grant.statement.conditions).any(|c| {
+        let Some((_, tag)) =
+            c.key.split_once('/').filter(|(key, _)| key.eq_ignore_ascii_case("aws:RequestTag"))
+        else {
+            return false;
+        };
+        node.settable(effective, tag, c).is_some_and(|value| {
+            let asked = Asked { sets: Some((tag, Some(&value))), ..Asked::default() };
+            effective.decide_for(create, arn, asked) == Decision::Allowed
+        })
+    })
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::account::{Role, is_aws_owned};
 use super::evaluate::Engine;
 use super::loosen::Held;
-use super::node::Node;
+use super::node::{self, Node};
 use super::trust::{self, Admission};
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::condition::Tags;
@@ -159,7 +159,7 @@ impl<'a> RoleView<'a> {
     fn may(&self, effective: &Effective, action: &str, on: &str) -> bool {
         match on == self.role.arn {
             true => self.may_itself(effective, action),
-            false => effective.decide(action, on) == Decision::Allowed,
+            false => node::may_on(effective, action, on),
         }
     }
 

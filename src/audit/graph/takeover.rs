@@ -12,6 +12,7 @@ use super::{Graph, matching_in};
 use crate::audit::account::{Attachment, Group, is_aws_owned};
 use crate::audit::evaluate::Engine;
 use crate::audit::loosen::{Held, Loosened};
+use crate::audit::node::{may_make, may_on};
 use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::KnownActions;
 use opsctl_iam::condition::{Bound, restriction_of};
@@ -131,7 +132,7 @@ struct ToJoin {
 
 impl Writer<'_> {
     fn may(&self, action: &str, on: &str) -> bool {
-        self.able.contains(&action) && self.effective.decide(action, on) == Decision::Allowed
+        self.able.contains(&action) && may_on(self.effective, action, on)
     }
 }
 
@@ -390,7 +391,7 @@ impl<'g> Finder<'g> {
     /// A role or user of the caller's own making, with rights and credentials of its choice.
     fn make_new(&self, writer: &Writer<'_>) -> Option<Takeover> {
         let effective = writer.effective;
-        let allowed = |action: &str, on: &str| effective.decide(action, on) == Decision::Allowed;
+        let allowed = |action: &str, on: &str| may_on(effective, action, on);
         let first =
             |actions: &[&'static str], on: &str| actions.iter().copied().find(|action| allowed(action, on));
         let made = |kind: &str, on: &str, lifts: Option<String>, more: Vec<String>| {
@@ -432,7 +433,7 @@ impl<'g> Finder<'g> {
         let decide = |action: &str, on: &str| effective.decide(action, on);
         let names = self.names(effective, &create, rights, &kind.to_lowercase());
         let made = |arn: &String| match decide(&create, arn) {
-            Decision::Allowed => Some(None),
+            _ if may_make(effective, &create, arn) => Some(None),
             Decision::Conditional if bounds_new(effective, &create) => {
                 let may = |action: &str, on: &str| decide(action, on) == Decision::Allowed;
                 let on_it = ["Delete", "Put"].map(|verb| format!("iam:{verb}{kind}PermissionsBoundary"));
@@ -472,7 +473,7 @@ impl<'g> Finder<'g> {
         names.dedup();
         // What only AWS makes.
         names.retain(|arn| !arn.contains(":role/aws-reserved/") && !arn.contains(":role/aws-service-role/"));
-        names.retain(|arn| rights.iter().any(|right| effective.decide(right, arn) == Decision::Allowed));
+        names.retain(|arn| rights.iter().any(|right| may_on(effective, right, arn)));
         names
     }
 

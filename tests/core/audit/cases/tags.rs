@@ -132,3 +132,60 @@ fn whoever_tags_a_session_has_what_the_tags_open() {
     let told = "REACHABLE: the role begins a tagged session of mid, assumes adm";
     assert_eq!(way.evidence[0], told);
 }
+
+#[test]
+fn a_tag_by_which_a_deny_protects_is_taken_off() {
+    let world = |more: &str| {
+        let writes = allow(&["iam:PutRolePolicy", more], &[&role_arn("z")]);
+        let fence =
+            when(deny(&["iam:PutRolePolicy"], &["*"]), "StringEquals", "aws:ResourceTag/protected", "1");
+        let assumes = allow(&["sts:AssumeRole"], &[&role_arn("z")]);
+        let z = role("z").trusts(trust_own_account()).tag("protected", "1");
+        World::of([t().can(vec![writes, fence, assumes]), z])
+    };
+    check("taken off", world("iam:UntagRole"), &["IAM208:critical"], &[]);
+    check("another in its place", world("iam:TagRole"), &["IAM208:critical"], &[]);
+    check("stays", world("iam:UntagUser"), &[], PATHS);
+}
+
+#[test]
+fn a_policy_is_tagged_as_asked_before_it_is_rewritten() {
+    let world = |action: &str, on: &str| {
+        let version =
+            when(allow(&["iam:CreatePolicyVersion"], &["*"]), "StringEquals", "aws:ResourceTag/k", "v");
+        let tags = allow(&[action], &[&policy_arn(on)]);
+        let own = t().can(vec![version, tags]).attach(&policy_arn("x"));
+        World::of([own]).policy(customer_policy("x", allow(&["s3:ListBucket"], &["*"])))
+    };
+    check("it", world("iam:TagPolicy", "x"), &["IAM201:critical"], &[]);
+    check("another", world("iam:TagPolicy", "y"), &[], &["IAM201"]);
+    check("roles", world("iam:TagRole", "*"), &[], &["IAM201"]);
+}
+
+#[test]
+fn a_new_role_has_the_tag_that_is_asked_for() {
+    let by_tag = || {
+        let rights = allow(&["iam:PutRolePolicy", "sts:AssumeRole"], &[&role_arn("app-*")]);
+        when(rights, "StringEquals", "aws:ResourceTag/team", "x")
+    };
+    let makes = |actions: &[&str]| allow(actions, &[&role_arn("app-*")]);
+    let both = ["iam:CreateRole", "iam:TagRole"];
+    let with = |value: &str| when(makes(&both), "StringEquals", "aws:RequestTag/team", value);
+    check("any tag", one(vec![makes(&both), by_tag()].into()), &["IAM202:critical"], &[]);
+    check("that tag", one(vec![with("x"), by_tag()].into()), &["IAM202:critical"], &[]);
+    check("another", one(vec![with("y"), by_tag()].into()), &[], PATHS);
+    check("no tag", one(vec![makes(&both[..1]), by_tag()].into()), &[], PATHS);
+}
+
+#[test]
+fn the_tags_of_another_are_not_ones_own() {
+    let world = |action: &str, on: &str| {
+        let fence = when(deny(&["sts:AssumeRole"], &["*"]), "StringNotEquals", "aws:PrincipalTag/none", "x");
+        let adm = role("adm").trusts(document(trust(json!({"AWS": role_arn("t")})))).can(everything());
+        World::of([t().can(vec![fence, allow(&[action], &[on])]), adm])
+    };
+    check("its own", world("iam:TagRole", &role_arn("t")), &["IAM208"], &[]);
+    check("any", world("iam:TagRole", "*"), &["IAM208"], &[]);
+    check("another's", world("iam:TagRole", &role_arn("adm")), &[], PATHS);
+    check("of users", world("iam:TagUser", "*"), &[], PATHS);
+}
