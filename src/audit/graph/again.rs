@@ -25,7 +25,7 @@ impl Graph {
         }
         graph.arrived.retain(|&node| !is_changed(node));
         graph.writers.retain(|(node, _)| !is_changed(*node));
-        graph.joined.retain(|_, joined| !is_changed(joined.user));
+        graph.changed.retain(|_, changed| !is_changed(changed.of));
         let asking = std::mem::take(&mut graph.tag_askers);
         for &node in &changed {
             graph.edges[node].retain(|(_, via)| *via == Via::WithTags);
@@ -40,7 +40,7 @@ impl Graph {
         let back = graph.back();
         let affected = graph.leading_to(&changed, &back);
         let writers: Vec<_> = graph.writers.iter().filter(|(node, _)| affected[*node]).cloned().collect();
-        let found = takeover::find(&graph, engine, &writers);
+        let found = takeover::find(&graph, engine, &writers, |node| affected[node]);
         graph.takeovers.retain(|&node, _| !affected[node]);
         graph.takeovers.extend(found);
         graph.find_ways_and_together(engine, &back);

@@ -68,13 +68,15 @@ impl Graph {
         {
             if let Some(&(_, via)) = self.edges[node].iter().find(|&&(to, _)| to == next)
                 && self.is_somebody(node)
+                && via != Via::Change
             {
                 words.push_str(&format!(" {} ", via.words()));
             }
             let reached = self.nodes.get(*self.sessions.get(&next).unwrap_or(&next));
-            let groups = self.joined.get(&next).map(|joined| &*joined.groups);
-            if let Some(name) = groups.or_else(|| reached.map(|node| name_of(&node.arn))) {
-                words.push_str(name);
+            if let Some(changed) = self.changed.get(&next) {
+                words.push_str(&format!(" {},", changed.words));
+            } else if let Some(reached) = reached {
+                words.push_str(name_of(&reached.arn));
                 words.push(',');
             }
             node = next;
@@ -87,9 +89,9 @@ impl Graph {
         (!words.is_empty()).then(|| format!("the {who}{}", words.trim_end_matches(',')))
     }
 
-    /// Whether a node is a principal, its sessions, or itself in a group, and no pattern.
+    /// Whether a node is a principal, its sessions, or itself after a change, and no pattern.
     fn is_somebody(&self, node: usize) -> bool {
-        node < self.nodes.len() || self.sessions.contains_key(&node) || self.joined.contains_key(&node)
+        node < self.nodes.len() || self.sessions.contains_key(&node) || self.changed.contains_key(&node)
     }
 
     /// What a principal becomes an administrator by, or can give others, though nobody is one yet.

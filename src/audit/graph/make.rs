@@ -7,6 +7,7 @@ use super::{Graph, Via, takeover};
 use crate::audit::account::{Role, User};
 use crate::audit::escalate::PASSING_WAYS;
 use crate::audit::evaluate::Engine;
+use crate::audit::loosen::Held;
 use crate::audit::node::{Asking, Node, is_on_tag, with_tags_of};
 use crate::audit::role_view::{self, Admin, RoleKind, RoleView};
 use crate::audit::trust::{self, Entry};
@@ -32,7 +33,7 @@ impl Graph {
         }
         graph.admin_sessions = graph.add_sessions(engine, &asking);
         graph.tag_askers = asking;
-        graph.takeovers = takeover::find(&graph, engine, &graph.writers);
+        graph.takeovers = takeover::find(&graph, engine, &graph.writers, |_| true);
         let back = graph.back();
         graph.find_ways_and_together(engine, &back);
         graph
@@ -81,6 +82,9 @@ impl Graph {
         if view.touches_iam {
             self.add_tagged(index, &view.effective, asking);
         }
+        if !has_arrived && (view.touches_iam || !view.effective.void.is_empty()) {
+            self.add_loosened_role(index, role, &view.effective, engine, asking);
+        }
         if has_arrived {
             self.arrived.push(index);
         } else if view.touches_iam && takeover::may_write(&view.effective) {
@@ -103,6 +107,13 @@ impl Graph {
         self.add_edges(index, &effective, true, engine);
         self.add_tagged(index, &effective, asking);
         self.add_joined(index, user, &effective, engine, asking);
+        let more = |attachment| {
+            let mut more = user.clone();
+            more.attached.push(attachment);
+            Rc::new(engine.user(&more))
+        };
+        let held = Held::by_user(user, engine.account, &effective);
+        self.add_loosened(&held, more, index, engine, asking);
         if takeover::may_write(&effective) {
             self.writers.push((index, effective));
         }

@@ -5,8 +5,8 @@
 //! so that a thousand roles that may assume a thousand others are two thousand edges, not a million.
 
 mod again;
+mod changed;
 mod find;
-mod joins;
 mod make;
 mod moments;
 mod sessions;
@@ -74,8 +74,8 @@ pub struct Graph {
     patterns: HashMap<(Via, String), usize>,
     /// The nodes that stand for tagged sessions of a role.
     sessions: HashMap<usize, usize>,
-    /// Those that stand for users in groups that they may join.
-    joined: BTreeMap<usize, joins::Joined>,
+    /// Those that stand for principals after calls about themselves.
+    changed: BTreeMap<usize, changed::Changed>,
     /// See [`Graph::targets`].
     reached: RefCell<HashMap<Question, Rc<[Target]>>>,
     /// Edges by node; the first nodes are the principals, the others patterns.
@@ -135,7 +135,7 @@ impl Graph {
             federated: HashMap::new(),
             patterns: HashMap::new(),
             sessions: HashMap::new(),
-            joined: BTreeMap::new(),
+            changed: BTreeMap::new(),
             reached: RefCell::default(),
             edges: vec![Vec::new(); account.roles.len() + account.users.len()],
             way: Vec::new(),
@@ -381,8 +381,8 @@ impl Graph {
             Via::Tagged => false,
             // See `add_sessions`.
             Via::WithTags => false,
-            // See `add_joined`.
-            Via::Join => false,
+            // See `add_changed`.
+            Via::Change => false,
         }
     }
 

@@ -95,19 +95,22 @@ pub fn find(
     graph: &Graph,
     engine: &Engine<'_>,
     writers: &[(usize, Rc<Effective>)],
+    is_asked: impl Fn(usize) -> bool,
 ) -> HashMap<usize, Takeover> {
-    if writers.is_empty() {
+    let changed: BTreeSet<usize> =
+        graph.changed.values().map(|changed| changed.of).filter(|&node| is_asked(node)).collect();
+    if writers.is_empty() && changed.is_empty() {
         return HashMap::new();
     }
     let finder = Finder::new(graph, engine);
     let found =
         writers.iter().filter_map(|(node, effective)| Some((*node, finder.shared(*node, effective)?)));
     let mut found: HashMap<usize, Takeover> = found.collect();
-    for (user, _) in writers.iter().filter(|(node, _)| *node >= graph.role_count()) {
-        if found.get(user).is_none_or(|takeover| !takeover.becomes_admin)
-            && let Some(takeover) = finder.as_member(*user)
+    for node in changed {
+        if found.get(&node).is_none_or(|takeover| !takeover.becomes_admin)
+            && let Some(takeover) = finder.after_change(node)
         {
-            found.insert(*user, takeover);
+            found.insert(node, takeover);
         }
     }
     found
@@ -239,14 +242,16 @@ impl<'g> Finder<'g> {
         self.make_new(writer).or_else(|| self.writable(from, writer))
     }
 
-    /// As [`Self::takeover`], of a user who first joins a group that it may.
-    fn as_member(&self, user: usize) -> Option<Takeover> {
-        let members = self.graph.edges[user].iter().filter_map(|(node, _)| self.graph.joined.get(node));
-        members.into_iter().find_map(|member| {
-            let mut takeover = self.takeover(user, &self.writer(&member.effective))?;
-            let call = member.call(self.graph);
-            takeover.calls.retain(|known| *known != call);
-            takeover.calls.insert(0, call);
+    /// As [`Self::takeover`], of one who first changes what it may do itself.
+    fn after_change(&self, node: usize) -> Option<Takeover> {
+        let ways = self.graph.edges[node].iter().filter_map(|(to, _)| self.graph.changed.get(to));
+        ways.into_iter().find_map(|changed| {
+            let writer = self.writer(&changed.effective);
+            let own = || self.rewrite(&writer, node).filter(|takeover| !takeover.depends);
+            let own = own().map(|takeover| Takeover { becomes_admin: true, ..takeover });
+            let mut takeover = own.or_else(|| self.takeover(node, &writer))?;
+            takeover.calls.retain(|call| !changed.calls.contains(call));
+            takeover.calls.splice(0..0, changed.calls.iter().cloned());
             takeover.becomes_admin.then_some(takeover)
         })
     }

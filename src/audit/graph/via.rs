@@ -21,8 +21,8 @@ pub enum Via {
     Key(usize),
     /// `iam:UpdateSAMLProvider`: whose key signs the assertions that the role trusts.
     Provider,
-    /// `iam:AddUserToGroup` of oneself.
-    Join,
+    /// Calls about oneself.
+    Change,
 }
 
 /// What makes credentials of a user for whoever calls.
@@ -37,7 +37,7 @@ impl Via {
             Self::Rewrite => "iam:UpdateAssumeRolePolicy",
             Self::Key(way) => KEYS[way],
             Self::Provider => "iam:UpdateSAMLProvider",
-            Self::Join => "iam:AddUserToGroup",
+            Self::Change => "iam:*",
         }
     }
 
@@ -75,7 +75,7 @@ impl Via {
             }
             Self::Rewrite => format!("iam:UpdateAssumeRolePolicy on {arn}"),
             Self::Provider => format!("{} on the provider that {arn} trusts", self.action()),
-            Self::Join => format!("{} of {arn}", self.action()),
+            Self::Change => format!("calls about {arn}"),
         }
     }
 
@@ -92,7 +92,7 @@ impl Via {
             Self::Rewrite => "rewrites the trust of".into(),
             Self::Key(way) => format!("by {} becomes", KEYS[way]),
             Self::Provider => "rewrites the identity provider of".into(),
-            Self::Join => "joins".into(),
+            Self::Change => "changes".into(),
         }
     }
 }

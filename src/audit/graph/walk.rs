@@ -18,10 +18,9 @@ impl Reach {
         let mut calls = Vec::new();
         let mut at = to;
         while let Some(&(prior, via)) = self.before.get(&at) {
-            calls.push(graph.call_to(at, via));
+            calls.splice(0..0, graph.calls_to(at, via));
             at = prior;
         }
-        calls.reverse();
         calls
     }
 }
@@ -49,7 +48,7 @@ impl Toward {
                 by = graph.edges[at].iter().find(|&&(to, _)| to == next).map_or(by, |&(_, via)| via);
             }
             if graph.is_step(next) {
-                calls.push(graph.call_to(next, by));
+                calls.extend(graph.calls_to(next, by));
             }
             at = next;
         }
@@ -84,15 +83,15 @@ impl Graph {
         Reach { nodes, before }
     }
 
-    /// Whether a node is a principal, or one in a group that it may join: there a call ends.
+    /// Whether a node is a principal, or one that changed itself: there a call ends.
     fn is_step(&self, node: usize) -> bool {
-        node < self.nodes.len() || self.joined.contains_key(&node)
+        node < self.nodes.len() || self.changed.contains_key(&node)
     }
 
-    fn call_to(&self, node: usize, via: Via) -> String {
-        match self.joined.get(&node) {
-            Some(joined) => joined.call(self),
-            None => via.calls(self.arn(node)),
+    fn calls_to(&self, node: usize, via: Via) -> Vec<String> {
+        match self.changed.get(&node) {
+            Some(changed) => changed.calls.clone(),
+            None => vec![via.calls(self.arn(node))],
         }
     }
 

@@ -7,6 +7,7 @@ mod callers;
 mod joins;
 mod loosened;
 mod moments;
+mod parts;
 mod paths;
 mod services;
 mod strangers;
