@@ -90,11 +90,7 @@ impl Effective {
     /// The strongest Deny that names the action and the resource: one that always holds, or one that may.
     pub fn denial(&self, action: &str, resource: &str, asked: Asked<'_>) -> Option<ConditionResult> {
         let applies = |grant: &Grant| grant.names(action) && grant.reaches(resource);
-        let denies = self.denies.iter().map(|s| &s.grant);
-        denies
-            .filter(|g| applies(g))
-            .filter_map(|g| read_deny(g, asked))
-            .min_by_key(|reading| *reading != ConditionResult::Open)
+        strongest(self.denies.iter().map(|s| &s.grant).filter(|g| applies(g)), asked)
     }
 
     /// What the boundary alone says: `Allowed` when there is none.
@@ -105,24 +101,33 @@ impl Effective {
             Ceiling::Missing { .. } => return Decision::Unknown,
             Ceiling::Known { grants, .. } => grants,
         };
-        let mut best = Decision::OutsideBoundary;
-        for grant in grants.iter().filter(|g| g.names(action) && g.reaches(resource)) {
-            if !grant.statement.allow {
-                match read_deny(grant, asked) {
-                    Some(ConditionResult::Open) => return Decision::DeniedExplicitly,
-                    Some(_) => best = Decision::Conditional,
-                    None => {}
-                }
-                continue;
-            }
-            match condition::read(&grant.statement, asked) {
-                ConditionResult::Open => best = Decision::Allowed,
-                ConditionResult::Held if best == Decision::OutsideBoundary => best = Decision::Conditional,
-                _ => {}
-            }
+        let applying = || grants.iter().filter(|g| g.names(action) && g.reaches(resource));
+        // Whatever the order of the statements: a Deny goes before what allows, and alone lets nothing through.
+        let denial = strongest(applying().filter(|g| !g.statement.allow), asked);
+        if denial == Some(ConditionResult::Open) {
+            return Decision::DeniedExplicitly;
         }
-        best
+        let allows = applying().filter(|g| g.statement.allow).map(|g| condition::read(&g.statement, asked));
+        let readings: Vec<ConditionResult> = allows.collect();
+        let any = |reading| readings.contains(&reading);
+        match denial {
+            None if any(ConditionResult::Open) => Decision::Allowed,
+            _ if any(ConditionResult::Open) || any(ConditionResult::Held) => Decision::Conditional,
+            _ => Decision::OutsideBoundary,
+        }
     }
+
+    /// Whether a Deny of the boundary is against it under some condition.
+    pub fn is_held_by_ceiling(&self, action: &str, resource: &str, asked: Asked<'_>) -> bool {
+        let Ceiling::Known { grants, .. } = &self.ceiling else { return false };
+        let denies = grants.iter().filter(|g| !g.statement.allow && g.names(action) && g.reaches(resource));
+        strongest(denies, asked).is_some()
+    }
+}
+
+/// The strongest Deny of some: one that always holds, or one that may.
+fn strongest<'g>(denies: impl Iterator<Item = &'g Grant>, asked: Asked<'_>) -> Option<ConditionResult> {
+    denies.filter_map(|g| read_deny(g, asked)).min_by_key(|reading| *reading != ConditionResult::Open)
 }
 
 /// How a Deny reads. A void condition still lets the caller choose not to meet it, so that only a Deny whose

@@ -136,9 +136,12 @@ impl<'a> Comer<'a> {
             Decision::OutsideBoundary if way == Way::Itself => Decision::Allowed,
             other => other,
         };
-        match self.effective.denial(action, on, Asked::default()) {
-            Some(_) if decision == Decision::Allowed => Decision::Conditional,
-            _ => decision,
+        let asked = Asked::default();
+        let is_held = self.effective.denial(action, on, asked).is_some()
+            || self.effective.is_held_by_ceiling(action, on, asked);
+        match decision {
+            Decision::Allowed if is_held => Decision::Conditional,
+            decision => decision,
         }
     }
 

@@ -86,6 +86,44 @@ fn a_boundary_limits_a_role_that_is_named_and_no_session() {
 }
 
 #[test]
+fn a_boundary_is_read_whatever_the_order_of_its_statements() {
+    let unless =
+        |actions: &[&str]| when(deny(actions, &["*"]), "NotIpAddress", "aws:SourceIp", "203.0.113.0/24");
+    let all = || allow(&["*"], &["*"]);
+    let of = |statements: Vec<Value>, action: &str, on: &str| {
+        let world = |statements: Vec<Value>| {
+            World::of([role("t").can(all()).boundary(&policy_arn("edge"))])
+                .policy(customer_policy("edge", statements))
+        };
+        let decide = |statements: Vec<Value>| {
+            let world = world(statements);
+            (asked(&world, action, on), rules_on(&world.audit(), "t"))
+        };
+        let backwards: Vec<Value> = statements.iter().rev().cloned().collect();
+        let (one, other) = (decide(statements), decide(backwards));
+        assert_eq!(one, other, "{action}");
+        one.0
+    };
+    let object = "arn:aws:s3:::b/k";
+    assert_eq!(of(vec![unless(&["s3:*"]), all()], "s3:GetObject", object), Conditional);
+    assert_eq!(of(vec![unless(&["iam:*"]), all()], "iam:PutRolePolicy", &role_arn("t")), Conditional);
+    assert_eq!(of(vec![unless(&["iam:*"]), all()], "s3:GetObject", object), Allowed);
+    // A Deny that may not hold allows nothing.
+    let few = || vec![allow(&["ec2:*"], &["*"]), unless(&["s3:*"])];
+    assert_eq!(of(few(), "s3:GetObject", object), OutsideBoundary);
+    assert_eq!(of(few(), "iam:PutRolePolicy", &role_arn("t")), OutsideBoundary);
+    // Nor does it let in whom a trust policy names itself, for sure.
+    let mut ana = user("ana", &[]);
+    ana["PermissionsBoundary"] = json!({"PermissionsBoundaryArn": policy_arn("edge")});
+    let account = World::of([admin(trust(json!({"AWS": user_arn("ana")})))])
+        .policy(customer_policy("edge", vec![allow(&["ec2:*"], &["*"]), unless(&["sts:*"])]))
+        .user(ana)
+        .account();
+    let answer = explain(&account, "ana", ASSUME, Some(&role_arn("adm")), now()).expect("the user");
+    assert_eq!(answer.decision, Conditional, "{:?}", answer.lines);
+}
+
+#[test]
 fn conditions_on_who_comes_are_decided() {
     let if_arn = |operator: &str, arn: &str| when(trust("*".into()), operator, "aws:PrincipalArn", arn);
     enters(reads(), if_arn("ArnEquals", &role_arn("t")), Allowed);
