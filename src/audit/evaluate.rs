@@ -1,7 +1,7 @@
 //! What a role may really do: the policies that an account gives it, compiled and evaluated.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use opsctl_iam::time::Instant;
 use super::account::{
     Account, Attachment, Boundary, Group, InlinePolicy, ManagedPolicy, Role, Tag, User, account_of,
 };
+use super::allow_list;
 
 /// Statements, and what they grant.
 type Inline = (Vec<Arc<Statement>>, Rc<[Grant]>);
@@ -194,7 +195,7 @@ impl<'a> Engine<'a> {
             }
         }
         for (level, policies) in &around.service_control_policies.0 {
-            if let Some(limit) = allow_list(policies) {
+            if let Some(limit) = allow_list::left_out(policies) {
                 let of = if level.is_empty() { "the organization" } else { level };
                 self.push_beside(&mut all, &format!("of {of} (SCP)"), limit);
             }
@@ -479,36 +480,6 @@ impl Beside {
         };
         principals.listed.iter().any(is_it) != principals.negated
     }
-}
-
-/// What service control policies that list what is allowed leave out, as a Deny; `None` when one allows
-/// everything.
-fn allow_list(policies: &BTreeMap<String, Document>) -> Option<Policy> {
-    let statements = || policies.values().filter_map(Document::policy).flat_map(|policy| &policy.statements);
-    let allows: Vec<&Arc<Statement>> = statements().filter(|s| s.allow).collect();
-    let mut listed = Vec::new();
-    for statement in &allows {
-        match &statement.actions {
-            Selector::Only(patterns) if statement.conditions.is_empty() => {
-                listed.extend(patterns.iter().cloned())
-            }
-            // Under a condition it may be everything.
-            _ => return None,
-        }
-    }
-    let everything = listed.iter().any(|p| pattern::is_everything(p) || p == "*:*");
-    (!allows.is_empty() && !everything).then(|| Policy {
-        version: None,
-        statements: vec![Arc::new(Statement {
-            sid: None,
-            allow: false,
-            actions: Selector::Except(listed),
-            resources: Some(Selector::Only(vec!["*".into()])),
-            principals: None,
-            conditions: Vec::new(),
-        })],
-        size: 0,
-    })
 }
 
 /// The compiled statements of a principal, as its policies have them.

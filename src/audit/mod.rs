@@ -29,6 +29,7 @@
 
 pub mod account;
 pub mod against;
+mod allow_list;
 #[cfg(feature = "sdk")]
 mod answers;
 #[expect(clippy::module_inception, reason = "audit::audit is the verb of this module")]

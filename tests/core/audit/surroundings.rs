@@ -171,6 +171,49 @@ fn each_level_of_the_organization_must_allow() {
     assert_eq!(decide(flat, "sqs:ListQueues"), Decision::Allowed);
 }
 
+/// An Allow of an SCP may name resources and conditions, too.
+/// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_syntax.html>
+#[test]
+fn what_the_organization_allows_is_read_whole() {
+    let scps = |statements: Vec<Value>| json!({"ServiceControlPolicies": {"s": document(statements)}});
+    let root = trust(json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}));
+    let decide = |statements: Vec<Value>, action: &str, on: &str| {
+        let adm = role("adm").aws("AdministratorAccess").trusts(document(root.clone()));
+        let world =
+            World::of([role("t").can(allow(&["sts:*", "s3:*", "iam:List*", "iam:CreateUser"], &["*"])), adm]);
+        let (audit, account) = audited(&world, scps(statements));
+        let decision = explain::explain(&account, "t", action, Some(on), now()).expect("the role").decision;
+        (decision, rules_on(&audit, "t").contains(&"IAM208"), rules_on(&audit, "adm").contains(&"IAM103"))
+    };
+    let adm = role_arn("adm");
+    let assume = |statements: Vec<Value>| decide(statements, "sts:AssumeRole", &adm);
+    let all = |on: &str| allow(&["*"], &[on]);
+    let no = (Decision::DeniedExplicitly, false, false);
+    assert_eq!(assume(vec![all("*")]), (Decision::Allowed, true, true));
+    assert_eq!(assume(vec![all(&role_arn("t*"))]), no, "other resources");
+    assert_eq!(assume(vec![json!({"Effect": "Allow", "Action": "*", "NotResource": "*"})]), no);
+    let if_key = |operator: &str, key: &str, value: &str| when(all("*"), operator, key, value);
+    assert_eq!(assume(vec![if_key("StringNotEquals", "aws:PrincipalAccount", ACCOUNT)]), no);
+    let me = role_arn("t*");
+    let (mine, _, theirs) = assume(vec![if_key("ArnNotLike", "aws:PrincipalArn", &me)]);
+    assert_eq!((mine, theirs), (Decision::DeniedExplicitly, true), "one of two");
+    let (mine, _, theirs) = assume(vec![if_key("ArnLike", "aws:PrincipalArn", &me)]);
+    assert_eq!((mine, theirs), (Decision::Allowed, false), "the other of two");
+    // What one leaves out another may allow.
+    let both = vec![if_key("ArnNotLike", "aws:PrincipalArn", &me), allow(&["sts:*"], &[&adm])];
+    assert_eq!(assume(both.clone()).0, Decision::Allowed);
+    let reads = |statements: &[Value], on: &str| decide(statements.to_vec(), "s3:GetObject", on).0;
+    assert_eq!(reads(&both, "arn:aws:s3:::b/k"), Decision::DeniedExplicitly);
+    let but = json!({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"});
+    let lists = vec![but, allow(&["iam:List*"], &["*"])];
+    let of_iam = |action: &str| decide(lists.clone(), action, "*").0;
+    assert_eq!(of_iam("iam:ListRoles"), Decision::Allowed);
+    assert_eq!(of_iam("iam:CreateUser"), Decision::DeniedExplicitly);
+    assert_eq!(reads(&lists, "arn:aws:s3:::b/k"), Decision::Allowed);
+    let mfa = if_key("Bool", "aws:MultiFactorAuthPresent", "true");
+    assert_eq!(reads(std::slice::from_ref(&mfa), "arn:aws:s3:::b/k"), Decision::Conditional);
+}
+
 #[test]
 fn an_organization_that_denies_iam_has_no_administrators() {
     let admin = World::of([role("a").aws("AdministratorAccess")]);
