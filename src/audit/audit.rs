@@ -121,7 +121,8 @@ fn sort(list: &mut [Finding]) {
     });
 }
 
-fn of_one(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
+/// Audits an account that is one.
+pub(super) fn of_one(account: &Account, usage: &Usage, settings: &Settings) -> Audit {
     let engine = Engine::at(account, settings.now);
     let graph = Graph::build(&engine, None);
     let cx = Context::new(&engine, &graph, usage, settings);

@@ -20,6 +20,7 @@
 //! explain/     why a role may, or not    least.rs      a smaller policy, with proof
 //! expected.rs  what the configuration says
 //! surroundings.rs policies of resources and of the organization
+//! allow_list.rs what those of the organization leave out
 //! planned/      what is not deployed yet  against/     whether a change gives new access
 //! dump.rs      the account, written again
 //! collect.rs   ○ the account, from AWS   last_accessed.rs ○ what roles used   answers.rs ○ AWS's answers

@@ -102,7 +102,7 @@ impl Effective {
             Ceiling::Known { grants, .. } => grants,
         };
         let applying = || grants.iter().filter(|g| g.names(action) && g.reaches(resource));
-        // Whatever the order of the statements: a Deny goes before what allows, and alone lets nothing through.
+        // Whatever the order of the statements: a Deny goes before what allows, and lets nothing through.
         let denial = strongest(applying().filter(|g| !g.statement.allow), asked);
         if denial == Some(ConditionResult::Open) {
             return Decision::DeniedExplicitly;

@@ -35,7 +35,7 @@ const ORDER: [&str; 18] = [
 ];
 
 /// The same inside the audit.
-const AUDIT: [&str; 34] = [
+const AUDIT: [&str; 35] = [
     "lenient",
     "surroundings",
     "removed",
@@ -45,6 +45,7 @@ const AUDIT: [&str; 34] = [
     "settings",
     "finding",
     "variables",
+    "allow_list",
     "evaluate",
     "node",
     "loosen",
@@ -58,12 +59,12 @@ const AUDIT: [&str; 34] = [
     "explain",
     "graph",
     "least",
-    "against",
     "planned",
     "rules",
     "compliance",
     "later",
     "audit",
+    "against",
     "filter",
     "baseline",
     "report",

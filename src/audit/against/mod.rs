@@ -1,16 +1,19 @@
 //! Whether a change gives new access: what roles may do and who may become them, before and after.
 //!
 //! Decided statement by statement, as the check of that name of IAM Access Analyzer answers: what cannot be
-//! shown to be covered by what was there counts as new.
+//! shown to be covered by what was there counts as new. So does a way up that the audit did not find before:
+//! whom a statement meets may change, and the statement stay as it is.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-custom-policy-checks.html>
 
+mod gaps;
 mod overlay;
 mod tags;
+mod ways;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::account::{Account, ELSEWHERE, Group, Problem, Role, UNTOLD, User};
+use super::account::{Account, ELSEWHERE, Group, Role, UNTOLD, User};
 use super::evaluate::Engine;
 use super::trust::{Admission, admissions};
 use opsctl_iam::action_set::ActionSet;
@@ -20,6 +23,8 @@ use opsctl_iam::grant::{Grant, Sourced, condition_text, shorten};
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Document, Selector};
 use opsctl_iam::time::Instant;
+
+pub use gaps::{gaps, unknown};
 
 /// What somebody gains by a change.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,15 +38,20 @@ pub struct Gain {
 /// The principals that may do more after a change, and the roles that more may become; by ARN, else by name
 /// where a plan does not know the account. A plan is compared as what was there with its changes in place.
 pub fn new_access(before: &Account, after: &Account, now: Instant) -> Vec<Gain> {
+    pairs(before, after).iter().flat_map(|(old, new)| in_one(old, new, now)).collect()
+}
+
+/// Each account as it was and as it will be.
+fn pairs(before: &Account, after: &Account) -> Vec<(Account, Account)> {
     let (olds, news) = (before.parts(), after.parts());
-    if !news.is_empty() {
-        let of = |new: &Account| {
-            let same = |old: &&Account| old.id == new.id && old.partition() == new.partition();
-            olds.iter().find(same).unwrap_or(before).clone()
-        };
-        return news.iter().flat_map(|new| in_one(&of(new), new, now)).collect();
+    if news.is_empty() {
+        return vec![overlay::both(before, after)];
     }
-    in_one(before, after, now)
+    let of = |new: &Account| {
+        let same = |old: &&Account| old.id == new.id && old.partition() == new.partition();
+        olds.iter().find(same).unwrap_or(before).clone()
+    };
+    news.iter().map(|new| overlay::both(&of(new), new)).collect()
 }
 
 /// The account that a plan or a template is for which is compared with this one.
@@ -50,50 +60,21 @@ pub fn home(before: &Account) -> Option<&str> {
     id.filter(|_| before.parts().is_empty())
 }
 
-/// What could not be read of either side, so that "no new access" is not known to be true.
-pub fn gaps<'a>(before: &'a Account, after: &'a Account) -> Vec<&'a Problem> {
-    let is_known = |problem: &Problem| {
-        problem.reason == ELSEWHERE
-            && (!problem.resource.contains(":group/") || known_group(before, &problem.resource).is_some())
-    };
-    let all = before.problems.iter().chain(after.problems.iter().filter(|problem| !is_known(problem)));
-    let mut gaps: Vec<&Problem> = Vec::new();
-    for problem in all.filter(|problem| !(problem.reason == ELSEWHERE && before.problems.contains(problem))) {
-        if !gaps.contains(&problem) {
-            gaps.push(problem);
-        }
-    }
-    gaps
-}
-
-/// The policies of principals that are no policies, as gaps of a comparison: what they give is not known.
-pub fn unreadable(account: &Account, now: Instant) -> Vec<Problem> {
-    let engine = Engine::at(account, now);
-    let roles = account.roles.iter().map(|role| (&role.arn, engine.role(role).unreadable.clone()));
-    let users = account.users.iter().map(|user| (&user.arn, engine.user(user).unreadable));
-    let groups = account.groups.iter().map(|group| (&group.arn, engine.group(group).unreadable));
-    let all = roles.chain(users).chain(groups).flat_map(|(arn, unreadable)| {
-        unreadable.into_iter().map(move |(what, why)| Problem {
-            rule: "IAM901",
-            resource: arn.clone(),
-            reason: format!("{what}: {why}"),
-        })
-    });
-    all.collect()
-}
-
 fn known_group<'a>(before: &'a Account, arn: &str) -> Option<&'a Group> {
     let name = arn.rsplit('/').next().unwrap_or(arn);
     before.groups.iter().find(|group| group.arn == arn || group.name == name)
 }
 
 fn in_one(before: &Account, after: &Account, now: Instant) -> Vec<Gain> {
-    let (before, after) = &overlay::both(before, after);
     let (old, new) = (Engine::at(before, now), Engine::at(after, now));
     let mut by_tags = tags::gains(&old, &new);
+    let mut by_ways = ways::gains(before, after, now);
     let mut gains = Vec::new();
     let mut gain = |principal: &String, mut lines: Vec<String>| {
         lines.extend(by_tags.remove(principal).unwrap_or_default());
+        // What gives more to somebody is said already, and why.
+        let ways = by_ways.remove(principal).filter(|_| lines.is_empty());
+        lines.extend(ways.unwrap_or_default());
         if !lines.is_empty() {
             gains.push(Gain { principal: principal.clone(), lines });
         }
@@ -118,6 +99,9 @@ fn in_one(before: &Account, after: &Account, now: Instant) -> Vec<Gain> {
         let was = groups.find(&group.arn, &group.name).map(|was| old.group(was));
         gain(&group.arn, permissions(was.as_ref(), &new.group(group), is_part(&group.arn)));
     }
+    let mut others: Vec<_> = by_ways.into_iter().collect();
+    others.sort();
+    gains.extend(others.into_iter().map(|(principal, lines)| Gain { principal, lines }));
     gains
 }
 
@@ -186,8 +170,8 @@ fn raised(was: &Ceiling, is: &Ceiling) -> Option<String> {
             Some(format!("no longer within the boundary {}", source.name))
         }
         (Ceiling::Missing { arn }, Ceiling::None) => Some(format!("no longer within the boundary {arn}")),
-        (Ceiling::Missing { arn: was }, Ceiling::Missing { arn }) if was == arn => None,
-        (_, Ceiling::Missing { arn }) => Some(format!("what the boundary {arn} allows is not known")),
+        // What is not known is no gain: see `unknown`.
+        (_, Ceiling::Missing { .. }) => None,
         (Ceiling::Missing { arn }, Ceiling::Known { .. }) => {
             Some(format!("what the boundary {arn} allowed before is not known"))
         }

@@ -12,7 +12,8 @@ pub(super) fn both(before: &Account, after: &Account) -> (Account, Account) {
     match (&before.planned, &after.planned) {
         (None, Some(removed)) => (before.clone(), Overlay { before, after }.made(removed)),
         (Some(_), Some(_)) => two_plans(before, after),
-        _ => (before.clone(), completed(before, after.clone())),
+        // A dump has all that there is: what it lacks is not known to be as it was.
+        (_, None) => (before.clone(), after.clone()),
     }
 }
 

@@ -16,6 +16,7 @@ mod hostile;
 mod hygiene;
 mod least;
 mod managed;
+mod met;
 mod outputs;
 mod planned;
 mod reading;

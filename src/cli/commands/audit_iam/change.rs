@@ -45,9 +45,9 @@ pub fn run(
     (now, ui): (Instant, &Ui),
 ) -> CommandResult {
     let gains = against::new_access(before, after, now);
-    let unreadable = [before, after].map(|account| against::unreadable(account, now)).concat();
+    let unknown = against::unknown(before, after, now);
     let mut gaps = against::gaps(before, after);
-    unreadable.iter().for_each(|gap| {
+    unknown.iter().for_each(|gap| {
         if !gaps.contains(&gap) {
             gaps.push(gap)
         }
