@@ -7,6 +7,7 @@
 //! settings.rs  settings of the audit     usage.rs      what roles used
 //! evaluate.rs  what a role may do        variables.rs  what only the call decides
 //! trust.rs     who may become it         role_view.rs  a role with all that
+//! kept_out.rs  less whom a Deny keeps out
 //! escalate.rs  ways up, as tables        services.rs   what runs with a passed role
 //! ways.rs      whether one is open       loosen.rs     boundaries and Deny, taken off
 //! node.rs      a principal as others see it
@@ -48,6 +49,7 @@ pub mod explain;
 pub mod filter;
 pub mod finding;
 pub mod graph;
+mod kept_out;
 #[cfg(feature = "sdk")]
 pub mod last_accessed;
 mod later;

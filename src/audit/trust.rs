@@ -7,7 +7,7 @@ use super::account::{Role, account_of};
 use opsctl_iam::arn::{Arn, is_account_id};
 use opsctl_iam::caller::in_time;
 use opsctl_iam::circumstance::is_on_mfa;
-use opsctl_iam::condition::{self, Operator, opposite};
+use opsctl_iam::condition::{self, Operator};
 use opsctl_iam::keys::is_in_every_token;
 use opsctl_iam::moment::Moment;
 use opsctl_iam::pattern;
@@ -61,12 +61,12 @@ impl<'a> Principal<'a> {
     }
 
     /// Whether it is a principal of some account, and no service or provider.
-    fn is_of_aws(&self) -> bool {
+    pub(super) fn is_of_aws(&self) -> bool {
         matches!(self, Self::Anyone | Self::Account(_) | Self::Identity { .. } | Self::Removed(_))
     }
 
     /// Whether it is the other one, or the account that the other one is of.
-    fn takes_in(&self, other: &Self) -> bool {
+    pub(super) fn takes_in(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Account(mine), Self::Identity { account, .. }) => mine == account,
             _ => self == other,
@@ -132,12 +132,13 @@ pub fn let_in<'a>(
     let all = std::iter::once(policy).chain(others.iter().copied());
     let denials: Vec<&Statement> = all.flat_map(statements).filter(|s| !s.allow && !over(s)).collect();
     allowing
-        .filter_map(|(index, statement)| {
+        .flat_map(|(index, statement)| {
+            let Some(principals) = &statement.principals else { return Vec::new() };
             let mut admission = Admission {
                 statement: Cow::Borrowed(statement),
                 index,
                 principals: named(statement),
-                negated: statement.principals.as_ref()?.negated,
+                negated: principals.negated,
                 restriction: Restriction::Void,
             };
             statement
@@ -145,10 +146,13 @@ pub fn let_in<'a>(
                 .iter()
                 .filter(|c| fixes(c, &statement.conditions))
                 .for_each(|c| admission.narrow(c));
-            let mut meant = denials.iter().filter(|deny| reaches(deny, statement));
-            let stands = meant.all(|deny| admission.less(deny)) && admission.fits_anybody();
-            admission.restriction = condition::restriction(&admission.statement);
-            stands.then_some(admission)
+            let meant = denials.iter().filter(|deny| reaches(deny, statement));
+            let mut left = meant.fold(vec![admission], |left, deny| {
+                left.into_iter().flat_map(|admission| admission.beside(deny)).collect()
+            });
+            left.retain_mut(Admission::fits_anybody);
+            left.iter_mut().for_each(|a| a.restriction = condition::restriction(&a.statement));
+            left
         })
         .collect()
 }
@@ -165,7 +169,7 @@ fn covers(statement: &Statement, action: &str) -> bool {
 
 impl<'a> Admission<'a> {
     /// "Everybody whose account is …" is that account, not everybody.
-    fn narrow(&mut self, condition: &'a Condition) {
+    pub(super) fn narrow(&mut self, condition: &'a Condition) {
         let Some(place) = self.principals.iter().position(|p| *p == Principal::Anyone) else { return };
         let of_key = |value: &'a String| match condition.key.to_ascii_lowercase().as_str() {
             "aws:principalaccount" if value.len() == 12 && !pattern::is_wild(value) => {
@@ -229,86 +233,6 @@ impl<'a> Admission<'a> {
         true
     }
 
-    /// Takes away what a Deny denies; whether anybody is left. A Deny under several conditions is read as
-    /// none, except where its others are true of everybody.
-    fn less(&mut self, deny: &'a Statement) -> bool {
-        let Some(denied) = &deny.principals else { return true };
-        let listed = named(deny);
-        let everybody = !denied.negated && listed.contains(&Principal::Anyone);
-        match deny.conditions.iter().filter(|c| !holds_for_people(c)).collect::<Vec<_>>().as_slice() {
-            [] if everybody => {
-                // `{"AWS": "*"}` leaves services and providers alone, a bare `*` does not.
-                let bare = denied.listed.iter().any(|(kind, _)| kind == "*");
-                self.principals.retain(|p| !bare && !p.is_of_aws());
-                !self.principals.is_empty()
-            }
-            [] if denied.negated => {
-                let anyone = self.negated || self.principals.contains(&Principal::Anyone);
-                match anyone {
-                    true => self.principals = listed,
-                    false => {
-                        self.only(&listed);
-                        self.principals.retain(|p| listed.iter().any(|spared| spared.takes_in(p)));
-                    }
-                }
-                self.negated = false;
-                !self.principals.is_empty()
-            }
-            [] => {
-                let open = self.negated || self.principals.contains(&Principal::Anyone);
-                self.principals.retain(|p| open || !listed.iter().any(|gone| gone.takes_in(p)));
-                self.but(&listed);
-                !self.principals.is_empty()
-            }
-            [only] if everybody => {
-                if let Some(implied) = opposite(only) {
-                    self.statement.to_mut().conditions.push(implied);
-                    self.narrow(only);
-                } else if let Some(implied) = is_of_caller(only).then(|| but_for(only)).flatten() {
-                    self.statement.to_mut().conditions.push(implied);
-                }
-                true
-            }
-            _ => true,
-        }
-    }
-
-    /// Of accounts of which a Deny spares only some principals, these are left. Their root stands for the
-    /// root user alone there.
-    fn only(&mut self, spared: &[Principal<'_>]) {
-        let arn = |p: &Principal<'_>| match *p {
-            Principal::Identity { account, arn }
-                if self.principals.contains(&Principal::Account(account)) =>
-            {
-                Some(arn.to_owned())
-            }
-            _ => None,
-        };
-        let arns: Vec<String> = spared.iter().filter_map(arn).collect();
-        if !arns.is_empty() {
-            self.statement.to_mut().conditions.push(Condition::new("ArnEquals", ARN, arns));
-        }
-    }
-
-    /// Of accounts that are let in as a whole, principals that a Deny names stay out.
-    fn but(&mut self, gone: &[Principal<'_>]) {
-        let whole = |account: &str| {
-            self.principals
-                .iter()
-                .any(|p| matches!(p, Principal::Anyone) || *p == Principal::Account(account))
-        };
-        let arn = |p: &Principal<'_>| match *p {
-            Principal::Identity { account, arn } if whole(account) && !arn.contains(":assumed-role/") => {
-                Some(arn.to_owned())
-            }
-            _ => None,
-        };
-        let arns: Vec<String> = gone.iter().filter_map(arn).collect();
-        if !arns.is_empty() {
-            self.statement.to_mut().conditions.push(Condition::new("ArnNotEquals", ARN, arns));
-        }
-    }
-
     /// Whether the statement lets in by an action of STS.
     pub fn by(&self, action: &str) -> bool {
         covers(&self.statement, action)
@@ -362,26 +286,6 @@ impl<'a> Admission<'a> {
                 .conditions_on("aws:MultiFactorAuthAge")
                 .any(|c| condition::restriction_of(c, &self.statement.conditions) == Restriction::Strong)
     }
-}
-
-const ARN: &str = "aws:PrincipalArn";
-
-/// What is true of those whom a Deny with this condition leaves alone: the caller is another, or other.
-fn but_for(c: &Condition) -> Option<Condition> {
-    let operator = Operator::parse(&c.operator);
-    let base = operator.base.to_ascii_lowercase();
-    let text = ["string", "arn"].iter().find_map(|kind| base.strip_prefix(kind).map(|rest| (*kind, rest)));
-    let plain = !operator.is_negated() && !operator.for_all && !operator.for_any;
-    let (kind, rest) = text.filter(|_| plain)?;
-    Some(Condition::new(format!("{kind}not{rest}"), &*c.key, c.values.clone()))
-}
-
-/// Conditions that only spare services: they hold for every principal of an account.
-fn holds_for_people(c: &Condition) -> bool {
-    let operator = Operator::parse(&c.operator);
-    c.key.eq_ignore_ascii_case("aws:PrincipalIsAWSService")
-        && operator.base.eq_ignore_ascii_case("Bool")
-        && c.values.iter().all(|v| v.eq_ignore_ascii_case("false"))
 }
 
 fn fixes(c: &Condition, all: &[Condition]) -> bool {
@@ -446,10 +350,16 @@ fn is_by_variable(c: &Condition) -> bool {
 pub const SAID_IDENTITY: &str = "sts:SourceIdentity";
 
 /// Whether a condition is about who calls: an ARN, a name, a kind, an id, a tag that the principal carries.
-fn is_of_caller(c: &Condition) -> bool {
+pub(super) fn is_of_caller(c: &Condition) -> bool {
     let key = c.key.to_ascii_lowercase();
     ["aws:principalarn", "aws:principaltype", "aws:userid", "aws:username"].contains(&key.as_str())
         || key.starts_with("aws:principaltag/")
+}
+
+/// Whether a condition leaves out the principals of an account.
+fn is_but(c: &Condition, account: &str) -> bool {
+    let on_account = c.key.eq_ignore_ascii_case("aws:PrincipalAccount");
+    on_account && Operator::parse(&c.operator).is_negated() && condition::admits(c, account) == Some(false)
 }
 
 /// Services that give the external id that their customer has set.
@@ -511,7 +421,8 @@ pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str, moment: Optio
                 |c: &Condition| is_on_mfa(c) && meets(c) && !condition::restriction_of(c, all).is_open();
             all.iter().filter(|c| of_caller(c) || by_mfa(c)).collect()
         };
-        for principal in &admission.principals {
+        let is_kept_out = all.iter().any(|c| is_but(c, account));
+        for principal in admission.principals.iter().filter(|p| !is_kept_out || !p.is_of_aws()) {
             match *principal {
                 Principal::Service(name) if of_service(name) => {
                     entries.push(Entry::Service(name, admission.fixing("aws:SourceArn").collect()));

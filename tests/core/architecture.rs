@@ -35,7 +35,7 @@ const ORDER: [&str; 18] = [
 ];
 
 /// The same inside the audit.
-const AUDIT: [&str; 35] = [
+const AUDIT: [&str; 36] = [
     "lenient",
     "surroundings",
     "removed",
@@ -54,6 +54,7 @@ const AUDIT: [&str; 35] = [
     "escalate",
     "ways",
     "trust",
+    "kept_out",
     "circles",
     "role_view",
     "explain",
@@ -493,8 +494,7 @@ fn no_kind_is_named_by_text() {
     assert_eq!(found, BTreeMap::from(known), "ask `session.kind(…).section()`, or say that it is a word");
 }
 
-/// AWS's texts change; what an error means is its kind, or AWS's code for it. Where there is no code for the
-/// case, `classify` reads the text.
+/// AWS's texts change: an error means its kind, or AWS's code for it. `classify` reads where there is none.
 #[test]
 fn errors_are_told_apart_by_their_codes() {
     let reads = Regex::new(r"\berror\.message\.(?:contains|starts_with|ends_with|strip_prefix)\(").unwrap();

@@ -58,6 +58,46 @@ fn whom_a_trust_policy_denies_it_does_not_let_in() {
 }
 
 #[test]
+fn whom_a_trust_policy_denies_under_a_condition_it_lets_in_without() {
+    let me = || json!({"AWS": role_arn("t")});
+    let no = |principal: Value| json!({"Effect": "Deny", "Principal": principal, "Action": ASSUME});
+    let account = || json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")});
+    enters(reads(), vec![trust("*".into()), no(account())], NotAllowed);
+    enters(reads(), vec![trust("*".into()), no(json!({"AWS": "444455556666"}))], Allowed);
+    let two = || json!({"AWS": [role_arn("t"), role_arn("other")]});
+    for allowing in [trust(me()), root(), trust(two()), trust("*".into())] {
+        let kept = |denied: Value, operator: &str, key: &str, value: &str, role: RoleMaker, is: Decision| {
+            enters(role, vec![allowing.clone(), when(no(denied), operator, key, value)], is);
+        };
+        for denied in [me(), two()] {
+            kept(denied.clone(), "StringNotEquals", "aws:PrincipalType", "User", may(), NotAllowed);
+            kept(denied.clone(), "StringNotEquals", "aws:PrincipalType", "AssumedRole", may(), Allowed);
+            kept(denied.clone(), "ArnLike", "aws:PrincipalArn", &role_arn("*"), may(), NotAllowed);
+            kept(denied.clone(), "StringNotEquals", "aws:PrincipalTag/a", "b", may(), NotAllowed);
+            kept(denied.clone(), "StringNotEquals", "aws:PrincipalTag/a", "b", may().tag("a", "b"), Allowed);
+            kept(denied.clone(), "StringEquals", "aws:PrincipalTag/a", "b", may().tag("a", "b"), NotAllowed);
+            kept(denied.clone(), "NotIpAddress", "aws:SourceIp", "203.0.113.0/24", may(), Conditional);
+            kept(denied, "BoolIfExists", "aws:MultiFactorAuthPresent", "false", may(), Conditional);
+        }
+        let other = json!({"AWS": role_arn("other")});
+        kept(other, "StringNotEquals", "aws:PrincipalType", "User", may(), Allowed);
+    }
+}
+
+#[test]
+fn a_tag_that_one_gives_others_is_not_ones_own() {
+    let named = || trust(json!({"AWS": role_arn("t")}));
+    let unless = || when(deny(&[ASSUME], &["*"]), "StringNotEquals", "aws:PrincipalTag/none", "x");
+    let tags = |action: &str, on: &str| {
+        role("t").can(vec![allow(&[ASSUME], &["*"]), allow(&[action], &[on]), unless()])
+    };
+    enters(tags("iam:TagRole", &role_arn("adm")), named(), DeniedExplicitly);
+    enters(tags("iam:TagUser", "*"), named(), DeniedExplicitly);
+    enters(tags("iam:TagRole", &role_arn("t")), named(), Conditional);
+    enters(tags("iam:TagRole", &role_arn("*")), named(), Conditional);
+}
+
+#[test]
 fn a_boundary_limits_a_role_that_is_named_and_no_session() {
     let named = || trust(json!({"AWS": role_arn("t")}));
     let session = || trust(json!({"AWS": format!("arn:aws:sts::{ACCOUNT}:assumed-role/t/s")}));

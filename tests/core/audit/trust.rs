@@ -34,6 +34,32 @@ fn eks(subject: Option<&str>) -> Value {
     subject.into_iter().fold(statement, |s, subject| when(s, "StringLike", &format!("{host}:sub"), subject))
 }
 
+/// A Deny that names whom it keeps out, unless they are as asked, asks as much of them as the Allow would.
+#[test]
+fn a_deny_by_name_under_a_condition_is_a_condition() {
+    let rules = |allow: Value, operator: &str, key: &str, value: &str| {
+        let mut denied = allow.clone();
+        denied["Effect"] = "Deny".into();
+        let both = document(vec![allow, when(denied, operator, key, value)]);
+        let found = found(role("a").trusts(both)).into_iter();
+        found.filter(|rule| rule.starts_with("IAM3")).collect::<Vec<_>>()
+    };
+    assert_eq!(rules(aws(FOREIGN), "StringNotEquals", "sts:ExternalId", "secret"), ["IAM304"]);
+    assert_eq!(rules(aws(FOREIGN), "StringEquals", "aws:RequestedRegion", "x"), ["IAM303", "IAM304"]);
+    let of_hub = when(web(GITHUB), "StringEquals", &format!("{GITHUB}:aud"), "sts.amazonaws.com");
+    let subject = format!("{GITHUB}:sub");
+    let own = "repo:octo-org/octo-repo:ref:refs/heads/main";
+    let mut denied = of_hub.clone();
+    denied["Effect"] = "Deny".into();
+    denied.as_object_mut().expect("an object").remove("Condition");
+    let with = |deny: Option<Value>| {
+        let all: Vec<Value> = [Some(of_hub.clone()), deny].into_iter().flatten().collect();
+        found(role("a").trusts(document(all))).contains(&"IAM305")
+    };
+    assert!(with(None));
+    assert!(!with(Some(when(denied, "StringNotLike", &subject, own))));
+}
+
 #[test]
 fn the_public_and_the_organization() {
     let all = || trust(json!("*"));
