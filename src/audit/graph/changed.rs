@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::{Graph, Via, takeover};
 use crate::audit::account::{Attachment, Group, Role, User, name_of};
+use crate::audit::escalate::LEADS;
 use crate::audit::evaluate::Engine;
 use crate::audit::loosen::Held;
 use crate::audit::node::{Asking, may_on};
@@ -33,6 +34,14 @@ pub(super) struct Changed {
     pub effective: Rc<Effective>,
 }
 
+/// A group, as far as it matters to whoever joins it.
+#[derive(Clone)]
+pub(super) struct Kind {
+    /// Whether it allows anything that is part of a way up.
+    leads: bool,
+    denies: bool,
+}
+
 impl Graph {
     /// Adds what a user can become in the groups that it may join: all that deny nothing, and each that does.
     pub(super) fn add_joined(
@@ -46,15 +55,16 @@ impl Graph {
         if !alone.may_ever(JOIN) {
             return;
         }
-        let is_new = |group: &&Group| !user.groups.contains(&group.name);
-        let joins = |group: &&Group| alone.decide(JOIN, &group.arn) == Decision::Allowed;
-        let gives = |group: &&Group| !(group.inline.is_empty() && group.attached.is_empty());
-        let open = engine.account.groups.iter().filter(|g| is_new(g) && gives(g) && joins(g));
-        let (free, denying): (Vec<&Group>, Vec<&Group>) =
-            open.partition(|group| engine.group(group).denies.is_empty());
+        let is_new = |group: &Group| !user.groups.contains(&group.name);
+        let joins = |group: &Group| alone.decide(JOIN, &group.arn) == Decision::Allowed;
+        let groups = engine.account.groups.iter().zip(self.groups(engine));
+        let open = groups.filter(|(group, kind)| kind.leads && is_new(group) && joins(group));
+        let (free, denying): (Vec<_>, Vec<_>) = open.partition(|(_, kind)| !kind.denies);
+        let free: Vec<&Group> = free.into_iter().map(|(group, _)| group).collect();
+        let denying = denying.into_iter().map(|(group, _)| group);
         let mut sets: Vec<Vec<&Group>> = Vec::new();
         sets.extend((!free.is_empty()).then(|| free.clone()));
-        sets.extend(denying.into_iter().map(|one| [&free[..], &[one]].concat()));
+        sets.extend(denying.map(|one| [&free[..], &[one]].concat()));
         for set in sets {
             let groups = shorten(&set.iter().map(|group| group.name.clone()).collect::<Vec<_>>());
             let calls = vec![format!("{JOIN} of {} to {groups}", user.arn)];
@@ -62,6 +72,16 @@ impl Graph {
             let words = format!("joins {groups}");
             self.add_changed(Changed { of: index, calls, words, effective }, engine, asking);
         }
+    }
+
+    /// What the groups of the account are, in their order; asked once.
+    fn groups(&self, engine: &Engine<'_>) -> &[Kind] {
+        let kind = |group: &Group| {
+            let effective = engine.group(group);
+            let leads = effective.allows.iter().any(|s| s.grant.actions.meets(&LEADS));
+            Kind { leads, denies: !effective.denies.is_empty() }
+        };
+        self.groups.get_or_init(|| engine.account.groups.iter().map(kind).collect())
     }
 
     /// Adds what a principal can become that takes off what holds it back, or attaches a policy to itself

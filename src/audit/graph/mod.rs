@@ -16,7 +16,7 @@ mod takeover;
 mod via;
 mod walk;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -76,6 +76,7 @@ pub struct Graph {
     sessions: HashMap<usize, usize>,
     /// Those that stand for principals after calls about themselves.
     changed: BTreeMap<usize, changed::Changed>,
+    groups: OnceCell<Vec<changed::Kind>>,
     /// See [`Graph::targets`].
     reached: RefCell<HashMap<Question, Rc<[Target]>>>,
     /// Edges by node; the first nodes are the principals, the others patterns.
@@ -136,6 +137,7 @@ impl Graph {
             patterns: HashMap::new(),
             sessions: HashMap::new(),
             changed: BTreeMap::new(),
+            groups: OnceCell::new(),
             reached: RefCell::default(),
             edges: vec![Vec::new(); account.roles.len() + account.users.len()],
             way: Vec::new(),
