@@ -2,11 +2,13 @@
 
 use super::found::{Gathered, Held, held, lowered_if, says_it_all, times};
 use super::rule::{Context, Hit};
+use crate::audit::account::Group;
 use crate::audit::escalate::USER_WAYS;
 use crate::audit::finding::Severity;
 use crate::audit::graph::{KEYS, Via};
 use crate::audit::role_view::RoleView;
 use opsctl_iam::decide::Decision;
+use opsctl_iam::effective::is_admin;
 
 pub(super) fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     if !view.touches_iam || says_it_all(view) {
@@ -46,9 +48,26 @@ pub(super) fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<
         }
         found.because(cx, view, action);
     }
+    added(cx, view, &mut found);
     trusted(cx, view, &mut found);
     rewritten(cx, view, &mut found);
     found.hit(view)
+}
+
+/// A group of administrators that the role may put users into.
+fn added(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Gathered) {
+    const ADD: &str = "iam:AddUserToGroup";
+    let Some(action) = cx.catalogue.find(ADD).filter(|&id| view.effective.some.contains(id)) else { return };
+    if held(view, action) != Held::No {
+        return;
+    }
+    let may = |group: &&Group| view.effective.decide(ADD, &group.arn) == Decision::Allowed;
+    let admin = |group: &&Group| is_admin(&cx.engine.group(group).open, cx.catalogue);
+    if let Some(group) = cx.account.groups.iter().filter(may).find(admin) {
+        let line = format!("CAPABLE: {ADD} on {}, whose members are administrators", group.arn);
+        found.add(Severity::High, line);
+        found.because(cx, view, action);
+    }
 }
 
 /// Roles whose trust the role may rewrite.

@@ -68,6 +68,9 @@ fn groups_are_ways_to_rights() {
     };
     let admins = group("admins", &[everything()]);
     check("into the administrators", join("admins").group(admins), &["IAM202:critical"], &[]);
+    let adds = || one(allow(&["iam:AddUserToGroup"], &[&arn("admins")]));
+    check("anybody", adds().group(group("admins", &[everything()])), &["IAM202:high"], &["IAM208"]);
+    check("of readers", adds().group(group("admins", &[])), &[], ESCALATES);
     let readers = group("readers", &[allow(&["s3:ListBucket"], &["*"])]);
     check("into the readers", join("readers").group(readers), &[], ESCALATES);
     check("into a group that is not told", join("admins"), &["IAM202:medium"], &["IAM208"]);
