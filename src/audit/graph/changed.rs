@@ -1,6 +1,6 @@
-//! What principals may do to themselves in a call or two, though it makes no administrator of them yet: groups
-//! that users may join, a boundary or a Deny that comes off, a policy that may be attached. What leads on
-//! from there begins at a node of its own.
+//! What principals may do to themselves in a call or two, though it makes no administrator of them yet:
+//! groups that users may join, a boundary or a Deny that comes off, a policy that may be attached. What leads
+//! on from there begins at a node of its own.
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_AddUserToGroup.html>
 
 use std::rc::Rc;
