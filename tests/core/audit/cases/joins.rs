@@ -76,7 +76,7 @@ fn the_joining_of_another() {
     let assume = allow(&["sts:AssumeRole"], &[&role_arn("adm")]);
     let world = |own: Value| {
         let adm = role("adm").trusts(trust_own_account()).can(everything());
-        let world = World::of([t().can(own), adm]).group(group("g", &[assume.clone()]));
+        let world = World::of([t().can(own), adm]).group(group("g", std::slice::from_ref(&assume)));
         world.user(user("v", &[join()]))
     };
     let key = || allow(&["iam:CreateAccessKey"], &[&user_arn("v")]);
