@@ -7,8 +7,11 @@ use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::domain::ResourceId;
 use crate::engine::{OpCx, Registry, RunContext};
 
-/// Refuses to change what lies below `uri`, the place of this data set, while something may read it. Kinds
-/// that the config has nothing of are not asked.
+/// Nobody has told.
+const NO_ANSWER: [OpErrorKind; 2] = [OpErrorKind::Denied, OpErrorKind::NotOffered];
+
+/// Refuses to change what lies below `uri`, the place of this data set, while something may read it. A job
+/// may be of a kind that the config has nothing of any more; who may not look then, or cannot, goes on.
 ///
 /// # Errors
 /// [`OpErrorKind::StillRead`], or what AWS said.
@@ -18,9 +21,12 @@ pub(super) async fn none_of(
     uri: &str,
 ) -> OpResult<()> {
     let cx = OpCx::new(context, data.clone());
-    let wanted = registry.0.iter().filter(|driver| cx.wanted(driver.name()).next().is_some());
-    let found = try_join_all(wanted.map(async |driver| {
-        let found = driver.reading(&cx, uri).await?;
+    let found = try_join_all(registry.0.iter().map(async |driver| {
+        let is_wanted = cx.wanted(driver.name()).next().is_some();
+        let found = match driver.reading(&cx, uri).await {
+            Err(error) if !is_wanted && NO_ANSWER.contains(&error.kind) => Vec::new(),
+            found => found?,
+        };
         OpResult::Ok(found.into_iter().map(|physical| ResourceId::new(driver.name(), physical)))
     }));
     let readers: Vec<String> = found.await?.into_iter().flatten().map(|id| id.to_string()).collect();
@@ -29,6 +35,6 @@ pub(super) async fn none_of(
     }
     let work = if readers.len() == 1 { "is at work and may read" } else { "are at work and may read" };
     let message = format!("{} {work} {uri}, so nothing was changed there", readers.join(" and "));
-    let help = "wait for its end, or end it (`opsctl stop`), and run the same command again";
+    let help = "wait, or end it by this name (`opsctl stop KIND/NAME`), and run the same command again";
     Err(OpError::new("upload", OpErrorKind::StillRead, message).with_help(help))
 }

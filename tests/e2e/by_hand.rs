@@ -4,7 +4,10 @@
 use std::fs;
 use std::time::Duration;
 
-use aws_sdk_s3::types::{BucketLocationConstraint, ChecksumAlgorithm, CreateBucketConfiguration};
+use aws_sdk_s3::types::{
+    BucketLocationConstraint, BucketVersioningStatus, ChecksumAlgorithm, CreateBucketConfiguration,
+    VersioningConfiguration,
+};
 
 use crate::support::{Beside, World, pause};
 
@@ -41,6 +44,16 @@ impl Bench {
             made.send().await.expect("made");
         });
         bench
+    }
+
+    /// Whether the bucket keeps versions from now on; `None`: as it did.
+    fn keeps_versions(&self, status: Option<BucketVersioningStatus>) {
+        let Some(status) = status else { return };
+        self.served.with("eu-west-1", async |aws| {
+            let to = VersioningConfiguration::builder().status(status.clone()).build();
+            let call = aws.s3.put_bucket_versioning().bucket(self.bucket).versioning_configuration(to);
+            call.send().await.expect("set");
+        });
     }
 
     /// A file of the folder.
@@ -193,12 +206,8 @@ fn old_versions_of_others_stay() {
             (sizes.collect::<Vec<_>>(), found.delete_markers().len())
         })
     };
+    bench.keeps_versions(Some(BucketVersioningStatus::Enabled));
     bench.served.with("eu-west-1", async |aws| {
-        let enabled = aws_sdk_s3::types::VersioningConfiguration::builder()
-            .status(aws_sdk_s3::types::BucketVersioningStatus::Enabled)
-            .build();
-        let call = aws.s3.put_bucket_versioning().bucket("theirs");
-        call.versioning_configuration(enabled).send().await.expect("enabled");
         // They had a file of that name once, and have deleted it.
         let put = aws.s3.put_object().bucket("theirs").key("data/things/a");
         put.body(b"theirs".to_vec().into()).send().await.expect("put");
@@ -220,8 +229,15 @@ fn old_versions_of_others_stay() {
 #[test]
 fn what_is_put_there_while_all_is_deleted_stays() {
     let files = [("a", "1"), ("b", "2"), ("c", "3")];
-    for bench in [Bench::with(&files, &[]), Bench::in_theirs(&files)] {
+    let enabled = Some(BucketVersioningStatus::Enabled);
+    let suspended = Some(BucketVersioningStatus::Suspended);
+    let own = (Bench::with(&files, &[]), None, None);
+    let theirs = [(None, None), (suspended.clone(), None), (suspended, enabled.clone()), (None, enabled)];
+    let theirs = theirs.map(|(before, after)| (Bench::in_theirs(&files), before, after));
+    for (bench, before, after) in [own].into_iter().chain(theirs) {
+        bench.keeps_versions(before);
         bench.world.run(["deploy", "--adopt", "--yes"]).success();
+        bench.keeps_versions(after);
         bench.served.strike(&["delay=5s@s3:DeleteObjects#1x1"]);
         let destroyed = std::thread::scope(|scope| {
             let destroy = scope.spawn(|| bench.world.run(["destroy", "--yes"]));

@@ -67,6 +67,11 @@ fn data_waits_for_the_job_that_may_read_it() {
             refused.says("/small-dev-t-").says("is at work and may read s3://");
             assert_eq!(trained.there(), b"1");
         }
+        // Nor when the config has no training any more.
+        let config = trained.world.read("opsctl.toml");
+        trained.world.write("opsctl.toml", config.split("[training").next().expect("what is before it"));
+        trained.world.run(["upload", "--yes"]).ended(1).says("error[E267]");
+        trained.world.write("opsctl.toml", &config);
         // What nobody changes is in nobody's way.
         trained.world.write("things/a", "1");
         trained.world.run(["upload", "--yes"]).success();

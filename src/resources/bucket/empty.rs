@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, DeletedObject, ObjectIdentifier};
 
 use super::Which;
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
@@ -26,16 +26,16 @@ impl Version {
     /// Which of the versions of its key it is.
     pub fn which(&self) -> Which<'_> {
         match self {
+            Self { is_marker: true, .. } if !self.has_id() => Which::Unnamed,
             Self { is_marker: true, .. } => Which::Marker,
             Self { current: true, etag, .. } => Which::Current(etag),
             Self { etag, .. } => Which::Old(etag),
         }
     }
 
-    /// Whether this may be all that the bucket has of the key: what is put there while no versions are kept
-    /// has no id of its own.
-    fn is_only(&self) -> bool {
-        self.current && self.id.as_deref().is_none_or(|id| id == "null")
+    /// Whether it has an id of its own: what is put into a bucket while it keeps no versions has not.
+    fn has_id(&self) -> bool {
+        self.id.as_deref().is_some_and(|id| id != "null")
     }
 }
 
@@ -124,49 +124,52 @@ pub async fn remove(
     prefix: &str,
     ours: impl Fn(&str, Which<'_>) -> bool,
 ) -> OpResult<usize> {
-    let mut pages = Pages::of(cx, bucket, prefix);
-    let (mut others, mut has_versions) = (0, None);
-    while let Some(mut versions) = pages.next().await? {
-        // What keeps other runs out goes last.
-        versions.retain(|v| !(v.current && v.key == lease::KEY && cx.aws.fence.is_held()));
-        let all = versions.len();
-        versions.retain(|v| ours(&v.key, v.which()));
-        others += all - versions.len();
-        if versions.is_empty() {
-            continue;
+    let mut others = 0;
+    // What is from before the bucket kept versions is an old one after its delete, with a marker above.
+    for _ in 0..2 {
+        let (mut pages, mut is_marked) = (Pages::of(cx, bucket, prefix), false);
+        others = 0;
+        while let Some(mut versions) = pages.next().await? {
+            // What keeps other runs out goes last.
+            versions.retain(|v| !(v.current && v.key == lease::KEY && cx.aws.fence.is_held()));
+            let all = versions.len();
+            versions.retain(|v| ours(&v.key, v.which()));
+            others += all - versions.len();
+            if !versions.is_empty() {
+                let (replaced, marked) = delete(cx, bucket, versions).await?;
+                others += replaced;
+                is_marked |= marked;
+            }
         }
-        let by_id = match has_versions {
-            _ if !versions.iter().all(Version::is_only) => true,
-            Some(known) => known,
-            None => *has_versions.insert(had_versions(cx, bucket).await?),
-        };
-        others += delete(cx, bucket, versions, by_id).await?;
+        if !is_marked {
+            break;
+        }
     }
     abort(cx, bucket, prefix, |key| ours(key, Which::Unfinished)).await?;
     Ok(others)
 }
 
-/// Whether a bucket keeps versions, or has kept some: once it did, it can only be told to stop.
-async fn had_versions(cx: &OpCx<'_>, bucket: &str) -> OpResult<bool> {
-    let answer = cx.aws.s3.get_bucket_versioning().bucket(bucket).send().await;
-    Ok(answer.op(action::s3::GetBucketVersioning)?.status.is_some())
-}
-
-/// Deletes up to 1,000 versions: by their ids, or objects that have none as they were seen, and gives the
-/// number of those that are others by now. S3 holds a condition against the current version alone.
+/// Deletes up to 1,000 versions: by their ids, or objects that have none as they were seen. Gives the number
+/// of those that are others by now, and whether markers were made. S3 holds a condition against the current
+/// version alone.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>
-async fn delete(cx: &OpCx<'_>, bucket: &str, versions: Vec<Version>, by_id: bool) -> OpResult<usize> {
+async fn delete(cx: &OpCx<'_>, bucket: &str, versions: Vec<Version>) -> OpResult<(usize, bool)> {
     let objects = versions.into_iter().map(|version| {
         // The lease may be renewed meanwhile; what guards it is its own.
-        let etag = Some(version.etag).filter(|_| !by_id && version.key != lease::KEY);
-        let object = ObjectIdentifier::builder().key(version.key).set_e_tag(etag);
-        let object = object.set_version_id(version.id.filter(|_| by_id));
+        let is_alone = version.current && !version.has_id() && version.key != lease::KEY;
+        let object = ObjectIdentifier::builder().key(version.key);
+        let object = match is_alone {
+            true => object.e_tag(version.etag),
+            false => object.set_version_id(version.id),
+        };
         object.build().expect("the key is set")
     });
-    let objects = Delete::builder().set_objects(Some(objects.collect())).quiet(true).build();
+    let objects = Delete::builder().set_objects(Some(objects.collect())).build();
     let call = cx.aws.s3.delete_objects().bucket(bucket).delete(objects.expect("objects are set"));
     let deleted = call.send().await.op(action::s3::DeleteObjectVersion)?;
-    if_unchanged(&deleted, action::s3::DeleteObjectVersion).map(|replaced| replaced.len())
+    let replaced = if_unchanged(&deleted, action::s3::DeleteObjectVersion)?.len();
+    let is_new = |gone: &DeletedObject| gone.delete_marker() == Some(true) && gone.version_id().is_none();
+    Ok((replaced, deleted.deleted().iter().any(is_new)))
 }
 
 /// Aborts the uploads under a prefix that were never completed and are `ours`.

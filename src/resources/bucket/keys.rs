@@ -34,6 +34,8 @@ pub enum Which<'a> {
     Old(&'a str),
     /// It says that the object was deleted.
     Marker,
+    /// The same, of a bucket that keeps no versions any more: what is put in its place has the same id.
+    Unnamed,
     /// The parts of an upload that was never completed.
     Unfinished,
 }
@@ -45,6 +47,7 @@ impl Known {
             Which::Current(etag) => self.etag.as_deref() == Some(etag),
             Which::Old(etag) => !self.foreign.contains(etag),
             Which::Marker => self.foreign.is_empty(),
+            Which::Unnamed => false,
             Which::Unfinished => true,
         }
     }
@@ -78,6 +81,10 @@ impl Keys {
 
     /// Whether a version of an object is opsctl's, or of what it runs.
     pub fn has(&self, key: &str, version: Which<'_>) -> bool {
+        if matches!(version, Which::Unnamed) {
+            // A bucket with one in it cannot be deleted.
+            return self.is_made && self.has(key, Which::Marker);
+        }
         if let Some(known) = self.uploaded.get(key) {
             return known.has(version);
         }

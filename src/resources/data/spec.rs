@@ -370,7 +370,6 @@ impl Kind for Data {
             action::s3::PutObject,
             action::s3::ListBucket,
             action::s3::GetBucketTagging,
-            action::s3::GetBucketVersioning,
             action::s3::DeleteObject,
             action::s3::DeleteObjectVersion,
             action::s3::ListBucketVersions,
