@@ -255,3 +255,27 @@ fn what_is_put_there_while_all_is_deleted_stays() {
         assert_eq!((bench.there("b"), bench.there("new")), (b"by hand".to_vec(), b"by hand".to_vec()));
     }
 }
+
+/// A list of versions ends in the middle of those of one object; when the newer ones are gone, the next is
+/// what a reader gets.
+#[test]
+fn old_versions_behind_the_end_of_a_page_go_too() {
+    for (bench, versions) in [(Bench::with(&[], &[]), 3), (Bench::in_theirs(&[]), 3)] {
+        for version in 0..versions {
+            // 1,000 on a page, three of each.
+            (0..350).for_each(|n| bench.ours(&format!("{n}"), format!("{n} {version}").as_bytes()));
+            if version == 0 {
+                bench.keeps_versions((bench.bucket != BUCKET).then_some(BucketVersioningStatus::Enabled));
+                bench.world.run(["deploy", "--adopt", "--yes"]).success();
+            } else {
+                bench.upload();
+            }
+        }
+        bench.world.run(["destroy", "--yes"]).success().does_not_say("others");
+        let left = bench.served.with("eu-west-1", async |aws| {
+            let found = aws.s3.list_object_versions().bucket(bench.bucket).prefix("data/").send().await;
+            found.map_or(0, |found| found.versions().len() + found.delete_markers().len())
+        });
+        assert_eq!(left, 0, "in {}", bench.bucket);
+    }
+}

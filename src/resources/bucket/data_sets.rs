@@ -52,11 +52,15 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
         let Some(path) = key.strip_prefix(prefix) else { continue };
         let (current, old): (Vec<_>, Vec<_>) = versions.into_iter().partition(|version| version.current);
         let etag = current.into_iter().next().map(|version| version.etag);
-        let old = old.into_iter().map(|version| version.etag).filter(|_| *bucket_owner != Owner::Ours);
-        let foreign: HashSet<_> = old.filter(|etag| uploaded.is_ours(path, etag) != IsOurs::Yes).collect();
+        let is_foreign =
+            |etag: &String| *bucket_owner != Owner::Ours && uploaded.is_ours(path, etag) != IsOurs::Yes;
+        let (foreign, mut ours): (Vec<_>, Vec<_>) =
+            old.into_iter().map(|version| version.etag).partition(is_foreign);
+        let foreign = HashSet::from_iter(foreign);
         has_foreign |= !foreign.is_empty();
         let is_ours = etag.as_deref().map(|etag| uploaded.is_ours(path, etag));
-        let known = Known { etag, foreign };
+        ours.extend(etag);
+        let known = Known { ours, foreign };
         match is_ours {
             _ if path.is_empty() || path.ends_with('/') => {}
             Some(IsOurs::No) => drop(others.insert(path.to_owned())),
@@ -113,7 +117,7 @@ async fn claim(
         below.paths.extend(named.filter_map(|path| gone.remove_entry(path)));
         for (path, stored) in &manifest.files {
             if let Some(known) = below.paths.get_mut(path) {
-                known.foreign.remove(&stored.etag);
+                known.ours.extend(known.foreign.take(&stored.etag));
             }
         }
     }

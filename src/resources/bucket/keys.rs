@@ -18,8 +18,9 @@ const MANIFEST: &str = ".opsctl-manifest.json";
 /// What there was of an object of a data set when it was looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
-    /// The entity tag of what was there, put there by opsctl; `None` where nothing was.
-    pub etag: Option<String>,
+    /// Entity tags of what was there and of its old versions, put there by opsctl: when a version is deleted,
+    /// the one before it is what a reader gets.
+    pub ours: Vec<String>,
     /// Entity tags of old versions that are not opsctl's: somebody had them there before, or between two
     /// uploads. Only in a bucket of others; in one that opsctl made, they go with it.
     pub foreign: HashSet<String>,
@@ -44,7 +45,7 @@ impl Known {
     /// Whether a version is opsctl's; a marker is not where it hides what is somebody's.
     pub fn has(&self, version: Which<'_>) -> bool {
         match version {
-            Which::Current(etag) => self.etag.as_deref() == Some(etag),
+            Which::Current(etag) => self.ours.iter().any(|ours| ours == etag),
             Which::Old(etag) => !self.foreign.contains(etag),
             Which::Marker => self.foreign.is_empty(),
             Which::Unnamed => false,
