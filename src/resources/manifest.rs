@@ -1,7 +1,7 @@
 //! What is under a data set's prefix, as one object beside it: it records what S3's listings lack
 //! (they give the algorithm of a checksum, never its value).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,16 +16,17 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub owner: String,
     /// [`Tree::digest`] of the folder that was uploaded last. Files that are only in the bucket do not count.
+    /// Empty while an upload has not come to its end: the bucket may not be as `files` says.
     pub digest: String,
     /// How many of `files` were not in that folder.
     #[serde(default)]
     pub stray: usize,
     /// By path relative to the prefix.
     pub files: BTreeMap<String, Stored>,
-    /// What a first upload was about to send, while it has not come to its end; with its checksum where that
-    /// was known.
+    /// What uploads that have not come to their end were about to send, with its checksums. None are known of
+    /// what a first upload sends while it reads it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub meant: BTreeMap<String, Option<Crc64>>,
+    pub meant: BTreeMap<String, BTreeSet<Crc64>>,
 }
 
 impl Manifest {
@@ -58,6 +59,11 @@ impl Manifest {
         let digest = inputs::digest(here.map(|(path, s)| (path.as_str(), s.size, s.crc)));
         let stray = files.keys().filter(|path| tree.entry(path).is_none()).count();
         Self { format: Self::FORMAT, owner, digest, stray, files, meant: BTreeMap::new() }
+    }
+
+    /// Whether an upload has begun and did not come to its end.
+    pub fn is_open(&self) -> bool {
+        self.digest.is_empty()
     }
 
     /// Of all files, as [`Tree::digest`] is of the folder's.

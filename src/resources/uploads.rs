@@ -108,18 +108,14 @@ pub async fn uploaded(cx: &OpCx<'_>, uri: &str, bucket_owner: &Owner) -> OpResul
         for (path, stored) in &manifest.files {
             paths.entry(path.clone()).or_default().etags.push(stored.etag.clone());
         }
-        for (path, crc) in &manifest.meant {
+        for (path, crcs) in &manifest.meant {
             let known = paths.entry(path.clone()).or_default();
-            known.meant.extend(*crc);
-            known.is_first = crc.is_none() && *bucket_owner == Owner::Ours;
+            known.meant.extend(crcs);
+            known.is_first = crcs.is_empty() && *bucket_owner == Owner::Ours;
         }
     }
-    let noted = Noted::of(&journal_of(cx, uri));
-    for (path, (_, stored)) in noted.sent {
+    for (path, (_, stored)) in Noted::of(&journal_of(cx, uri)).sent {
         paths.entry(path).or_default().etags.push(stored.etag);
-    }
-    for (path, crcs) in noted.meant {
-        paths.entry(path).or_default().meant.extend(crcs);
     }
     Ok(Uploaded { manifest: own, is_others, paths })
 }

@@ -154,16 +154,14 @@ async fn read_manifests(session: &Session, intent: &Intent, verify: bool) -> OpR
     let sets = try_join_all(nodes.map(|(id, spec): (&ResourceId, &Spec)| async move {
         let cx = OpCx::new(&session.context, id.clone());
         let mut there = sync::read_manifest(&cx, &spec.uri()).await?;
-        // What an interrupted run changed is not in the manifest.
-        let mut rewrite = sync::is_unfinished(&cx, &spec.uri());
-        let mut mixed = None;
+        let (mut rewrite, mut mixed) = (false, None);
         if verify && !there.bucket_is_missing {
             let said = there.manifest.files.clone();
             let tree = session.context.inputs.tree(&spec.path, &spec.use_as());
             let tree = tree.and_then(|tree| tree.as_ref().ok()).expect("the session has walked it");
             let unlike;
             (there, unlike) = sync::verify(&cx, spec, tree, there).await?;
-            (rewrite, mixed) = (rewrite || there.manifest.files != said, unlike.words().1);
+            (rewrite, mixed) = (there.manifest.files != said, unlike.words().1);
         }
         OpResult::Ok(DataSet { id: id.clone(), spec: spec.clone(), there, rewrite, mixed })
     }));

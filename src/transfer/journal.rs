@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::{OpError, OpErrorKind, OpResult};
-use crate::domain::{Crc64, Stored};
+use crate::domain::Stored;
 use crate::inputs::{FileStamp, open_kept};
 
 const WHAT: &str = "keeping the journal of the upload";
@@ -20,10 +20,6 @@ const WHAT: &str = "keeping the journal of the upload";
 enum Line {
     /// A run began; whatever it did, the manifest does not say yet.
     Opened {},
-    /// What it is about to send, with its checksum where that is known.
-    Meant {
-        files: Vec<(String, Option<Crc64>)>,
-    },
     Sent {
         path: String,
         stamp: FileStamp,
@@ -47,16 +43,11 @@ pub struct Upload {
     pub stamp: FileStamp,
 }
 
-/// The checksums of what may have been sent, by path.
-pub type Meant = HashMap<String, HashSet<Crc64>>;
-
 /// What runs that did not come to their end have left in a journal. Others may have been there since.
 #[derive(Debug, Default)]
 pub struct Noted {
     /// What S3 confirmed, with the files as they were.
     pub sent: HashMap<String, (FileStamp, Stored)>,
-    /// What they may have sent, by its checksums: an object may be there whose answer nobody got.
-    pub meant: Meant,
     /// Begun and not ended, with their paths.
     begun: Vec<(String, Upload)>,
 }
@@ -76,18 +67,10 @@ impl Noted {
     }
 
     fn add(&mut self, line: Line) {
-        let mut may_be_there = |path: &str, crc| self.meant.entry(path.to_owned()).or_default().extend(crc);
         match line {
             Line::Opened {} => {}
-            Line::Meant { files } => files.iter().for_each(|(path, crc)| may_be_there(path, *crc)),
-            Line::Sent { path, stamp, stored } => {
-                may_be_there(&path, Some(stored.crc));
-                self.sent.insert(path, (stamp, stored));
-            }
-            Line::Begun { path, upload } => {
-                may_be_there(&path, None);
-                self.begun.push((path, upload));
-            }
+            Line::Sent { path, stamp, stored } => drop(self.sent.insert(path, (stamp, stored))),
+            Line::Begun { path, upload } => self.begun.push((path, upload)),
             Line::Ended { id } => self.begun.retain(|(_, upload)| upload.id != id),
         }
     }
@@ -130,15 +113,9 @@ impl Journal {
         Ok(Self { file: Mutex::new(file), path: path.to_owned(), resumed, noted, ended: Mutex::default() })
     }
 
-    /// From here on, the bucket changes: these are about to be sent.
-    pub fn start<'a>(&self, files: impl Iterator<Item = (&'a str, Option<Crc64>)>) {
-        /// Of a line.
-        const SOME: usize = 1_000;
+    /// From here on, the bucket changes.
+    pub fn start(&self) {
         self.write(&Line::Opened {});
-        let mut files = files.map(|(path, crc)| (path.to_owned(), crc)).peekable();
-        while files.peek().is_some() {
-            self.write(&Line::Meant { files: files.by_ref().take(SOME).collect() });
-        }
     }
 
     /// Whether an earlier run did not come to its end.
@@ -193,6 +170,7 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Crc64;
 
     const STAMP: FileStamp = FileStamp { size: 1, modified: 2, changed: 3, inode: 4 };
 
@@ -209,7 +187,7 @@ mod tests {
         {
             let journal = Journal::open(&path).unwrap();
             assert!(!journal.resumed && !Journal::is_unfinished(&path));
-            journal.start([("a", None), ("e", Some(Crc64::of(b"e")))].into_iter());
+            journal.start();
             assert!(Journal::is_unfinished(&path));
             journal.sent("a", STAMP, &stored());
             journal.begin("b", &upload);
@@ -227,10 +205,6 @@ mod tests {
         assert_eq!(journal.begun("b", STAMP), Some(&upload));
         assert_eq!(journal.begun("b", FileStamp { size: 2, ..STAMP }), None);
         assert_eq!(journal.abandoned(), [("b", "u")]);
-        let x = || HashSet::from([Crc64::of(b"x")]);
-        let e = HashSet::from([Crc64::of(b"e")]);
-        let meant = [("a", x()), ("b", HashSet::new()), ("c", HashSet::new()), ("d", x()), ("e", e)];
-        assert_eq!(Noted::of(&path).meant, meant.map(|(path, crcs)| (path.to_owned(), crcs)).into());
         journal.end("u");
         assert_eq!(journal.abandoned(), []);
         journal.finish();

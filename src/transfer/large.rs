@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::download::Object;
 use super::journal::Upload;
-use super::{Condition, DAMAGED, PATIENCE, Route, Taken, interrupted, panicked, undamaged};
+use super::{DAMAGED, PATIENCE, Route, interrupted, panicked, undamaged};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::domain::{Crc64, Stored, action};
 use crate::inputs::{Entry, FileStamp};
@@ -239,29 +239,16 @@ async fn complete(
             .build()
     });
     let parts = CompletedMultipartUpload::builder().set_parts(Some(list.collect())).build();
-    let send = |condition: Condition| {
-        let call = route.s3.complete_multipart_upload().bucket(&route.bucket).key(route.key(path));
-        let call = call.set_if_none_match(condition.none_match()).set_if_match(condition.matches());
-        let call = call.upload_id(&upload.id).multipart_upload(parts.clone());
-        let call = call.checksum_type(ChecksumType::FullObject).checksum_crc64_nvme(crc.to_string());
-        call.mpu_object_size(i64::try_from(size).unwrap_or(i64::MAX)).send()
-    };
-    let mut done = send(route.condition(path)).await.op(action::s3::CompleteMultipartUpload);
-    if let Err(error) = done.as_ref()
-        && route.is_taken(path, error)
-    {
-        let error = done.expect_err("it is one");
-        match route.taken(path, (size, crc), error).await? {
-            Taken::Same(etag) => {
-                abort(route, path, &upload.id).await?;
-                return Ok(Stored { size, crc, etag });
-            }
-            Taken::Ours(etag) => {
-                done = send(Condition::Is(etag)).await.op(action::s3::CompleteMultipartUpload);
-            }
+    let call = route.s3.complete_multipart_upload().bucket(&route.bucket).key(route.key(path));
+    let call = call.set_if_none_match(route.none_match(path)).upload_id(&upload.id).multipart_upload(parts);
+    let call = call.checksum_type(ChecksumType::FullObject).checksum_crc64_nvme(crc.to_string());
+    let call = call.mpu_object_size(i64::try_from(size).unwrap_or(i64::MAX));
+    match call.send().await.op(action::s3::CompleteMultipartUpload) {
+        Err(error) if route.is_taken(path, &error) => {
+            let etag = route.same(path, (size, crc), error).await?;
+            abort(route, path, &upload.id).await?;
+            Ok(Stored { size, crc, etag })
         }
-    }
-    match done {
         Ok(done) => Ok(Stored { size, crc, etag: done.e_tag.unwrap_or_default() }),
         // An answer that was lost: the first attempt did it, and the second finds no upload.
         Err(error) if error.kind == OpErrorKind::NotFound => {

@@ -14,6 +14,7 @@ mod limit;
 mod small;
 mod tally;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -26,7 +27,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 pub use download::{Object, Ranges, download, output};
-pub use journal::{Journal, Meant, Noted};
+pub use journal::{Journal, Noted};
 
 use crate::aws::{OpError, OpErrorKind, OpResult, SdkResultExt};
 use crate::domain::{Action, Crc64, ResourceId, Stored, action, shown};
@@ -55,9 +56,8 @@ pub struct TransferOptions<'a> {
     /// Requests at the same time, at most.
     pub max_concurrency: usize,
     pub bytes_per_second: Option<u64>,
-    /// Paths that no upload which has ended has put there. What is there is somebody's and is not replaced,
-    /// unless it has one of these checksums: those of what uploads that were broken off may have sent.
-    pub fresh: Meant,
+    /// Paths that no upload has put there: what is there is somebody's, and is not replaced.
+    pub fresh: Arc<HashSet<String>>,
 }
 
 /// What S3 has confirmed.
@@ -81,7 +81,7 @@ struct Route {
     bucket: String,
     prefix: String,
     root: PathBuf,
-    fresh: Meant,
+    fresh: Arc<HashSet<String>>,
     events: Events,
     step: Option<StepId>,
     target: ResourceId,
@@ -96,35 +96,6 @@ struct Route {
     batches: Arc<Buffers>,
     /// Threads that read: few are enough for the page cache, and each costs memory.
     readers: Semaphore,
-}
-
-/// What is there where a file goes, by its ETag.
-enum Taken {
-    /// The same file.
-    Same(String),
-    /// What an upload that was broken off has sent.
-    Ours(String),
-}
-
-/// What must be there for an object to be written.
-enum Condition {
-    None,
-    Absent,
-    /// The object with this ETag.
-    Is(String),
-}
-
-impl Condition {
-    fn none_match(&self) -> Option<String> {
-        matches!(self, Self::Absent).then(|| "*".to_owned())
-    }
-
-    fn matches(&self) -> Option<String> {
-        match self {
-            Self::Is(etag) => Some(etag.clone()),
-            Self::None | Self::Absent => None,
-        }
-    }
 }
 
 impl Route {
@@ -172,34 +143,26 @@ impl Route {
 
     /// Whether nothing may be there yet.
     fn is_fresh(&self, path: &str) -> bool {
-        self.fresh.contains_key(path)
+        self.fresh.contains(path)
     }
 
     /// A PUT through the SDK, whose errors are worth telling.
     async fn put(&self, path: &str, body: Bytes, crc: Crc64) -> OpResult<String> {
-        let content = (body.len() as u64, crc);
-        match self.put_if(path, body.clone(), crc, self.condition(path)).await {
-            Err(error) if self.is_taken(path, &error) => match self.taken(path, content, error).await? {
-                Taken::Same(etag) => Ok(etag),
-                Taken::Ours(etag) => self.put_if(path, body, crc, Condition::Is(etag)).await,
-            },
-            sent => sent,
-        }
-    }
-
-    async fn put_if(&self, path: &str, body: Bytes, crc: Crc64, condition: Condition) -> OpResult<String> {
+        let size = body.len() as u64;
         let call = self.s3.put_object().bucket(&self.bucket).key(self.key(path));
-        let call = call.set_if_none_match(condition.none_match()).set_if_match(condition.matches());
-        let call = call.checksum_crc64_nvme(crc.to_string());
+        let call = call.set_if_none_match(self.none_match(path)).checksum_crc64_nvme(crc.to_string());
         let call = call.body(ByteStream::from(body)).customize();
         // TLS protects the body; over plain HTTP the signature must.
         let call = if self.lane.over_tls { call.disable_payload_signing() } else { call };
-        Ok(call.send().await.op(action::s3::PutObject)?.e_tag.unwrap_or_default())
+        match call.send().await.op(action::s3::PutObject) {
+            Err(error) if self.is_taken(path, &error) => self.same(path, (size, crc), error).await,
+            sent => Ok(sent?.e_tag.unwrap_or_default()),
+        }
     }
 
-    /// Under which a file is sent at first.
-    fn condition(&self, path: &str) -> Condition {
-        if self.is_fresh(path) { Condition::Absent } else { Condition::None }
+    /// The condition under which a file is sent.
+    fn none_match(&self, path: &str) -> Option<String> {
+        self.is_fresh(path).then(|| "*".to_owned())
     }
 
     /// Whether something is there under a fresh path.
@@ -207,22 +170,18 @@ impl Route {
         error.kind == OpErrorKind::Conflict && self.is_fresh(path)
     }
 
-    /// Whose that is; an error where it is somebody's.
-    async fn taken(&self, path: &str, content: (u64, Crc64), error: OpError) -> OpResult<Taken> {
-        let there = Object::head(&self.s3, &self.bucket, &self.key(path)).await?;
-        let Some(there) = there else { return Err(error) };
-        // Its answer was lost, or another machine has sent it.
-        if (there.size, there.crc) == (content.0, Some(content.1)) {
-            return Ok(Taken::Same(there.etag));
-        }
-        let meant = self.fresh.get(path).zip(there.crc).is_some_and(|(meant, crc)| meant.contains(&crc));
-        if meant { Ok(Taken::Ours(there.etag)) } else { Err(self.others(path)) }
+    /// The ETag of what is there, if it is the same file: the answer to an earlier try was lost, or another
+    /// machine has sent it. Anything else is somebody's.
+    async fn same(&self, path: &str, content: (u64, Crc64), error: OpError) -> OpResult<String> {
+        let there = Object::head(&self.s3, &self.bucket, &self.key(path)).await?.ok_or(error)?;
+        let is_same = (there.size, there.crc) == (content.0, Some(content.1));
+        if is_same { Ok(there.etag) } else { Err(self.others(path)) }
     }
 
     fn others(&self, path: &str) -> OpError {
         let uri = format!("s3://{}/{}", self.bucket, self.key(path));
         let uri = shown::line(&uri);
-        let message = format!("{uri} is there already, and no upload that has ended knows it");
+        let message = format!("{uri} is there already, and no upload knows it");
         let help = "move it away (`aws s3 mv`), or delete it if nobody needs it (`aws s3 rm`)";
         OpError::new("upload", OpErrorKind::AlreadyExists, message).with_help(help)
     }

@@ -14,7 +14,7 @@ use crate::support::{Beside, World, pause};
 const CONFIG: &str = "[project]\nname = \"small\"\nregion = \"eu-west-1\"\n\
                       [data.things]\npath = \"things\"\ndelete = true\n";
 const BUCKET: &str = "small-dev-123456789012-eu-west-1";
-const UNKNOWN: &str = "is there already, and no upload that has ended knows it";
+const UNKNOWN: &str = "is there already, and no upload knows it";
 
 /// A project, and a sandbox that lives as long as this.
 struct Bench {
@@ -89,6 +89,11 @@ impl Bench {
         })
     }
 
+    /// From here on it is another machine.
+    fn forget(&self) {
+        fs::remove_dir_all(self.world.path(".opsctl/cache")).expect("removed");
+    }
+
     fn upload(&self) {
         self.world.run(["upload", "--yes"]).success();
     }
@@ -107,6 +112,20 @@ impl Bench {
         self.served.strike(&[]);
         self.remove("large");
     }
+}
+
+#[test]
+fn all_that_is_in_the_way_is_named_at_once() {
+    let bench = Bench::with(&[("a", "1")], &[]);
+    bench.upload();
+    for name in ["x", "y", "z", "same"] {
+        bench.theirs(name, b"theirs");
+        bench.ours(name, b"ours");
+    }
+    bench.ours("same", b"theirs");
+    bench.ours("fine", b"ours");
+    let refused = bench.world.run(["upload", "--yes"]).ended(1).says("error[E203]");
+    refused.says("3 objects are there already, and no upload knows them: x, y, z");
 }
 
 #[test]
@@ -190,6 +209,56 @@ fn what_a_broken_off_upload_has_sent_is_ours_and_what_came_after_it_is_not() {
         assert_eq!(bench.there(command), b"theirs");
         bench.remove(command);
     }
+}
+
+/// The manifest says it, so that every machine knows: CI runs on a new one each time.
+#[test]
+fn what_a_broken_off_upload_has_sent_is_known_on_another_machine() {
+    let bench = Bench::with(&[("a", "1"), ("b", "2")], &[]);
+    bench.upload();
+    // Of an upload that replaces, adds and would delete, after which the folder is as it was.
+    bench.ours("a", b"changed");
+    bench.ours("new", b"sent");
+    bench.remove("b");
+    bench.killed_with("new");
+    bench.forget();
+    bench.world.run(["plan"]).ended(2).says("~ data/things");
+    bench.ours("a", b"1");
+    bench.ours("b", b"2");
+    bench.remove("new");
+    bench.upload();
+    assert_eq!((bench.there("a"), bench.there("b")), (b"1".to_vec(), b"2".to_vec()));
+    assert!(!bench.is_there("new"), "`delete = true` deletes it");
+    bench.world.run(["plan"]).success();
+
+    // The file is another one by now.
+    bench.ours("new", b"sent");
+    bench.killed_with("new");
+    bench.forget();
+    bench.ours("new", b"edited");
+    bench.upload();
+    assert_eq!(bench.there("new"), b"edited");
+
+    // Killed twice, each time with another one.
+    for text in ["once", "twice"] {
+        bench.ours("again", text.as_bytes());
+        bench.killed_with("again");
+        bench.forget();
+    }
+    bench.theirs("theirs", b"theirs");
+    bench.world.run(["destroy", "--yes"]).success().says("others put objects");
+    assert!(bench.is_there("theirs") && !bench.is_there("again") && !bench.is_there("new"));
+}
+
+/// Nobody has read the files of a first upload before they are sent.
+#[test]
+fn a_first_upload_that_was_broken_off_goes_on_elsewhere_with_other_files() {
+    let bench = Bench::with(&[("a", "1")], &[]);
+    bench.killed_with("a");
+    bench.forget();
+    bench.ours("a", b"edited");
+    bench.upload();
+    assert_eq!(bench.there("a"), b"edited");
 }
 
 /// In a bucket of others, by version.

@@ -1,5 +1,6 @@
+use super::listed::{self, first};
 use super::spec::State;
-use super::sync::{self, RemoteState, first};
+use super::sync::{self, RemoteState};
 use super::withdraw::withdraw;
 use super::{Data, Spec};
 use crate::aws::{OpError, OpResult, OpResultExt, SdkResultExt};
@@ -35,11 +36,11 @@ impl Driver for Data {
         }
         let found = seen(cx, uri, &there).await?;
         let tree = cx.inputs.tree(&spec.path, &spec.use_as()).and_then(|tree| tree.as_ref().ok());
-        let (altered, mixed) = sync::compare(cx, spec, tree, &there.manifest).await?.words();
+        let (altered, mixed) = listed::compare(cx, spec, tree, &there.manifest).await?.words();
         match found {
             Some(mut seen) => {
                 // An upload that did not come to its end compares all of it anyway.
-                seen.state.altered = altered.filter(|_| !sync::is_unfinished(cx, uri));
+                seen.state.altered = altered.filter(|_| !there.manifest.is_open());
                 seen.state.mixed = mixed;
                 Ok(Some(seen))
             }
@@ -79,12 +80,12 @@ async fn seen(cx: &OpCx<'_>, uri: &str, there: &RemoteState) -> OpResult<Option<
     if there.etag.is_none() {
         return Ok(None);
     }
-    // After an interrupted upload nobody knows without looking; the next one looks.
-    let digest = if sync::is_unfinished(cx, uri) { String::new() } else { manifest.digest.clone() };
+    let digest = manifest.digest.clone();
     let (files, bytes, stray) = (manifest.files.len(), manifest.bytes(), manifest.stray);
     let holds = cx.inputs.strays(uri).map(|_| manifest.digest_of_all());
     let state = State { digest, holds, files, bytes, stray, ..State::default() };
-    Ok(Some(Seen::ready(Owner::Ours, "Uploaded", state))) // what opsctl has uploaded has a manifest
+    let status = if manifest.is_open() { "Unfinished" } else { "Uploaded" };
+    Ok(Some(Seen::ready(Owner::Ours, status, state))) // what opsctl has uploaded has a manifest
 }
 
 /// The data step of a deploy. Later steps are named after the digest, so what is there in the end must be

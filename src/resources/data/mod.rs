@@ -1,14 +1,17 @@
 //! A data set: the files of a local folder under `s3://<bucket>/data/<name>/`.
 //!
 //! Calls: one conditional GetObject of the manifest to look; per file that differs one PutObject, or the
-//! calls of a multipart upload ([`crate::transfer`]); one conditional PutObject of the manifest. The manifest
+//! calls of a multipart upload ([`crate::transfer`]); two conditional PutObject of the manifest. The manifest
 //! is beside the prefix, never inside: a stray file inside becomes a class for loaders that read one folder
-//! per class. It is written last, so it never names a file that is not there.
+//! per class. It is written before the first change, with what is about to be sent and without a digest, and
+//! after the last one.
 
 #[cfg(feature = "sdk")]
 mod aws;
 mod bandwidth;
 pub mod difference;
+#[cfg(feature = "sdk")]
+mod listed;
 pub mod outside;
 mod reading;
 mod spec;

@@ -1,26 +1,27 @@
 //! Uploads a data set: read the manifest, compare, send, delete, and write the manifest.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
+use super::listed::{Listed, Unlike, broken_off, first, heads, list, unlike};
 use super::{Data, Difference, Spec, State};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, whole};
 use crate::desired::{Kind, Mistake};
-use crate::domain::{Owner, Stored, action, bytes, few, grouped, many, shown};
+use crate::domain::{Owner, Stored, action, bytes, grouped, many};
 use crate::engine::OpCx;
-use crate::inputs::{Strays, Tree, is_in_place, read_kept, replace_json};
+use crate::inputs::{Entry, Strays, Tree, is_in_place, read_kept, replace_json};
 use crate::resources::bucket::owner;
 use crate::resources::manifest::Manifest;
 use crate::resources::objects::{if_unchanged, split};
 use crate::resources::uploads::{journal_of, local_file};
-use crate::transfer::{self, Journal, Meant, Noted, Object, TransferOptions, TransferReport};
+use crate::transfer::{self, Journal, Noted, TransferOptions, TransferReport};
 
 /// What is in the bucket, as far as its manifest says.
 #[derive(Clone, Debug, Default)]
@@ -86,12 +87,6 @@ impl fmt::Display for Report {
 struct CachedManifest<'a> {
     etag: Cow<'a, str>,
     manifest: Cow<'a, Manifest>,
-}
-
-/// Whether an upload from this machine did not come to its end, so that the manifest does not say what is
-/// there.
-pub fn is_unfinished(cx: &OpCx<'_>, uri: &str) -> bool {
-    Journal::is_unfinished(&journal_of(cx, uri))
 }
 
 /// Reads the manifest, in one request: nothing but its ETag comes when it is the one we saw last.
@@ -173,34 +168,21 @@ async fn refuse_foreign(cx: &OpCx<'_>, spec: &Spec, there: &RemoteState) -> OpRe
     found.map_or(Ok(()), |(_, key)| Err(beside(spec, &key)))
 }
 
+/// The files of the others may have changed since it was planned.
+fn refuse_mistake(spec: &Spec, files: &BTreeMap<String, Stored>) -> OpResult<()> {
+    let state = State { files: files.len(), ..State::default() };
+    let mistake = Data::mistaken(spec, &state);
+    mistake.map_or(Ok(()), |Mistake { why, help, .. }| {
+        Err(OpError::new("upload", OpErrorKind::Empties, why).with_help(help))
+    })
+}
+
 fn beside(spec: &Spec, key: &str) -> OpError {
     let message = format!(
         "{} is not this project's, and an upload would put its files beside {key}: rename the data set",
         spec.uri()
     );
     OpError::new("upload", OpErrorKind::AlreadyExists, message)
-}
-
-/// The prefix becomes ours by its manifest, before the first file: what a killed upload leaves is not taken
-/// for somebody else's, nor what somebody puts there for ours.
-async fn claim(cx: &OpCx<'_>, spec: &Spec, tree: &Tree) -> OpResult<RemoteState> {
-    let there = list(cx, spec).await?;
-    if let Some(path) = there.keys().next()
-        && owner(cx, &spec.bucket).await? != Some(Owner::Ours)
-    {
-        return Err(beside(spec, &format!("{}{path}", spec.prefix)));
-    }
-    // What somebody has put there before is not meant: it is not replaced, and never deleted.
-    let meant = tree.entries.iter().filter(|entry| !there.contains_key(&*entry.path));
-    let meant = meant.map(|entry| (entry.path.to_string(), entry.crc)).collect();
-    let manifest =
-        Manifest { format: Manifest::FORMAT, owner: cx.scope.whose(), meant, ..Manifest::default() };
-    match write(cx, spec, &manifest, None).await {
-        Ok(etag) => Ok(RemoteState { manifest, etag: Some(etag), ..RemoteState::default() }),
-        // Somebody else begins at this moment.
-        Err(error) if error.kind == OpErrorKind::Conflict => read_manifest(cx, &spec.uri()).await,
-        Err(error) => Err(error),
-    }
 }
 
 fn keep(file: &Path, etag: &str, manifest: &Manifest) {
@@ -218,60 +200,58 @@ fn keep(file: &Path, etag: &str, manifest: &Manifest) {
 /// Sends what differs, deletes what is gone where the config says so, and writes the manifest. `there` is
 /// what the plan was made from; with another one since, it is all compared again. `tree` learns what the
 /// files were when they were sent.
-pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState) -> OpResult<Report> {
+pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, mut there: RemoteState) -> OpResult<Report> {
     const ROUNDS: usize = 4;
     let uri = spec.uri();
-    let mut there = if there.etag.is_none() { claim(cx, spec, tree).await? } else { there };
-    refuse_foreign(cx, spec, &there).await?;
     let mut report = Report::default();
     for _ in 0..ROUNDS {
-        let mut journal = Journal::open(&journal_of(cx, &uri))?;
-        let fresh = fresh(tree, &there, std::mem::take(&mut journal.noted.meant));
-        let mut files = std::mem::take(&mut there.manifest.files);
-        if journal.resumed {
-            take_up(cx, spec, &journal, &mut files, tree).await?;
-        }
+        refuse_foreign(cx, spec, &there).await?;
+        let journal = Journal::open(&journal_of(cx, &uri))?;
+        let Comparison { mut files, replaced, listed } =
+            compare(cx, spec, &mut there, &journal, tree).await?;
         let difference = Difference::of(tree, &files, spec.delete);
-        // The files of the others have changed since it was planned.
-        let state = State { files: files.len(), ..State::default() };
-        if let Some(Mistake { why, help, .. }) = Data::mistaken(spec, &state) {
-            return Err(OpError::new("upload", OpErrorKind::Empties, why).with_help(help));
-        }
+        refuse_mistake(spec, &files)?;
+        let is_current = difference.is_empty();
         let send: Vec<_> = difference.send.iter().map(|(entry, _)| *entry).collect();
-        let order = TransferOptions { fresh, ..options(spec, tree) };
-        journal.start(send.iter().map(|entry| (&*entry.path, entry.crc)));
-        let (sent, journal) = transfer::upload(cx, order, journal, &send).await?;
-        report.add(&sent);
+        let gone: Vec<String> = difference.gone.iter().map(|path| (*path).to_owned()).collect();
         report.same = difference.same;
-        let gone = difference.gone.iter().map(|path| (*path).to_owned());
-        let gone: Vec<String> = gone.filter(|_| spec.delete).collect();
-        report.kept = difference.gone.len() - gone.len();
-        let gone = gone.into_iter().filter_map(|path| files.remove_entry(&path)).collect::<Vec<_>>();
-        let replaced = delete(cx, spec, &gone).await?;
-        report.deleted += gone.len() - replaced.len();
-        let stays = |(path, _): &(String, Stored)| replaced.contains(path);
-        files.extend(gone.into_iter().filter(stays));
-        for (path, stamp, stored) in &sent.files {
-            let entry = tree.entry_mut(path).expect("what was sent is of the folder");
-            (entry.stamp, entry.crc) = (*stamp, Some(stored.crc));
+        let fresh = fresh(tree, &there, &files, &replaced);
+        if !is_current {
+            match open(cx, spec, &mut there, &mut files, replaced, &send, listed.as_ref()).await {
+                Err(error) if error.kind == OpErrorKind::Conflict => {
+                    there = read_manifest(cx, &uri).await?;
+                    continue;
+                }
+                opened => opened?,
+            }
         }
-        // Collected and appended, not inserted one by one: full nodes take half the memory.
-        files.append(
-            &mut sent.files.into_iter().map(|(path, _, stored)| (path.as_ref().into(), stored)).collect(),
-        );
+        let order = TransferOptions { fresh: fresh.clone(), ..options(spec, tree) };
+        journal.start();
+        let (sent, journal) = match transfer::upload(cx, order, journal, &send).await {
+            Err(error) if error.kind == OpErrorKind::AlreadyExists => {
+                let all = in_the_way(cx, spec, tree, &fresh).await;
+                return Err(if all.len() > 1 { unknown(&uri, &all) } else { error });
+            }
+            done => done?,
+        };
+        report.add(&sent);
+        let (gone, kept) = if spec.delete { (gone, 0) } else { (Vec::new(), gone.len()) };
+        report.kept = kept;
+        let gone = gone.into_iter().filter_map(|path| files.remove_entry(&path)).collect::<Vec<_>>();
+        let stay = delete(cx, spec, &gone).await?;
+        report.deleted += gone.len() - stay.len();
+        files.extend(gone.into_iter().filter(|(path, _)| stay.contains(path)));
+        learn(tree, &mut files, sent);
         let manifest = Manifest::of(cx.scope.whose(), tree, files);
         match write(cx, spec, &manifest, there.etag.as_deref()).await {
             Ok(etag) => {
                 keep(&local_file(cx, "manifest", &uri), &etag, &manifest);
                 journal.finish();
-                all_ours(&uri, &replaced)?;
+                all_ours(&uri, &stay)?;
                 return Ok(Report { holds: manifest.digest_of_all(), ..report });
             }
             // Somebody else finished an upload. The journal has what this round sent.
-            Err(error) if error.kind == OpErrorKind::Conflict => {
-                there = read_manifest(cx, &uri).await?;
-                refuse_foreign(cx, spec, &there).await?;
-            }
+            Err(error) if error.kind == OpErrorKind::Conflict => there = read_manifest(cx, &uri).await?,
             Err(error) => return Err(error),
         }
     }
@@ -279,42 +259,147 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, there: RemoteState
     Err(OpError::new(action::s3::PutObject, OpErrorKind::Conflict, message))
 }
 
-/// A run, or a round of this one, ended between its first change and the manifest, and others may have been
-/// there since: only what is listed as S3 confirmed it is there, whatever the folder has by now.
-async fn take_up(
+/// What was sent is there, and its files were so.
+fn learn(tree: &mut Tree, files: &mut BTreeMap<String, Stored>, sent: TransferReport) {
+    for (path, stamp, stored) in &sent.files {
+        let entry = tree.entry_mut(path).expect("what was sent is of the folder");
+        (entry.stamp, entry.crc) = (*stamp, Some(stored.crc));
+    }
+    // Collected and appended, not inserted one by one: full nodes take half the memory.
+    files.append(
+        &mut sent.files.into_iter().map(|(path, _, stored)| (path.as_ref().into(), stored)).collect(),
+    );
+}
+
+/// What is in the bucket before an upload.
+struct Comparison {
+    /// What opsctl has put there.
+    files: BTreeMap<String, Stored>,
+    /// What the manifest names and is gone, or somebody's.
+    replaced: BTreeMap<String, Stored>,
+    /// All that is there, where somebody had to look.
+    listed: Option<BTreeMap<String, Listed>>,
+}
+
+/// Takes the manifest's files. It is believed but before the first upload, and after one that did not come to its end:
+/// then only what is listed as S3 confirmed it is there, whatever the folder has by now.
+async fn compare(
     cx: &OpCx<'_>,
     spec: &Spec,
+    there: &mut RemoteState,
     journal: &Journal,
-    files: &mut BTreeMap<String, Stored>,
     tree: &mut Tree,
-) -> OpResult<()> {
+) -> OpResult<Comparison> {
+    let manifest = &mut there.manifest;
+    if !manifest.is_open() && !journal.resumed {
+        return Ok(Comparison {
+            files: std::mem::take(&mut manifest.files),
+            replaced: BTreeMap::new(),
+            listed: None,
+        });
+    }
     let listed = list(cx, spec).await?;
+    if there.etag.is_none() {
+        if let Some(path) = listed.keys().next()
+            && owner(cx, &spec.bucket).await? != Some(Owner::Ours)
+        {
+            return Err(beside(spec, &format!("{}{path}", spec.prefix)));
+        }
+        (manifest.format, manifest.owner) = (Manifest::FORMAT, cx.scope.whose());
+    }
+    let left = broken_off(cx, spec, manifest, &journal.noted.sent, &listed, |_| true).await?;
+    let mut files = std::mem::take(&mut manifest.files);
     let is_there = |path: &str, stored: &Stored| listed.get(path).is_some_and(|o| o.is(stored));
-    files.retain(|path, stored| is_there(path, stored));
-    for (path, (stamp, stored)) in journal.noted.sent.iter().filter(|(path, (_, s))| is_there(path, s)) {
-        files.insert(path.clone(), stored.clone());
-        if let Some(entry) = tree.entry_mut(path).filter(|entry| entry.stamp == *stamp) {
+    let replaced: Vec<_> = files.extract_if(.., |path, stored| !is_there(path, stored)).collect();
+    for (path, (stamp, stored)) in left {
+        if let Some(entry) = tree.entry_mut(&path).filter(|entry| Some(entry.stamp) == stamp) {
             entry.crc = Some(stored.crc);
         }
+        files.insert(path, stored);
     }
+    let replaced = replaced.into_iter().filter(|(path, _)| !files.contains_key(path)).collect();
+    Ok(Comparison { files, replaced, listed: Some(listed) })
+}
+
+/// Says in the manifest what is about to be sent, before the first change: what a killed upload leaves is not
+/// taken for somebody else's, nor what somebody puts there for ours, and no machine believes that the bucket
+/// is as the last upload left it. One that cannot be read says nothing.
+async fn open(
+    cx: &OpCx<'_>,
+    spec: &Spec,
+    there: &mut RemoteState,
+    files: &mut BTreeMap<String, Stored>,
+    replaced: BTreeMap<String, Stored>,
+    send: &[&Entry],
+    listed: Option<&BTreeMap<String, Listed>>,
+) -> OpResult<()> {
+    if there.manifest.format != Manifest::FORMAT {
+        return Ok(());
+    }
+    // What nobody has read yet is known by its path alone: not where something is there already.
+    let is_absent = |path: &str| listed.is_some_and(|listed| !listed.contains_key(path));
+    let news = send.iter().filter(|entry| entry.crc.is_some() || is_absent(&entry.path));
+    let manifest = &mut there.manifest;
+    let is_new = news.fold(there.etag.is_none() || !manifest.is_open(), |is_new, entry| {
+        let is_unknown = !manifest.meant.contains_key(&*entry.path);
+        let crcs = manifest.meant.entry(entry.path.to_string()).or_default();
+        entry.crc.map_or(is_unknown, |crc| crcs.insert(crc)) || is_new
+    });
+    if !is_new {
+        return Ok(());
+    }
+    manifest.digest.clear();
+    manifest.owner = cx.scope.whose();
+    manifest.files = std::mem::take(files);
+    // They stay named: what the folder has too is sent again in its place, by the next run too.
+    let names: Vec<String> = replaced.keys().cloned().collect();
+    manifest.files.extend(replaced);
+    let written = write(cx, spec, manifest, there.etag.as_deref()).await;
+    *files = std::mem::take(&mut manifest.files);
+    names.iter().for_each(|path| drop(files.remove(path)));
+    there.etag = Some(written?);
     Ok(())
 }
 
-/// Files that no upload which has ended has put there, with what uploads that were broken off may have sent.
-/// Where the manifest cannot be read, nobody knows.
-fn fresh(tree: &Tree, there: &RemoteState, mut meant: Meant) -> Meant {
-    let manifest = &there.manifest;
-    if manifest.format != Manifest::FORMAT {
-        return Meant::new();
+/// All that somebody has put where files of the folder would go: the upload has met the first of it.
+async fn in_the_way(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, fresh: &HashSet<String>) -> Vec<String> {
+    let Ok(listed) = list(cx, spec).await else { return Vec::new() };
+    let sent = Noted::of(&journal_of(cx, &spec.uri())).sent;
+    let is_sent = |path: &str, there: &Listed| sent.get(path).is_some_and(|(_, stored)| there.is(stored));
+    let paths = listed.into_iter().filter(|(path, there)| fresh.contains(path) && !is_sent(path, there));
+    let paths: Vec<String> = paths.map(|(path, _)| path).collect();
+    let same: HashSet<String> = match heads(cx, spec, paths.clone()).await {
+        Ok(found) => {
+            let is_same = |path: &str, crc| tree.entry(path).is_some_and(|entry| entry.crc == Some(crc));
+            found.into_iter().filter(|(path, there)| is_same(path, there.crc)).map(|(path, _)| path).collect()
+        }
+        Err(_) => HashSet::new(),
+    };
+    paths.into_iter().filter(|path| !same.contains(path)).collect()
+}
+
+fn unknown(uri: &str, paths: &[String]) -> OpError {
+    let objects = many(paths.len(), "object");
+    let message = format!("{uri}: {objects} are there already, and no upload knows them: {}", first(paths));
+    let help = "move them away (`aws s3 mv`), or delete them if nobody needs them (`aws s3 rm`)";
+    OpError::new("upload", OpErrorKind::AlreadyExists, message).with_help(help)
+}
+
+/// Paths of the folder that no upload has put there.
+fn fresh(
+    tree: &Tree,
+    there: &RemoteState,
+    files: &BTreeMap<String, Stored>,
+    replaced: &BTreeMap<String, Stored>,
+) -> Arc<HashSet<String>> {
+    // Where the manifest cannot be read, nobody knows.
+    if there.manifest.format != Manifest::FORMAT {
+        return Arc::default();
     }
-    let is_known = |path: &str| manifest.files.contains_key(path) || there.unlike.contains(path);
-    let paths = tree.entries.iter().map(|entry| &*entry.path).filter(|path| !is_known(path));
-    let with_meant = paths.map(|path| {
-        let mut crcs = meant.remove(path).unwrap_or_default();
-        crcs.extend(manifest.meant.get(path).copied().flatten());
-        (path.to_owned(), crcs)
-    });
-    with_meant.collect()
+    let is_known =
+        |path: &str| files.contains_key(path) || replaced.contains_key(path) || there.unlike.contains(path);
+    let unknown = tree.entries.iter().filter(|entry| !is_known(&entry.path));
+    Arc::new(unknown.map(|entry| entry.path.to_string()).collect())
 }
 
 fn options<'a>(spec: &'a Spec, tree: &'a Tree) -> TransferOptions<'a> {
@@ -324,7 +409,7 @@ fn options<'a>(spec: &'a Spec, tree: &'a Tree) -> TransferOptions<'a> {
         root: &tree.root,
         max_concurrency: spec.max_concurrency.into(),
         bytes_per_second: spec.bandwidth.map(|b| b.bytes_per_second()),
-        fresh: Meant::new(),
+        fresh: Arc::default(),
     }
 }
 
@@ -384,97 +469,6 @@ fn all_ours(uri: &str, replaced: &BTreeSet<String>) -> OpResult<()> {
     Err(OpError::new("upload", OpErrorKind::AlreadyExists, message).with_help(help))
 }
 
-/// An object as a listing has it.
-struct Listed {
-    size: i64,
-    etag: String,
-}
-
-impl Listed {
-    /// Whether it is the one that S3 confirmed then: an ETag stands for the bytes, whatever it is made of.
-    fn is(&self, stored: &Stored) -> bool {
-        self.etag == stored.etag && u64::try_from(self.size) == Ok(stored.size)
-    }
-}
-
-/// How the bucket differs from its manifest.
-#[derive(Debug, Default)]
-pub struct Unlike {
-    /// Of another size or ETag than S3 confirmed, or gone: paths.
-    altered: Vec<String>,
-    /// Neither uploaded nor in the folder: paths.
-    strange: Vec<String>,
-}
-
-impl Unlike {
-    /// What is not as it was uploaded, and what others have put beside it.
-    pub fn words(&self) -> (Option<String>, Option<String>) {
-        let some = |paths: &[String], what: &str| {
-            (!paths.is_empty()).then(|| format!("{} {what}: {}", many(paths.len(), "object"), first(paths)))
-        };
-        (
-            some(&self.altered, "gone or replaced"),
-            some(&self.strange, "that opsctl did not upload, and a training would read"),
-        )
-    }
-}
-
-/// The first of them.
-pub(super) fn first(paths: &[String]) -> String {
-    few(&paths.iter().map(|path| shown::line(path)).collect::<Vec<_>>(), 3)
-}
-
-/// What is there against what was uploaded, by size and ETag.
-pub async fn compare(
-    cx: &OpCx<'_>,
-    spec: &Spec,
-    tree: Option<&Tree>,
-    manifest: &Manifest,
-) -> OpResult<Unlike> {
-    Ok(unlike(cx, spec, tree, manifest, &list(cx, spec).await?))
-}
-
-fn unlike(
-    cx: &OpCx<'_>,
-    spec: &Spec,
-    tree: Option<&Tree>,
-    manifest: &Manifest,
-    listed: &BTreeMap<String, Listed>,
-) -> Unlike {
-    let is_there = |(path, stored): &(&String, &Stored)| listed.get(*path).is_some_and(|o| o.is(stored));
-    // What an upload has sent that did not come to its end is in no manifest.
-    let confirmed = Noted::of(&journal_of(cx, &spec.uri())).sent;
-    let is_confirmed = |path: &String| {
-        confirmed.get(path).is_some_and(|(_, then)| listed.get(path).is_some_and(|o| o.is(then)))
-    };
-    let sent = |path: &String| tree.is_none_or(|tree| tree.entry(path).is_some()) || is_confirmed(path);
-    // What left the folder and was replaced cannot be sent again, and is not ours to delete.
-    let is_lost = |path: &String| !sent(path) && listed.contains_key(path);
-    let unlike = manifest.files.iter().filter(|file| !is_there(file)).map(|(path, _)| path.clone());
-    let (lost, altered): (Vec<_>, Vec<_>) = unlike.partition(is_lost);
-    let known = |path: &String| manifest.files.contains_key(path) || sent(path);
-    let strange = listed.keys().filter(|path| !known(path)).cloned().chain(lost);
-    Unlike { altered, strange: strange.collect() }
-}
-
-/// The objects under the prefix, by path.
-async fn list(cx: &OpCx<'_>, spec: &Spec) -> OpResult<BTreeMap<String, Listed>> {
-    let pages = cx.aws.s3.list_objects_v2().bucket(&spec.bucket).prefix(&spec.prefix);
-    let mut pages = pages.into_paginator().send();
-    let mut objects = BTreeMap::new();
-    while let Some(page) = pages.next().await {
-        objects.extend(page.op(action::s3::ListBucket)?.contents.unwrap_or_default().into_iter().filter_map(
-            |object| {
-                let path = object.key?.strip_prefix(&spec.prefix)?.to_owned();
-                // The console's "folders" are objects whose names end with a slash; no file has such a name.
-                let is_file = !path.is_empty() && !path.ends_with('/');
-                is_file.then_some((path, Listed { size: object.size?, etag: object.e_tag? }))
-            },
-        ));
-    }
-    Ok(objects)
-}
-
 /// `--verify`: what is really there. Objects whose ETag is that of the manifest are as they were written; of
 /// the others S3 tells the checksum, one by one. One without (uploaded by another tool, long ago) counts as
 /// not there.
@@ -487,9 +481,8 @@ pub async fn verify(
     tree: &Tree,
     there: RemoteState,
 ) -> OpResult<(RemoteState, Unlike)> {
-    const AT_ONCE: usize = 32;
     let listed = list(cx, spec).await?;
-    let unlike = unlike(cx, spec, Some(tree), &there.manifest, &listed);
+    let unlike = unlike(cx, spec, Some(tree), &there.manifest, &listed).await?;
     let (mut files, mut unsure) = (BTreeMap::new(), Vec::new());
     for (path, object) in listed {
         match there.manifest.files.get(&path) {
@@ -498,17 +491,7 @@ pub async fn verify(
             _ => unsure.push(path),
         }
     }
-    let heads = unsure.into_iter().map(|path| {
-        async move {
-            let object = Object::head(&cx.aws.s3, &spec.bucket, &format!("{}{path}", spec.prefix)).await?;
-            let Some(Object { size, crc: Some(crc), etag }) = object else { return Ok(None) };
-            Ok(Some((path, Stored { size, crc, etag })))
-        }
-        .boxed()
-    });
-    let heads = stream::iter(heads.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
-    let found: Vec<Option<(String, Stored)>> = heads.try_collect().await?;
-    files.extend(found.into_iter().flatten());
+    files.extend(heads(cx, spec, unsure).await?);
     let mut manifest = there.manifest;
     let said = std::mem::replace(&mut manifest.files, files);
     let other = said.into_keys().filter(|path| !manifest.files.contains_key(path)).collect();

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::section::Given;
 use crate::archive;
@@ -12,7 +13,7 @@ use crate::engine::OpCx;
 use crate::inputs::{Entry, FileStamp, Tree};
 use crate::resources::objects::bare;
 use crate::resources::uploads::journal_of;
-use crate::transfer::{self, Journal, Meant, Object, TransferOptions};
+use crate::transfer::{self, Journal, Object, TransferOptions};
 
 const WHAT: &str = "packing the model";
 
@@ -106,13 +107,13 @@ pub async fn send(cx: &OpCx<'_>, bucket: &str, key: &str, archive: &Archive) -> 
         root: &archive.root,
         max_concurrency: 16,
         bytes_per_second: None,
-        fresh: Meant::new(),
+        fresh: Arc::default(),
     };
     if *name != *archive.entry.path {
         let text = format!("{} would be sent as {name}", archive.entry.path);
         return Err(OpError::local(WHAT, text));
     }
-    journal.start(std::iter::once((name, wanted)));
+    journal.start();
     let (sent, journal) = transfer::upload(cx, order, journal, &[&archive.entry]).await?;
     journal.finish();
     match sent.files.as_slice() {
