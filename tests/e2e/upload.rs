@@ -83,7 +83,7 @@ fn only_what_differs_is_sent() {
     let first = upload(&world);
     assert_eq!(report(&first), "8 sent (51 B)");
     // Who are we, whose bucket is it, is there a manifest, and still under the lease, and nothing of others
-    // where it goes; then the lease, an empty manifest that claims the place, the files, the manifest,
+    // where it goes; then the lease, a manifest of what is about to come, the files, the manifest,
     // whether the lease is still ours, and its end.
     assert_eq!(calls(&first), (6, 12));
     same_in_the_bucket(&world);
@@ -111,7 +111,7 @@ fn only_what_differs_is_sent() {
     let kept = "1 only in the bucket, where training reads them (`delete = true` removes them)";
     assert_eq!(report(&changed), format!("2 sent (4 B), 6 the same, {kept}"));
     // Two of the looks are for jobs that may read it.
-    assert_eq!(calls(&changed), (7, 5), "the changed files, their manifest and the lease, and seven looks");
+    assert_eq!(calls(&changed), (7, 6), "two files, their manifest twice and the lease, and seven looks");
 
     // The config says that what is gone goes.
     world.edit("opsctl.toml", "path = \"things\"", "path = \"things\"\ndelete = true");

@@ -164,7 +164,8 @@ pub async fn foreign(cx: &OpCx<'_>, uri: &str, there: &RemoteState) -> OpResult<
 
 /// An upload into what is somebody else's is refused.
 async fn refuse_foreign(cx: &OpCx<'_>, spec: &Spec, there: &RemoteState) -> OpResult<()> {
-    let found = foreign(cx, &spec.uri(), there).await?;
+    // Where nothing has been uploaded, all of it is listed.
+    let found = if there.etag.is_some() { foreign(cx, &spec.uri(), there).await? } else { None };
     found.map_or(Ok(()), |(_, key)| Err(beside(spec, &key)))
 }
 
@@ -212,7 +213,8 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, mut there: RemoteS
         let difference = Difference::of(tree, &files, spec.delete);
         refuse_mistake(spec, &files)?;
         let is_current = difference.is_empty();
-        let send: Vec<_> = difference.send.iter().map(|(entry, _)| *entry).collect();
+        let send =
+            difference.send.iter().filter_map(|(entry, _)| tree.entry(&entry.path)).collect::<Vec<_>>();
         let gone: Vec<String> = difference.gone.iter().map(|path| (*path).to_owned()).collect();
         report.same = difference.same;
         let fresh = fresh(tree, &there, &files, &replaced);
