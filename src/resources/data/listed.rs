@@ -87,9 +87,9 @@ pub(super) async fn unlike(
 }
 
 /// What uploads that did not come to their end have left under the paths that are wanted: what S3 confirmed
-/// to this machine, with the file as it was then, and what has a checksum that the manifest announced. What was
-/// announced without one, by a first upload that had not read its files, is ours in a bucket that opsctl made:
-/// nothing was there before.
+/// to this machine, with the file as it was then, and what has a checksum that the manifest announced. What
+/// was announced without one, by a first upload that had not read its files, is ours in a bucket that opsctl
+/// made: nothing was there before.
 pub(super) async fn broken_off(
     cx: &OpCx<'_>,
     spec: &Spec,

@@ -283,8 +283,8 @@ struct Comparison {
     listed: Option<BTreeMap<String, Listed>>,
 }
 
-/// Takes the manifest's files. It is believed but before the first upload, and after one that did not come to its end:
-/// then only what is listed as S3 confirmed it is there, whatever the folder has by now.
+/// Takes the manifest's files. It is believed but before the first upload, and after one that did not come
+/// to its end: then only what is listed as S3 confirmed it is there, whatever the folder has by now.
 async fn compare(
     cx: &OpCx<'_>,
     spec: &Spec,
