@@ -2,6 +2,7 @@
 
 mod access;
 pub mod audit;
+mod beside;
 mod budget;
 pub mod document;
 mod encryption;
@@ -14,6 +15,7 @@ mod secrets;
 pub mod section;
 
 pub use access::Access;
+pub use beside::configs;
 pub use budget::Budget;
 pub use document::Document;
 pub use encryption::Encryption;

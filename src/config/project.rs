@@ -51,7 +51,7 @@ pub struct Config {
 
 /// The environment when none is named.
 pub const DEFAULT_ENVIRONMENT: &str = "dev";
-const SHARED_KEYS: [&str; 8] =
+pub(super) const SHARED_KEYS: [&str; 8] =
     ["project", "access", "network", "encryption", "audit", "budget", "lint", "env"];
 
 impl Config {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::config::{Config, section};
+use crate::config::{Config, configs, section};
 use crate::domain::{
     Diagnostic, Diagnostics, FieldChange, KeyPath, KindName, Owner, ResourceId, Scope, Tags, few, tags,
 };
@@ -203,9 +203,19 @@ pub fn did_you_mean(given: &str, known: &[&Node]) -> String {
     }
 }
 
-/// The folders that the config names, for [`Inputs::read`].
+/// The folders that the config names, for [`Inputs::read`]. Configs in them are no code.
 pub fn sources(config: &Config, kinds: &[Box<dyn AnyKind>]) -> Vec<Source> {
-    kinds.iter().flat_map(|kind| kind.sources(config)).collect()
+    let sections: Vec<_> = kinds.iter().filter_map(|kind| kind.section()).collect();
+    let configs = configs(&config.document, &sections);
+    let configs: Vec<String> =
+        configs.into_iter().filter_map(|file| file.into_os_string().into_string().ok()).collect();
+    let mut sources: Vec<Source> = named(config, kinds).collect();
+    sources.iter_mut().for_each(|source| source.no_code.extend(configs.iter().cloned()));
+    sources
+}
+
+fn named<'a>(config: &'a Config, kinds: &'a [Box<dyn AnyKind>]) -> impl Iterator<Item = Source> + 'a {
+    kinds.iter().flat_map(|kind| kind.sources(config))
 }
 
 /// What the config names in other buckets, for [`Inputs::found`].
@@ -215,7 +225,7 @@ pub fn remotes(config: &Config, kinds: &[Box<dyn AnyKind>]) -> Vec<Remote> {
 
 /// The sections that name what could not be read, and why.
 fn unread_sections(config: &Config, inputs: &Inputs, kinds: &[Box<dyn AnyKind>]) -> Vec<(KeyPath, String)> {
-    let local = sources(config, kinds).into_iter().filter_map(|source| {
+    let local = named(config, kinds).filter_map(|source| {
         let problem = inputs.tree(&source.path, &source.use_as)?.as_ref().err()?;
         Some((source.at.section(), problem.message.clone()))
     });

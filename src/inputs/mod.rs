@@ -34,8 +34,9 @@ pub struct Source {
     pub use_as: UseAs,
     /// The key that names it.
     pub at: KeyPath,
-    /// Paths in it at which a program leaves what it makes: no code, of whichever section.
-    pub makes: Vec<String>,
+    /// Paths, in it or absolute, of what is no code, of whichever section: what its program makes, and
+    /// configs.
+    pub no_code: Vec<String>,
 }
 
 /// What a folder is read for.
@@ -219,7 +220,7 @@ impl Inputs {
         let data = sources.iter().filter(|source| !source.use_as.is_code());
         let data = data.map(|source| source.path.clone());
         let made =
-            |source: &Source| source.makes.iter().map(|path| source.path.join(path)).collect::<Vec<_>>();
+            |source: &Source| source.no_code.iter().map(|path| source.path.join(path)).collect::<Vec<_>>();
         let data: Vec<PathBuf> = data.chain(sources.iter().flat_map(made)).collect();
         for source in sources {
             inputs

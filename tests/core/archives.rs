@@ -32,7 +32,7 @@ fn archives_do_not_depend_on_times_and_permissions() {
         std::fs::write(&file, "print(1)\n").unwrap();
         prepare(&file);
         let source =
-            Source { path: ".".into(), use_as: UseAs::ALL_CODE, at: KeyPath::default(), makes: Vec::new() };
+            Source { path: ".".into(), use_as: UseAs::ALL_CODE, at: KeyPath::default(), no_code: Vec::new() };
         let inputs = Inputs::read(folder.path(), [source]);
         let tree = inputs.accepted(std::path::Path::new("."), &UseAs::ALL_CODE).unwrap();
         let files: Vec<_> = tree.entries.iter().map(|e| (&*e.path, e.content.as_slice())).collect();

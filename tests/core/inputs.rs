@@ -2,8 +2,13 @@
 
 use std::path::Path;
 
+use opsctl::config::{Config, Document};
+use opsctl::desired;
 use opsctl::domain::KeyPath;
 use opsctl::inputs::{Inputs, Record, Source, Tree, UseAs};
+use opsctl::resources::kinds;
+
+use crate::project::sections;
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -22,7 +27,7 @@ fn tree(folder: &tempfile::TempDir, use_as: UseAs) -> Tree {
         path: "it".into(),
         use_as: use_as.clone(),
         at: KeyPath::of(["data", "it", "path"]),
-        makes: Vec::new(),
+        no_code: Vec::new(),
     };
     let inputs = Inputs::read(folder.path(), [source]);
     inputs.tree(Path::new("it"), &use_as).unwrap().clone().unwrap()
@@ -108,7 +113,7 @@ fn packed(project: &tempfile::TempDir, use_as: UseAs) -> Vec<String> {
         path: path.into(),
         use_as: use_as.clone(),
         at: KeyPath::of(["training", "it", "source"]),
-        makes: vec!["TrainedModels".into()],
+        no_code: vec!["TrainedModels".into()],
     };
     let sources =
         [source(".", &use_as), source("data/faces", &data(&[], &[])), source("weights.bin", &data(&[], &[]))];
@@ -190,11 +195,38 @@ fn a_config_below_the_source_is_no_code() {
         std::fs::write(project.path().join(file), file).unwrap();
     }
     let at = KeyPath::of(["training", "it", "source"]);
-    let source = Source { path: "..".into(), use_as: UseAs::ALL_CODE, at, makes: Vec::new() };
+    let source = Source { path: "..".into(), use_as: UseAs::ALL_CODE, at, no_code: Vec::new() };
     let inputs = Inputs::read(&project.path().join("deploy"), [source]);
     let tree = inputs.accepted(Path::new(".."), &UseAs::ALL_CODE).unwrap();
     let packed: Vec<&str> = tree.entries.iter().map(|entry| entry.path.as_ref()).collect();
     assert_eq!(packed, ["deploy/a.py", "opsctl.toml", "train.py"], "another project's is a file");
+}
+
+/// One for each environment, beside the code of `source = "."`.
+#[test]
+fn configs_of_any_name_are_no_code() {
+    let project = tempfile::tempdir().unwrap();
+    let config = "[project]\nname = \"small\"\nregion = \"eu-west-1\"\n[training.t]\nsource = \".\"\nentry = \"train.py\"\n";
+    let files = [
+        ("train.py", ""),
+        ("prod.toml", config),
+        ("staging.toml", "[project]\nname = \"other\"\n[bucket]\n"),
+        // What a script reads.
+        ("settings.toml", "[project]\nname = \"small\"\n[optimizer]\nrate = 0.1\n"),
+        ("project.toml", "[project]\nepochs = 2\n"),
+        ("pyproject.toml", "[project]\nname = \"small\"\n"),
+        ("broken.toml", "[project"),
+    ];
+    for (name, text) in files {
+        std::fs::write(project.path().join(name), text).unwrap();
+    }
+    let document = Document::parse(&project.path().join("prod.toml"), config.to_owned()).unwrap();
+    let kinds = kinds();
+    let (config, _) = Config::read(&document, "dev", &sections(&kinds));
+    let inputs = Inputs::read(document.folder(), desired::sources(&config, &kinds));
+    let tree = inputs.accepted(Path::new("."), &UseAs::ALL_CODE).unwrap();
+    let packed: Vec<&str> = tree.entries.iter().map(|entry| entry.path.as_ref()).collect();
+    assert_eq!(packed, ["broken.toml", "project.toml", "pyproject.toml", "settings.toml", "train.py"]);
 }
 
 #[test]
@@ -261,7 +293,7 @@ fn a_source_named_twice_is_read_once() {
         path: "it".into(),
         use_as: UseAs::ALL_CODE,
         at: KeyPath::of([key]),
-        makes: Vec::new(),
+        no_code: Vec::new(),
     };
     let inputs = Inputs::read(folder.path(), [source("one"), source("two")]);
     assert!(inputs.accepted(Path::new("it"), &UseAs::ALL_CODE).is_some());
@@ -275,7 +307,7 @@ fn refused(folder: &tempfile::TempDir, use_as: UseAs) -> String {
         path: "it".into(),
         use_as: use_as.clone(),
         at: KeyPath::of(["data", "it", "path"]),
-        makes: Vec::new(),
+        no_code: Vec::new(),
     };
     let inputs = Inputs::read(folder.path(), [source]);
     let problem = inputs.tree(Path::new("it"), &use_as).unwrap().as_ref().unwrap_err();

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 const ALL: UseAs = UseAs::Data { include: Vec::new(), exclude: Vec::new() };
 
 fn source() -> [Source; 1] {
-    [Source { path: "it".into(), use_as: ALL, at: KeyPath::of(["data", "it", "path"]), makes: Vec::new() }]
+    [Source { path: "it".into(), use_as: ALL, at: KeyPath::of(["data", "it", "path"]), no_code: Vec::new() }]
 }
 
 /// A folder of files that were written long before anybody looks.

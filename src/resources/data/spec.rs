@@ -167,7 +167,7 @@ impl Kind for Data {
     fn sources(section: &Self::Section) -> Vec<Source> {
         let source = |(name, item): (&ChannelName, &Item)| {
             let at = KeyPath::of(["data", name, "path"]);
-            Some(Source { path: item.path.clone()?, use_as: item.use_as(), at, makes: Vec::new() })
+            Some(Source { path: item.path.clone()?, use_as: item.use_as(), at, no_code: Vec::new() })
         };
         section.iter().filter_map(source).collect()
     }

@@ -300,7 +300,12 @@ fn measure(environment: &BTreeMap<String, String>, at: &KeyPath, draft: &mut Dra
 pub(super) fn sources(section: &Section) -> Vec<crate::inputs::Source> {
     let source = |(name, item): (&Name, &Item)| {
         let at = KeyPath::of(["endpoint", name, "code"]);
-        Some(crate::inputs::Source { path: item.code.clone()?, use_as: item.use_as(), at, makes: Vec::new() })
+        Some(crate::inputs::Source {
+            path: item.code.clone()?,
+            use_as: item.use_as(),
+            at,
+            no_code: Vec::new(),
+        })
     };
     section.iter().filter_map(source).collect()
 }

@@ -183,7 +183,7 @@ impl Kind for Function {
     fn sources(section: &Self::Section) -> Vec<Source> {
         let source = |(name, item): (&Name, &Item)| {
             let at = KeyPath::of(["function", name, "source"]);
-            Some(Source { path: item.source.clone()?, use_as: item.use_as(), at, makes: Vec::new() })
+            Some(Source { path: item.source.clone()?, use_as: item.use_as(), at, no_code: Vec::new() })
         };
         section.iter().filter_map(source).collect()
     }

@@ -114,7 +114,7 @@ pub struct Artifact {
 pub(super) fn sources(section: &Section) -> Vec<Source> {
     let source = |(name, item): (&Name, &Item)| {
         let at = KeyPath::of(["model", name, "artifact"]);
-        Some(Source { path: item.local()?.to_owned(), use_as: Given::use_as(), at, makes: Vec::new() })
+        Some(Source { path: item.local()?.to_owned(), use_as: Given::use_as(), at, no_code: Vec::new() })
     };
     section.iter().filter_map(source).collect()
 }

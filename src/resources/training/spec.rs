@@ -174,7 +174,7 @@ impl Kind for Training {
     fn sources(section: &Self::Section) -> Vec<Source> {
         let source = |(name, item): (&Name, &Item)| {
             let at = KeyPath::of(["training", name, "source"]);
-            Some(Source { path: item.source.clone()?, use_as: item.use_as(), at, makes: item.makes() })
+            Some(Source { path: item.source.clone()?, use_as: item.use_as(), at, no_code: item.makes() })
         };
         section.iter().filter_map(source).collect()
     }
