@@ -89,10 +89,17 @@ impl Uploaded {
         }
     }
 
-    /// Whether an object has the checksum of what was meant.
-    pub async fn was_meant(&self, cx: &OpCx<'_>, bucket: &str, key: &str, path: &str) -> OpResult<bool> {
-        let there = Object::head(&cx.aws.s3, bucket, key).await?.and_then(|there| there.crc);
-        Ok(self.paths.get(path).zip(there).is_some_and(|(known, crc)| known.meant.contains(&crc)))
+    /// Whether an object, or an old version of it, has the checksum of what was meant.
+    pub async fn was_meant(
+        &self,
+        cx: &OpCx<'_>,
+        bucket: &str,
+        key: &str,
+        (path, version): (&str, Option<String>),
+    ) -> OpResult<bool> {
+        let there = Object::head_version(&cx.aws.s3, bucket, key, version).await?;
+        let crc = there.and_then(|there| there.crc);
+        Ok(self.paths.get(path).zip(crc).is_some_and(|(known, crc)| known.meant.contains(&crc)))
     }
 }
 

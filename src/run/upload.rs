@@ -180,8 +180,8 @@ async fn read_manifests(session: &Session, intent: &Intent, verify: bool) -> OpR
     Ok(sets.iter().all(may_be_sent).then_some(sets))
 }
 
-/// Reads what has to be compared: the files of sets that have something in the bucket. The others are read
-/// only once, while they are sent.
+/// Reads what has to be compared: the files of sets that have something in the bucket, or may have. The others
+/// are read only once, while they are sent.
 fn read_files(
     session: &mut Session,
     sets: &[DataSet],
@@ -189,7 +189,7 @@ fn read_files(
 ) -> Result<(), Diagnostic> {
     let inputs = &mut session.context.inputs;
     inputs.recall(&session.context.cache);
-    for set in sets.iter().filter(|set| !set.there.manifest.files.is_empty()) {
+    for set in sets.iter().filter(|set| set.there.etag.is_some()) {
         let (path, use_as) = (&set.spec.path, set.spec.use_as());
         reading(path, inputs.unread(path, &use_as));
         inputs.hash(path, &use_as);

@@ -52,8 +52,20 @@ impl From<&Stored> for Object {
 impl Object {
     /// Looks at an object; `None`: there is none.
     pub async fn head(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> OpResult<Option<Self>> {
-        let head = s3.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
-        let Some(head) = head.send().await.op(action::s3::GetObject).found()? else { return Ok(None) };
+        Self::head_version(s3, bucket, key, None).await
+    }
+
+    /// The same of an old version, by its id.
+    pub async fn head_version(
+        s3: &aws_sdk_s3::Client,
+        bucket: &str,
+        key: &str,
+        version: Option<String>,
+    ) -> OpResult<Option<Self>> {
+        let action = if version.is_some() { action::s3::GetObjectVersion } else { action::s3::GetObject };
+        let head = s3.head_object().bucket(bucket).key(key).set_version_id(version);
+        let head = head.checksum_mode(ChecksumMode::Enabled).send().await;
+        let Some(head) = head.op(action).found()? else { return Ok(None) };
         let whole = head.checksum_type().is_none_or(|kind| *kind == ChecksumType::FullObject);
         Ok(Some(Self {
             size: head.content_length().unwrap_or_default().try_into().unwrap_or_default(),

@@ -89,6 +89,18 @@ impl Bench {
         })
     }
 
+    /// Keys and sizes of all versions, and the number of markers.
+    fn versions(&self) -> (Vec<String>, usize) {
+        self.served.with("eu-west-1", async |aws| {
+            let found = aws.s3.list_object_versions().bucket(self.bucket).prefix("data/things/").send().await;
+            let found = found.expect("a list");
+            let sizes = found.versions().iter().map(|version| {
+                format!("{} {}", version.key().expect("a key"), version.size().expect("a size"))
+            });
+            (sizes.collect::<Vec<_>>(), found.delete_markers().len())
+        })
+    }
+
     /// From here on it is another machine.
     fn forget(&self) {
         fs::remove_dir_all(self.world.path(".opsctl/cache")).expect("removed");
@@ -107,10 +119,15 @@ impl Bench {
 
     /// An upload that is killed when it has sent a small file, while it sends a large one.
     fn killed_with(&self, small: &str) {
+        self.killed_by(&["upload", "--yes"], small);
+    }
+
+    fn killed_by(&self, command: &[&str], small: &str) {
         self.ours("large", &vec![7; 20 << 20]);
         self.served.strike(&["delay=30s@s3:UploadPart#1x0"]);
         let content = fs::read(self.world.path("things").join(small)).expect("it is here");
-        self.world.kill_when(["upload", "--yes"], || self.is_there(small) && self.there(small) == content);
+        let is_sent = || self.is_there(small) && self.there(small) == content;
+        self.world.kill_when(command.iter().copied(), is_sent);
         self.served.strike(&[]);
         self.remove("large");
     }
@@ -263,20 +280,66 @@ fn a_first_upload_that_was_broken_off_goes_on_elsewhere_with_other_files() {
     assert_eq!(bench.there("a"), b"edited");
 }
 
+/// Each time with other files.
+#[test]
+fn uploads_that_were_broken_off_one_after_the_other_leave_nothing_behind() {
+    for then in ["upload", "destroy"] {
+        let bench = Bench::with(&[("a", "one")], &[]);
+        bench.killed_with("a");
+        bench.forget();
+        bench.ours("a", b"two");
+        bench.killed_with("a");
+        bench.forget();
+        bench.ours("b", b"bee");
+        bench.remove("a");
+        match then {
+            "upload" => bench.upload(),
+            _ => drop(bench.world.run(["destroy", "--yes"]).success().says("Nothing is left")),
+        }
+        assert!(!bench.is_there("a"), "{then}");
+    }
+    let bench = Bench::in_theirs(&[("a", "one")]);
+    bench.keeps_versions(Some(BucketVersioningStatus::Enabled));
+    bench.killed_by(&["deploy", "--adopt", "--yes"], "a");
+    bench.forget();
+    bench.ours("a", b"two");
+    bench.killed_with("a");
+    bench.forget();
+    bench.world.run(["destroy", "--yes"]).success().does_not_say("others put objects");
+    assert_eq!(bench.versions(), (Vec::new(), 0));
+}
+
+/// A data set that is half deleted is uploaded again, and is nobody else's.
+#[test]
+fn a_prune_that_was_killed_is_no_reason_to_replace_or_refuse() {
+    for is_made in [true, false] {
+        let files = [("a", "1"), ("b", "2")];
+        let bench = if is_made { Bench::with(&files, &[]) } else { Bench::in_theirs(&files) };
+        bench.world.run(["deploy", "--adopt", "--yes"]).success();
+        bench.theirs("theirs", b"theirs");
+        let config = bench.world.read("opsctl.toml");
+        let without = config.replace("[data.things]\npath = \"things\"\ndelete = true\n", "");
+        bench.world.write("opsctl.toml", &without);
+        bench.served.strike(&["delay=30s@s3:DeleteObjects"]);
+        bench.world.kill_when(["deploy", "--prune", "--yes"], || bench.served.hits() > 0);
+        bench.served.strike(&[]);
+        bench.world.write("opsctl.toml", &config);
+        bench.ours("theirs", b"ours");
+        bench.refused("theirs");
+        assert_eq!(bench.there("theirs"), b"theirs");
+        bench.remove("theirs");
+        bench.ours("a", b"edited");
+        bench.upload();
+        assert_eq!(bench.there("a"), b"edited");
+        bench.world.run(["destroy", "--yes"]).success().says("data/things/theirs");
+        assert!(bench.is_there("theirs") && !bench.is_there("a") && !bench.is_there("b"));
+    }
+}
+
 /// In a bucket of others, by version.
 #[test]
 fn old_versions_of_others_stay() {
     let bench = Bench::in_theirs(&[("a", "ours"), ("b", "ours")]);
-    let versions = || {
-        bench.served.with("eu-west-1", async |aws| {
-            let found = aws.s3.list_object_versions().bucket("theirs").prefix("data/things/").send().await;
-            let found = found.expect("a list");
-            let sizes = found.versions().iter().map(|version| {
-                format!("{} {}", version.key().expect("a key"), version.size().expect("a size"))
-            });
-            (sizes.collect::<Vec<_>>(), found.delete_markers().len())
-        })
-    };
     bench.keeps_versions(Some(BucketVersioningStatus::Enabled));
     bench.served.with("eu-west-1", async |aws| {
         // They had a file of that name once, and have deleted it.
@@ -291,9 +354,9 @@ fn old_versions_of_others_stay() {
     });
     bench.ours("b", b"ours again");
     bench.upload();
-    assert_eq!(versions().0.len(), 5, "{:?}", versions());
+    assert_eq!(bench.versions().0.len(), 5, "{:?}", bench.versions());
     bench.world.run(["destroy", "--yes"]).success();
-    assert_eq!(versions(), (vec!["data/things/a 6".to_owned(), "data/things/b 7".to_owned()], 1));
+    assert_eq!(bench.versions(), (vec!["data/things/a 6".to_owned(), "data/things/b 7".to_owned()], 1));
 }
 
 /// Between the look and the delete, with and without versions.

@@ -1,16 +1,17 @@
 //! What below the prefixes of data sets is opsctl's, as a bucket with versions keeps it: what is there, and
 //! what an upload has deleted since.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::empty::Version;
 use super::{Keys, Known, empty};
 use crate::aws::OpResult;
 use crate::domain::{KindName, Owner};
 use crate::engine::OpCx;
 use crate::resources::manifest::Manifest;
-use crate::resources::uploads::{self, IsOurs};
+use crate::resources::uploads::{self, IsOurs, Uploaded};
 
 /// Objects that are asked for at the same time.
 const AT_ONCE: usize = 32;
@@ -46,37 +47,31 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
     // Of what is not there, parts may be.
     let mut paths: HashMap<_, _> =
         uploaded.paths.keys().map(|path| (path.clone(), Known::default())).collect();
-    let (mut others, mut gone, mut unsure) = (HashSet::new(), HashMap::new(), Vec::new());
+    let (mut others, mut gone) = (HashSet::new(), HashMap::new());
+    let is_made = *bucket_owner == Owner::Ours;
     let mut has_foreign = false;
-    for (key, versions) in empty::keys(cx, bucket, prefix, None).await? {
+    let found = empty::keys(cx, bucket, prefix, None).await?;
+    let sent = sent(cx, bucket, prefix, &uploaded, (&found, is_made)).await?;
+    for (key, versions) in found {
         let Some(path) = key.strip_prefix(prefix) else { continue };
+        let is_ours = |etag: &str| match uploaded.is_ours(path, etag) {
+            IsOurs::IfMeant => sent.contains(&(path.to_owned(), etag.to_owned())),
+            is_ours => is_ours == IsOurs::Yes,
+        };
         let (current, old): (Vec<_>, Vec<_>) = versions.into_iter().partition(|version| version.current);
         let etag = current.into_iter().next().map(|version| version.etag);
-        let is_foreign =
-            |etag: &String| *bucket_owner != Owner::Ours && uploaded.is_ours(path, etag) != IsOurs::Yes;
         let (foreign, mut ours): (Vec<_>, Vec<_>) =
-            old.into_iter().map(|version| version.etag).partition(is_foreign);
+            old.into_iter().map(|version| version.etag).partition(|etag| !is_made && !is_ours(etag));
         let foreign = HashSet::from_iter(foreign);
         has_foreign |= !foreign.is_empty();
-        let is_ours = etag.as_deref().map(|etag| uploaded.is_ours(path, etag));
+        let is_current_ours = etag.as_deref().map(is_ours);
         ours.extend(etag);
         let known = Known { ours, foreign };
-        match is_ours {
+        match is_current_ours {
             _ if path.is_empty() || path.ends_with('/') => {}
-            Some(IsOurs::No) => drop(others.insert(path.to_owned())),
-            Some(IsOurs::IfMeant) => unsure.push((key.clone(), path.to_owned(), known)),
+            Some(false) => drop(others.insert(path.to_owned())),
             None if !uploaded.paths.contains_key(path) => drop(gone.insert(path.to_owned(), known)),
-            Some(IsOurs::Yes) | None => drop(paths.insert(path.to_owned(), known)),
-        }
-    }
-    let asked = unsure.into_iter().map(async |(key, path, known)| {
-        OpResult::Ok((uploaded.was_meant(cx, bucket, &key, &path).await?, path, known))
-    });
-    let asked: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
-    for (meant, path, known) in asked {
-        match meant {
-            true => drop(paths.insert(path, known)),
-            false => drop(others.insert(path)),
+            Some(true) | None => drop(paths.insert(path.to_owned(), known)),
         }
     }
     paths.retain(|path, _| !others.contains(path));
@@ -89,6 +84,30 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
         claim(cx, bucket, prefix, bucket_owner, gone, &mut below).await?;
     }
     Ok(below)
+}
+
+/// Versions that uploads which did not come to their end have sent, by path and entity tag: those of a
+/// checksum that was meant. Old ones matter in a bucket of others alone.
+async fn sent(
+    cx: &OpCx<'_>,
+    bucket: &str,
+    prefix: &str,
+    uploaded: &Uploaded,
+    (found, is_made): (&BTreeMap<String, Vec<Version>>, bool),
+) -> OpResult<HashSet<(String, String)>> {
+    let mut unsure = Vec::new();
+    for (key, versions) in found {
+        let Some(path) = key.strip_prefix(prefix) else { continue };
+        let asked = versions.iter().filter(|version| version.current || !is_made);
+        let asked = asked.filter(|version| uploaded.is_ours(path, &version.etag) == IsOurs::IfMeant);
+        unsure.extend(asked.map(|v| (key.clone(), path.to_owned(), v.old_id(), v.etag.clone())));
+    }
+    let asked = unsure.into_iter().map(async |(key, path, id, etag)| {
+        let meant = uploaded.was_meant(cx, bucket, &key, (&path, id)).await?;
+        OpResult::Ok(meant.then_some((path, etag)))
+    });
+    let asked: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(asked.into_iter().flatten().collect())
 }
 
 /// Adds what earlier manifests of this project's name. A bucket with versions keeps them as long as what they

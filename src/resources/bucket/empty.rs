@@ -33,6 +33,11 @@ impl Version {
         }
     }
 
+    /// By which it is asked for; `None` of the one that a reader gets.
+    pub fn old_id(&self) -> Option<String> {
+        self.id.clone().filter(|_| !self.current)
+    }
+
     /// Whether it has an id of its own: what is put into a bucket while it keeps no versions has not.
     fn has_id(&self) -> bool {
         self.id.as_deref().is_some_and(|id| id != "null")

@@ -9,14 +9,14 @@ use crate::resources::bucket::{Which, empty, owner};
 use crate::resources::manifest::Manifest;
 use crate::resources::objects::split;
 
-/// Deletes the data set. First its manifest loses its format: from then on no upload believes it, and a run
-/// that is killed here still knows what to delete.
+/// Deletes the data set. First its manifest loses its digest: from then on an upload looks at what is there,
+/// and a run that is killed here still knows what to delete.
 pub async fn withdraw(cx: &OpCx<'_>, uri: &str) -> OpResult<()> {
     let (bucket, prefix) = split(uri)?;
     let bucket_owner = owner(cx, bucket).await?.unwrap_or(Owner::Nobody);
     let mut there = below(cx, bucket, prefix, &bucket_owner).await?;
     if let Some(manifest) = there.manifest.take() {
-        let body = Manifest { format: 0, ..manifest }.to_json();
+        let body = Manifest { digest: String::new(), ..manifest }.to_json();
         let call = cx.aws.s3.put_object().bucket(bucket).key(Manifest::key(prefix)).body(body.into());
         call.expected_bucket_owner(&cx.scope.account).send().await.op(action::s3::PutObject)?;
     }
