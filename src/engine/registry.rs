@@ -107,8 +107,8 @@ impl<D: Driver> AnyDriver for D {
                     self.delete(cx, &step.physical).await?;
                     gone(self, cx, &step.physical).await
                 }
-                Op::DeleteWhole { .. } => {
-                    self.delete_whole(cx, &step.physical).await?;
+                Op::DeleteWhole { others } => {
+                    self.delete_whole(cx, &step.physical, *others).await?;
                     gone(self, cx, &step.physical).await
                 }
                 Op::Release => self.release(cx, &step.physical).await,

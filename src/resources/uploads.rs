@@ -69,12 +69,19 @@ pub struct Known {
     is_first: bool,
 }
 
+impl Known {
+    /// Whether it is known by its path alone.
+    fn is_unread(&self) -> bool {
+        self.is_first && self.etags.is_empty()
+    }
+}
+
 /// Whether an object is what was uploaded, and not what somebody has put there before or since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IsOurs {
     Yes,
     No,
-    /// If its checksum is one of those that were meant.
+    /// If its checksum is one of those that were meant; any, where none is known.
     IfMeant,
 }
 
@@ -83,8 +90,7 @@ impl Uploaded {
     pub fn is_ours(&self, path: &str, etag: &str) -> IsOurs {
         match self.paths.get(path) {
             Some(known) if known.etags.iter().any(|its| its == etag) => IsOurs::Yes,
-            Some(known) if !known.meant.is_empty() => IsOurs::IfMeant,
-            Some(known) if known.is_first && known.etags.is_empty() => IsOurs::Yes,
+            Some(known) if !known.meant.is_empty() || known.is_unread() => IsOurs::IfMeant,
             _ => IsOurs::No,
         }
     }
@@ -99,7 +105,8 @@ impl Uploaded {
     ) -> OpResult<bool> {
         let there = Object::head_version(&cx.aws.s3, bucket, key, version).await?;
         let crc = there.and_then(|there| there.crc);
-        Ok(self.paths.get(path).zip(crc).is_some_and(|(known, crc)| known.meant.contains(&crc)))
+        let known = self.paths.get(path).zip(crc);
+        Ok(known.is_some_and(|(known, crc)| known.meant.contains(&crc) || known.is_unread()))
     }
 }
 

@@ -413,3 +413,57 @@ fn old_versions_behind_the_end_of_a_page_go_too() {
         assert_eq!(left, 0, "in {}", bench.bucket);
     }
 }
+
+/// `--adopted` deletes what was shown, and no more.
+#[test]
+fn what_comes_after_the_plan_of_a_whole_bucket_stays() {
+    for is_made in [true, false] {
+        let files = [("a", "1")];
+        let bench = if is_made { Bench::with(&files, &[]) } else { Bench::in_theirs(&files) };
+        bench.world.run(["deploy", "--adopt", "--yes"]).success();
+        bench.theirs("seen", b"theirs");
+        bench.served.strike(&["delay=5s@s3:DeleteObjects#1x1"]);
+        let destroyed = std::thread::scope(|scope| {
+            let destroy = scope.spawn(|| bench.world.run(["destroy", "--adopted", "--yes"]));
+            while bench.served.hits() == 0 {
+                pause(Duration::from_millis(20));
+            }
+            bench.theirs("thesis", b"precious");
+            destroy.join().expect("it ends")
+        });
+        destroyed.ended(1).says("error[E216]");
+        assert_eq!(bench.there("thesis"), b"precious");
+        bench.world.run(["destroy", "--adopted", "--yes"]).success().says("data/things/thesis");
+        assert!(!bench.is_there("thesis"));
+    }
+}
+
+/// The console's "folders" are empty.
+#[test]
+fn a_file_whose_name_ends_with_a_slash_is_somebodys() {
+    let bench = Bench::with(&[("a", "1")], &[]);
+    bench.upload();
+    bench.theirs("notes/", b"precious");
+    bench.theirs("empty/", b"");
+    bench.world.run(["destroy", "--yes"]).success().says("others put objects");
+    assert_eq!((bench.there("notes/"), bench.is_there("empty/")), (b"precious".to_vec(), false));
+}
+
+/// What is shown is what is done, also after an upload that did not come to its end.
+#[test]
+fn what_differs_is_what_is_there() {
+    let bench = Bench::with(&[("a", "1"), ("b", "2")], &[]);
+    bench.upload();
+    bench.ours("a", b"changed");
+    bench.ours("new", b"sent");
+    bench.killed_with("new");
+    bench.forget();
+    bench.world.run(["data", "pull", "--to", "pulled"]).success().says("did not come to its end");
+    assert_eq!(fs::read(bench.world.path("pulled/new")).expect("fetched"), b"sent");
+    bench.ours("a", b"1");
+    bench.remove("new");
+    let shown = bench.world.run(["upload", "--dry-run"]).success();
+    shown.says("1 deleted").says("- new");
+    bench.upload();
+    assert!(!bench.is_there("new"));
+}

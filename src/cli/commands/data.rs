@@ -52,17 +52,24 @@ async fn pull(session: &Session, args: &PullArgs, ui: &Ui) -> CommandResult {
     let folder = args.to.clone().unwrap_or_else(|| PathBuf::from(name));
     let id = ResourceId::new(KindName::Data, name);
     let pulled = data::pull(session, name, &folder, args.replace.force).await;
-    let Pulled { files, bytes: size, same } =
+    let Pulled { files, bytes: size, same, unfinished } =
         pulled.map_err(|why| not_pulled(why, |none| no_data(&id, none)))?;
     let folder = folder.display();
     if ui.json() {
         let folder = folder.to_string();
         ui.out_json(&json!({
             "format": 1, "target": id, "folder": folder, "fetched": files, "bytes": size, "same": same,
+            "unfinished": unfinished,
         }));
     } else {
         let (size, same) = (bytes(size), grouped(same));
         ui.out(&format!("{folder}: {} fetched ({size}), {same} the same\n", grouped(files)));
+    }
+    if unfinished {
+        ui.err(&format!(
+            "warning: an upload of {id} did not come to its end: these are the files that are there now, \
+             perhaps of two versions of its folder"
+        ));
     }
     Ok(Exit::Done)
 }

@@ -13,10 +13,10 @@ use futures_util::{future::try_join5, try_join};
 use serde_json::Value;
 
 use super::spec::OwnRule;
-use super::{Bucket, Keys, Spec, State, data_sets, empty};
+use super::{Bucket, Keys, Spec, State, Which, data_sets, empty};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
-use crate::domain::{Contents, FieldChange, KindName, Owner, Scope, Tags, action, many};
+use crate::domain::{Contents, FieldChange, KindName, Owner, Scope, Tags, Tally, action, many};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::manifest::Manifest;
 use crate::resources::tagged::tagged;
@@ -126,23 +126,18 @@ impl Driver for Bucket {
 
     async fn delete(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
         let keys = keys(cx, bucket, &Owner::Ours).await?;
-        let without_ours = || async {
-            match empty::remove(cx, bucket, "", |key, version| keys.has(key, version)).await? {
-                0 => Ok(()),
-                others => {
-                    let message = format!(
-                        "others have put {} into the bucket since it was planned to go",
-                        many(others, "object")
-                    );
-                    Err(OpError::new(action::s3::DeleteBucket, OpErrorKind::ChangedMeanwhile, message))
-                }
-            }
-        };
-        delete_emptied(cx, bucket, without_ours).await
+        delete_with(cx, bucket, |key, version| keys.has(key, version)).await
     }
 
-    async fn delete_whole(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
-        delete_emptied(cx, bucket, || empty::empty(cx, bucket, "")).await
+    async fn delete_whole(&self, cx: &OpCx<'_>, bucket: &str, agreed: Tally) -> OpResult<()> {
+        let owner = owner(cx, bucket).await?.unwrap_or(Owner::Nobody);
+        let keys = keys(cx, bucket, &owner).await?;
+        let others = empty::others(cx, bucket, |key, version| keys.has(key, version)).await?;
+        if others.tally.objects > agreed.objects || others.tally.bytes > agreed.bytes {
+            let more = others.tally.objects.saturating_sub(agreed.objects).max(1);
+            return Err(meanwhile(usize::try_from(more).unwrap_or(usize::MAX)));
+        }
+        delete_with(cx, bucket, |key, version| keys.has(key, version) || others.has(key, version)).await
     }
 
     async fn release(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
@@ -205,11 +200,13 @@ async fn own_key(cx: &OpCx<'_>, owner: &Owner, named: Option<String>) -> OpResul
 
 /// Empties the bucket and deletes it. What we run may still write while we delete: both are tried again until
 /// they agree.
-async fn delete_emptied<F: Future<Output = OpResult<()>>>(
-    cx: &OpCx<'_>,
-    bucket: &str,
-    empty: impl Fn() -> F,
-) -> OpResult<()> {
+async fn delete_with(cx: &OpCx<'_>, bucket: &str, goes: impl Fn(&str, Which<'_>) -> bool) -> OpResult<()> {
+    let empty = || async {
+        match empty::remove(cx, bucket, "", &goes).await? {
+            0 => Ok(()),
+            others => Err(meanwhile(others)),
+        }
+    };
     empty().await?;
     open_fence(cx, bucket);
     cx.retry_busy(action::s3::DeleteBucket, || async {
@@ -218,6 +215,12 @@ async fn delete_emptied<F: Future<Output = OpResult<()>>>(
         call.op(action::s3::DeleteBucket).ignore_not_found()
     })
     .await
+}
+
+fn meanwhile(others: usize) -> OpError {
+    let objects = many(others, "object");
+    let message = format!("others have put {objects} into the bucket since it was planned to go");
+    OpError::new(action::s3::DeleteBucket, OpErrorKind::ChangedMeanwhile, message)
 }
 
 async fn tags(cx: &OpCx<'_>, bucket: &str) -> OpResult<BTreeMap<String, String>> {

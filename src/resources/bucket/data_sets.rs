@@ -58,6 +58,7 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
             IsOurs::IfMeant => sent.contains(&(path.to_owned(), etag.to_owned())),
             is_ours => is_ours == IsOurs::Yes,
         };
+        let is_folder = path.is_empty() || versions.iter().all(Version::is_folder);
         let (current, old): (Vec<_>, Vec<_>) = versions.into_iter().partition(|version| version.current);
         let etag = current.into_iter().next().map(|version| version.etag);
         let (foreign, mut ours): (Vec<_>, Vec<_>) =
@@ -68,7 +69,7 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
         ours.extend(etag);
         let known = Known { ours, foreign };
         match is_current_ours {
-            _ if path.is_empty() || path.ends_with('/') => {}
+            _ if is_folder => {}
             Some(false) => drop(others.insert(path.to_owned())),
             None if !uploaded.paths.contains_key(path) => drop(gone.insert(path.to_owned(), known)),
             Some(true) | None => drop(paths.insert(path.to_owned(), known)),

@@ -1,7 +1,7 @@
 //! Deletes versions of objects, and counts them before.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/delete-bucket.html>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_sdk_s3::types::{Delete, DeletedObject, ObjectIdentifier};
 
@@ -31,6 +31,11 @@ impl Version {
             Self { current: true, etag, .. } => Which::Current(etag),
             Self { etag, .. } => Which::Old(etag),
         }
+    }
+
+    /// Whether it is what the console makes as a "folder": nothing, under a name that ends with a slash.
+    pub fn is_folder(&self) -> bool {
+        self.key.ends_with('/') && self.bytes == 0
     }
 
     /// By which it is asked for; `None` of the one that a reader gets.
@@ -113,6 +118,37 @@ pub async fn old_versions(cx: &OpCx<'_>, bucket: &str, key: &str) -> OpResult<Ve
         old.extend(versions.filter_map(|version| version.id));
     }
     Ok(old)
+}
+
+/// What is in a bucket that is not `ours`, as it is seen now.
+#[derive(Debug, Default)]
+pub struct Others {
+    pub tally: Tally,
+    /// Entity tags by key.
+    seen: HashMap<String, HashSet<String>>,
+}
+
+impl Others {
+    /// Whether a version is one that was seen, or a marker above it.
+    pub fn has(&self, key: &str, version: Which<'_>) -> bool {
+        self.seen.get(key).is_some_and(|etags| match version {
+            Which::Current(etag) | Which::Old(etag) => etags.contains(etag),
+            Which::Marker | Which::Unnamed | Which::Unfinished => true,
+        }) || matches!(version, Which::Unfinished)
+    }
+}
+
+/// See [`Others`].
+pub async fn others(cx: &OpCx<'_>, bucket: &str, ours: impl Fn(&str, Which<'_>) -> bool) -> OpResult<Others> {
+    let mut others = Others::default();
+    let mut pages = Pages::of(cx, bucket, "");
+    while let Some(versions) = pages.next().await? {
+        for version in versions.into_iter().filter(|v| v.key != lease::KEY && !ours(&v.key, v.which())) {
+            add(&mut others.tally, &version);
+            others.seen.entry(version.key).or_default().insert(version.etag);
+        }
+    }
+    Ok(others)
 }
 
 /// Deletes everything under a prefix.

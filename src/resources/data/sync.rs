@@ -122,19 +122,45 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
     Ok(RemoteState { manifest, etag, ..RemoteState::default() })
 }
 
+/// The same; where an upload has not come to its end, with a look at what is there: `files` are those that are.
+pub async fn read(cx: &OpCx<'_>, spec: &Spec) -> OpResult<RemoteState> {
+    let mut there = read_manifest(cx, &spec.uri()).await?;
+    let manifest = &mut there.manifest;
+    if manifest.format == Manifest::FORMAT && manifest.is_open() {
+        let listed = list(cx, spec).await?;
+        let sent = Noted::of(&journal_of(cx, &spec.uri())).sent;
+        let left = broken_off(cx, spec, manifest, &sent, &listed, |_| true).await?;
+        let left = left.into_iter().map(|(path, (_, stored))| (path, stored));
+        there.unlike = settle(&mut manifest.files, left, &listed).into_keys().collect();
+    }
+    Ok(there)
+}
+
+/// Leaves of the manifest's files those that are there, with what uploads that were broken off have left. Gives
+/// those that are gone, or somebody's.
+fn settle(
+    files: &mut BTreeMap<String, Stored>,
+    left: impl Iterator<Item = (String, Stored)>,
+    listed: &BTreeMap<String, Listed>,
+) -> BTreeMap<String, Stored> {
+    let is_there = |path: &str, stored: &Stored| listed.get(path).is_some_and(|o| o.is(stored));
+    let mut replaced: BTreeMap<_, _> = files.extract_if(.., |path, stored| !is_there(path, stored)).collect();
+    for (path, stored) in left {
+        replaced.remove(&path);
+        files.insert(path, stored);
+    }
+    replaced
+}
+
 /// What a job would read beside the folder's files: those that left it after they were uploaded. Whether all
 /// of it is still there a listing says, before a job starts.
 pub async fn strays(cx: &OpCx<'_>, spec: &Spec, tree: &Tree) -> OpResult<Strays> {
-    let uri = spec.uri();
-    let there = read_manifest(cx, &uri).await?;
+    let there = read(cx, spec).await?;
     let Manifest { owner, files, .. } = there.manifest;
     if !owner.is_empty() && owner != cx.scope.whose() {
         return Ok(Strays::new());
     }
-    // What an upload has sent that did not come to its end is in no manifest.
-    let confirmed =
-        Noted::of(&journal_of(cx, &uri)).sent.into_iter().map(|(path, (_, stored))| (path, stored));
-    Ok(files.into_iter().chain(confirmed).filter(|(path, _)| tree.entry(path).is_none()).collect())
+    Ok(files.into_iter().filter(|(path, _)| tree.entry(path).is_none()).collect())
 }
 
 /// Whose a data set is that is not this project's, and the key that tells: an upload would replace what is
@@ -310,16 +336,14 @@ async fn compare(
         (manifest.format, manifest.owner) = (Manifest::FORMAT, cx.scope.whose());
     }
     let left = broken_off(cx, spec, manifest, &journal.noted.sent, &listed, |_| true).await?;
-    let mut files = std::mem::take(&mut manifest.files);
-    let is_there = |path: &str, stored: &Stored| listed.get(path).is_some_and(|o| o.is(stored));
-    let replaced: Vec<_> = files.extract_if(.., |path, stored| !is_there(path, stored)).collect();
-    for (path, (stamp, stored)) in left {
-        if let Some(entry) = tree.entry_mut(&path).filter(|entry| Some(entry.stamp) == stamp) {
+    for (path, (stamp, stored)) in &left {
+        if let Some(entry) = tree.entry_mut(path).filter(|entry| Some(entry.stamp) == *stamp) {
             entry.crc = Some(stored.crc);
         }
-        files.insert(path, stored);
     }
-    let replaced = replaced.into_iter().filter(|(path, _)| !files.contains_key(path)).collect();
+    let mut files = std::mem::take(&mut manifest.files);
+    let left = left.into_iter().map(|(path, (_, stored))| (path, stored));
+    let replaced = settle(&mut files, left, &listed);
     Ok(Comparison { files, replaced, listed: Some(listed) })
 }
 
@@ -496,6 +520,7 @@ pub async fn verify(
     files.extend(heads(cx, spec, unsure).await?);
     let mut manifest = there.manifest;
     let said = std::mem::replace(&mut manifest.files, files);
-    let other = said.into_keys().filter(|path| !manifest.files.contains_key(path)).collect();
+    let other = said.into_keys().filter(|path| !manifest.files.contains_key(path));
+    let other = other.chain(there.unlike).collect();
     Ok((RemoteState { manifest, unlike: other, ..there }, unlike))
 }

@@ -27,6 +27,8 @@ pub struct Pulled {
     pub bytes: u64,
     /// Files that were there already.
     pub same: usize,
+    /// An upload has begun and did not come to its end: the files may be of two versions of the folder.
+    pub unfinished: bool,
 }
 
 /// Why there is nothing to fetch.
@@ -79,12 +81,12 @@ pub async fn pull(
     // It ends by itself, and keeps what it has.
     session.context.cancel.commit()?;
     let (files, bytes) = fetch(&cx, spec, &manifest, folder).await?;
-    Ok(Pulled { files, bytes, same: manifest.files.len() - files })
+    Ok(Pulled { files, bytes, same: manifest.files.len() - files, unfinished: manifest.is_open() })
 }
 
 /// What the bucket has of a data set.
 async fn manifest(cx: &OpCx<'_>, spec: &Spec) -> Result<Manifest, PullRefusal<NoData>> {
-    let there = sync::read_manifest(cx, &spec.uri()).await?;
+    let there = sync::read(cx, spec).await?;
     if there.etag.is_none() {
         return Err(PullRefusal::Nothing(NoData::Absent { uri: spec.uri() }));
     }
