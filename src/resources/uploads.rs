@@ -4,6 +4,8 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
+use aws_sdk_s3::types::ChecksumMode;
+
 use super::manifest::Manifest;
 use super::objects::split;
 use crate::aws::{OpResult, OpResultExt, PollPace, SdkResultExt, whole};
@@ -103,8 +105,10 @@ impl Uploaded {
         key: &str,
         (path, version): (&str, Option<String>),
     ) -> OpResult<bool> {
-        let there = Object::head_version(&cx.aws.s3, bucket, key, version).await?;
-        let crc = there.and_then(|there| there.crc);
+        let action = if version.is_some() { action::s3::GetObjectVersion } else { action::s3::GetObject };
+        let head = cx.aws.s3.head_object().bucket(bucket).key(key).set_version_id(version);
+        let head = head.checksum_mode(ChecksumMode::Enabled).send().await.op(action).found()?;
+        let crc = head.and_then(|head| Object::from(head).crc);
         let known = self.paths.get(path).zip(crc);
         Ok(known.is_some_and(|(known, crc)| known.meant.contains(&crc) || known.is_unread()))
     }

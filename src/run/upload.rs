@@ -180,8 +180,8 @@ async fn read_manifests(session: &Session, intent: &Intent, verify: bool) -> OpR
     Ok(sets.iter().all(may_be_sent).then_some(sets))
 }
 
-/// Reads what has to be compared: the files of sets that have something in the bucket, or may have. The others
-/// are read only once, while they are sent.
+/// Reads what has to be compared: the files of sets that have something in the bucket, or may have. The
+/// others are read only once, while they are sent.
 fn read_files(
     session: &mut Session,
     sets: &[DataSet],

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream};
@@ -52,26 +53,19 @@ impl From<&Stored> for Object {
 impl Object {
     /// Looks at an object; `None`: there is none.
     pub async fn head(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> OpResult<Option<Self>> {
-        Self::head_version(s3, bucket, key, None).await
+        let head = s3.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
+        Ok(head.send().await.op(action::s3::GetObject).found()?.map(Self::from))
     }
+}
 
-    /// The same of an old version, by its id.
-    pub async fn head_version(
-        s3: &aws_sdk_s3::Client,
-        bucket: &str,
-        key: &str,
-        version: Option<String>,
-    ) -> OpResult<Option<Self>> {
-        let action = if version.is_some() { action::s3::GetObjectVersion } else { action::s3::GetObject };
-        let head = s3.head_object().bucket(bucket).key(key).set_version_id(version);
-        let head = head.checksum_mode(ChecksumMode::Enabled).send().await;
-        let Some(head) = head.op(action).found()? else { return Ok(None) };
+impl From<HeadObjectOutput> for Object {
+    fn from(head: HeadObjectOutput) -> Self {
         let whole = head.checksum_type().is_none_or(|kind| *kind == ChecksumType::FullObject);
-        Ok(Some(Self {
+        Self {
             size: head.content_length().unwrap_or_default().try_into().unwrap_or_default(),
             crc: head.checksum_crc64_nvme().filter(|_| whole).and_then(|text| text.parse().ok()),
             etag: head.e_tag.unwrap_or_default(),
-        }))
+        }
     }
 }
 

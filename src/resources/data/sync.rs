@@ -122,7 +122,8 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
     Ok(RemoteState { manifest, etag, ..RemoteState::default() })
 }
 
-/// The same; where an upload has not come to its end, with a look at what is there: `files` are those that are.
+/// The same; where an upload has not come to its end, with a look at what is there: `files` are those that
+/// are.
 pub async fn read(cx: &OpCx<'_>, spec: &Spec) -> OpResult<RemoteState> {
     let mut there = read_manifest(cx, &spec.uri()).await?;
     let manifest = &mut there.manifest;
@@ -136,8 +137,8 @@ pub async fn read(cx: &OpCx<'_>, spec: &Spec) -> OpResult<RemoteState> {
     Ok(there)
 }
 
-/// Leaves of the manifest's files those that are there, with what uploads that were broken off have left. Gives
-/// those that are gone, or somebody's.
+/// Leaves of the manifest's files those that are there, with what uploads that were broken off have left.
+/// Gives those that are gone, or somebody's.
 fn settle(
     files: &mut BTreeMap<String, Stored>,
     left: impl Iterator<Item = (String, Stored)>,
