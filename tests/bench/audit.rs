@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --no-default-features --bench audit`. Each size runs in a process of its own that reads the
 //! dump from a file, as `opsctl audit-iam --input` does, and writes both the report for people and the JSON;
-//! CPU time and peak memory are the kernel's own (Linux). The time counts from the last byte read.
+//! CPU time and peak memory are the kernel's own (Linux). The time counts from the last byte read. `--against
+//! OLD NEW` counts the reading, too.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
@@ -16,7 +17,7 @@ mod world;
 use std::process::Command;
 
 use opsctl::audit::report::{Format, Options, plain, render};
-use opsctl::audit::{Account, Settings, Usage, audit};
+use opsctl::audit::{Account, Settings, Usage, against, audit};
 use opsctl_iam::catalogue::Catalogue;
 use serde_json::Value;
 
@@ -26,6 +27,9 @@ fn main() {
     match words.as_slice() {
         ["--one", path] => one(path, true),
         ["--wide", path] => one(path, false),
+        ["--against", old, new] => compared(old, new),
+        // What a comparison says, to be laid beside what it said before.
+        ["--gains", old, new] => gains(old, new).iter().for_each(|gain| println!("{gain}")),
         // For `audit_compare.py`: what is found, the dump itself, and where this program is.
         ["--json", path] => print!("{}", found(path, Format::Json)),
         // For `tests/report/run.sh`.
@@ -36,6 +40,14 @@ fn main() {
             let mut dump: Value = serde_json::from_slice(&dump).expect("JSON");
             inline_documents(&mut dump).for_each(decode);
             std::fs::write(path, dump.to_string()).expect("a file");
+        }
+        ["--write-joining", path, users, groups] => {
+            let [users, groups] = [users, groups].map(|number| number.parse().expect("a number"));
+            std::fs::write(path, generate::crowds::joining(users, groups).json()).expect("a file");
+        }
+        ["--write-rewriting", path, roles] => {
+            let size = roles.parse().expect("a number of roles");
+            std::fs::write(path, generate::crowds::rewriting(size).json()).expect("a file");
         }
         ["--path"] => println!("{}", std::env::current_exe().expect("this program").display()),
         _ => all(),
@@ -60,6 +72,10 @@ fn all() {
     }
     std::fs::write(&path, wild(9_000, 6_000)).expect("a file");
     println!("{:>17} {}", "9000 x 6000 wild", best("--wide", &path));
+    std::fs::write(&path, generate::crowds::joining(1_000, 300).json()).expect("a file");
+    println!("{:>17} {}", "1000 join 300", best("--wide", &path));
+    std::fs::write(&path, generate::crowds::rewriting(3_000).json()).expect("a file");
+    println!("{:>17} {}", "3000 rewrite", best("--wide", &path));
 }
 
 /// The best of five runs: the machine is shared, and noise only adds.
@@ -133,6 +149,25 @@ fn one(path: &str, planted: bool) {
         assert_eq!(generate::errors(&result, &truth), [""; 0], "what is fast must also be right");
     }
     print!("{:>9.1} {total:>9.1} {read:>11.1} {peak:>9.1} {:>9}", bytes as f64 / 1e6, result.findings.len());
+}
+
+fn compared(old: &str, new: &str) {
+    let before = cpu_ms();
+    let found = gains(old, new).len();
+    println!("{:>9.1} ms {:>9.1} MB {found:>9} lines", cpu_ms() - before, peak_mb());
+}
+
+/// As `audit-iam --input NEW --against OLD` asks it.
+fn gains(old: &str, new: &str) -> Vec<String> {
+    let read = |path: &str| Account::from_json(&std::fs::read(path).expect("a dump")).expect("a dump");
+    let (before, after) = (read(old), read(new));
+    let gains = against::new_access(&before, &after, world::now());
+    let unknown = against::unknown(&before, &after, world::now());
+    let gaps = against::gaps(&before, &after);
+    let of = |resource: &str, line: &str| format!("{resource}: {line}");
+    let lines = gains.iter().flat_map(|gain| gain.lines.iter().map(|line| of(&gain.principal, line)));
+    let unknown = unknown.iter().map(|gap| of(&gap.resource, &gap.reason));
+    lines.chain(unknown).chain(gaps.iter().map(|gap| of(&gap.resource, &gap.reason))).collect()
 }
 
 /// CPU time of this thread, which is the only one.

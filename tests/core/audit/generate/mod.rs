@@ -3,6 +3,7 @@
 //!
 //! One file per family of archetypes.
 
+pub mod crowds;
 mod escalation;
 mod odd;
 mod permissions;

@@ -1,0 +1,60 @@
+//! Accounts in which many may do something to many: where asking of each pair grows with the square.
+
+use serde_json::{Value, json};
+
+use super::super::world::*;
+
+/// Users who may join groups, all or by a pattern of names, and groups with ways of their own, of which a
+/// few deny something; roles to be led to.
+pub fn joining(users: usize, groups: usize) -> World {
+    let group_arn = |name: &str| format!("arn:aws:iam::{ACCOUNT}:group/{name}");
+    let join = |pattern: &str| allow(&["iam:AddUserToGroup"], &[&group_arn(pattern)]);
+    let mut world = World::of((0..groups).map(|n| {
+        let role = role(&format!("of-{n}")).trusts(trust_own_account());
+        if n % 50 == 7 { role.aws("AdministratorAccess") } else { role.aws("AmazonS3ReadOnlyAccess") }
+    }));
+    for n in 0..groups {
+        let mut statements = vec![allow(&["s3:GetObject"], &[&format!("arn:aws:s3:::of-{n}/*")])];
+        statements.push(match n % 3 {
+            0 => allow(&["sts:AssumeRole"], &[&role_arn(&format!("of-{n}"))]),
+            1 => allow(&["iam:PassRole", "lambda:CreateFunction"], &["*"]),
+            _ => allow(&["iam:CreateAccessKey"], &[&user_arn(&format!("u{n}-*"))]),
+        });
+        if n % 10 == 9 {
+            statements.push(deny(&["s3:DeleteObject"], &[&format!("arn:aws:s3:::of-{n}/*")]));
+        }
+        world = world.group(group(&format!("team-{}-{n}", n % 10), &statements));
+    }
+    for n in 0..users {
+        let statements = match n % 3 {
+            0 => vec![allow(&["iam:AddUserToGroup"], &["*"])],
+            1 => vec![join("team-*")],
+            _ => vec![join(&format!("team-{}-*", n % 10))],
+        };
+        let mut user = user(&format!("u{n}-x"), &statements);
+        user["GroupList"] = json!([format!("team-{}-{}", n % groups % 10, n % groups)]);
+        world = world.user(user);
+    }
+    world
+}
+
+/// Roles that rewrite each other under conditions and by patterns, of which none holds what another does.
+pub fn rewriting(size: usize) -> World {
+    World::of((0..size).map(|n| {
+        let (team, next) = (n % 20, (n + 1) % 20);
+        let of = |team: usize| role_arn(&format!("team-{team}-*"));
+        let bounded = |statement: Value| {
+            when(statement, "StringEquals", "iam:PermissionsBoundary", policy_arn(&format!("bound-{n}")))
+        };
+        let log = allow(&["logs:PutLogEvents"], &[&format!("arn:aws:logs:*:*:log-group:/{n}:*")]);
+        let own = match n % 4 {
+            0 => bounded(allow(&["iam:PutRolePolicy", "iam:AttachRolePolicy"], &["*"])),
+            1 => allow(&["iam:DeleteRolePermissionsBoundary", "iam:DetachRolePolicy"], &[&of(next)]),
+            2 => allow(&["sts:AssumeRole"], &[&of(next)]),
+            _ => allow(&["iam:PassRole", "glue:CreateJob"], &["*"]),
+        };
+        let spared = json!({"Effect": "Deny", "Action": ["iam:Put*", "iam:PassRole", "sts:AssumeRole"],
+            "NotResource": [of(team), of(next)]});
+        role(&format!("team-{team}-{n}")).trusts(trust_own_account()).can(vec![log, own, spared])
+    }))
+}
