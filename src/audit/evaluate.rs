@@ -8,19 +8,19 @@ use std::sync::Arc;
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::caller::Caller;
 use opsctl_iam::catalogue::{AccountRef, Catalogue, in_partition_aws};
-use opsctl_iam::condition::{self, Asked, ConditionResult};
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::{Compiler, Grant, Source, Sourced};
 use opsctl_iam::managed;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Condition, Document, Policy, Selector, Statement};
-use opsctl_iam::tagging::fitting_values;
+use opsctl_iam::tagging::tags_itself;
 use opsctl_iam::time::Instant;
 
 use super::account::{
     Account, Attachment, Boundary, Group, InlinePolicy, ManagedPolicy, Role, Tag, User, account_of,
 };
 use super::allow_list;
+use super::shared::{Holding, Holdings, Personal, Places, Reading, Shared, places};
 
 /// Statements, and what they grant.
 type Inline = (Vec<Arc<Statement>>, Rc<[Grant]>);
@@ -38,8 +38,14 @@ pub struct Engine<'a> {
     /// Those written into principals, by their statements, which equal documents share. They are kept, so
     /// that no others come to stand in their places.
     inline: RefCell<HashMap<Places, Inline>>,
-    /// What roles may do that hold the same, where it does not depend on the role.
-    shared: RefCell<HashMap<Vec<Held>, Option<Rc<Effective>>>>,
+    /// What principals may do that hold the same.
+    shared: RefCell<Shared>,
+    /// What the roles, the users and the groups of the account may do, by their places.
+    roles: Vec<OnceCell<Rc<Effective>>>,
+    users: Vec<OnceCell<Rc<Effective>>>,
+    groups: Vec<OnceCell<Rc<Effective>>>,
+    /// The places of the groups of a name.
+    named: HashMap<&'a str, Vec<usize>>,
     admin_policies: OnceCell<Vec<String>>,
     beside: OnceCell<Vec<Beside>>,
 }
@@ -48,6 +54,10 @@ impl<'a> Engine<'a> {
     /// An engine for one account, without a clock.
     pub fn new(account: &'a Account) -> Self {
         let compiler = Compiler::new(AccountRef { partition: account.partition(), account: &account.id });
+        let mut named: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (place, group) in account.groups.iter().enumerate() {
+            named.entry(&group.name).or_default().push(place);
+        }
         Self {
             account,
             catalogue: compiler.catalogue,
@@ -58,6 +68,10 @@ impl<'a> Engine<'a> {
             compiled: RefCell::default(),
             inline: RefCell::default(),
             shared: RefCell::default(),
+            roles: vec![OnceCell::new(); account.roles.len()],
+            users: vec![OnceCell::new(); account.users.len()],
+            groups: vec![OnceCell::new(); account.groups.len()],
+            named,
             admin_policies: OnceCell::new(),
             beside: OnceCell::new(),
         }
@@ -80,20 +94,26 @@ impl<'a> Engine<'a> {
 
     /// The effective permissions of a role. Roles that hold the same policies share them.
     pub fn role(&self, role: &Role) -> Rc<Effective> {
-        let Some(held) = Held::all(role) else { return Rc::new(self.personal(role).0) };
-        if let Some(Some(known)) = self.shared.borrow().get(&held) {
-            return Rc::clone(known);
-        }
-        let (mut effective, depends) = self.personal(role);
-        let mut shared = self.shared.borrow_mut();
-        effective.serial = u32::try_from(shared.len()).ok().filter(|_| !depends);
-        let effective = Rc::new(effective);
-        shared.entry(held).or_insert_with(|| (!depends).then(|| Rc::clone(&effective)));
-        effective
+        self.shared(Holding::all_of_role(role), || self.personal(role))
+    }
+
+    /// The same of a role of the account, by its place.
+    pub fn role_at(&self, place: usize) -> Rc<Effective> {
+        Rc::clone(self.roles[place].get_or_init(|| self.role(&self.account.roles[place])))
+    }
+
+    /// What is known of whoever holds the same, or else is worked out.
+    fn shared(&self, holdings: Holdings, own: impl Fn() -> Personal) -> Rc<Effective> {
+        let Some(holdings) = holdings else { return Rc::new(own().effective) };
+        let known = self.shared.borrow().always(&holdings);
+        known.unwrap_or_else(|| {
+            let own = own();
+            self.shared.borrow_mut().keep(holdings, own)
+        })
     }
 
     /// What a role may do, and whether that depends on the role.
-    fn personal(&self, role: &Role) -> (Effective, bool) {
+    fn personal(&self, role: &Role) -> Personal {
         let mut written = Written::default();
         written.held(self, &role.inline, &role.attached, "");
         let sessions = || {
@@ -111,7 +131,7 @@ impl<'a> Engine<'a> {
         boundary: Option<&Boundary>,
         mut written: Written,
         sessions: impl Fn() -> bool,
-    ) -> (Effective, bool) {
+    ) -> Personal {
         let Who { arn, id, user, tags } = who;
         self.add_beside(arn, &mut written);
         let all = || written.grants.iter().map(|(_, grant)| grant);
@@ -140,9 +160,10 @@ impl<'a> Engine<'a> {
             collected.add(source, grant, caller);
         }
         let depends = all().any(|grant| grant.depends) || self.has_surroundings() || self.limits(boundary);
-        let Collected { allows, denies, void } = collected;
-        let ceiling = self.ceiling(boundary, caller);
-        (Effective::of(allows, denies, ceiling, void, written.unreadable), depends)
+        let Collected { allows, denies, void, mut reading } = collected;
+        let ceiling = self.ceiling(boundary, caller, &mut reading);
+        let effective = Effective::of(allows, denies, ceiling, void, written.unreadable);
+        Personal { effective, reading: depends.then_some(reading) }
     }
 
     fn has_surroundings(&self) -> bool {
@@ -301,7 +322,7 @@ impl<'a> Engine<'a> {
             Ceiling::Missing { .. } => return false,
             other => other,
         };
-        let mut all: ActionSet = self.catalogue.all().collect();
+        let mut all = self.compiler.whole().clone();
         let always = |grant: &&Grant| grant.statement.conditions.is_empty();
         now.denies.iter().map(|s| &s.grant).filter(always).for_each(|deny| {
             all.subtract(&deny.unlimited);
@@ -317,48 +338,84 @@ impl<'a> Engine<'a> {
     }
 
     /// The effective permissions of a user, those of the groups included.
-    pub fn user(&self, user: &User) -> Effective {
+    pub fn user(&self, user: &User) -> Rc<Effective> {
         self.user_in(user, &[])
     }
 
-    /// What a user may do that is in more groups.
-    pub fn user_in(&self, user: &User, more: &[&Group]) -> Effective {
-        let mut written = Written::default();
-        written.held(self, &user.inline, &user.attached, "");
-        let own = self.account.groups.iter().filter(|group| user.groups.contains(&group.name));
-        for group in own.chain(more.iter().copied()) {
-            written.held(self, &group.inline, &group.attached, &group.name);
+    /// The same of a user of the account, by its place.
+    pub fn user_at(&self, place: usize) -> Rc<Effective> {
+        Rc::clone(self.users[place].get_or_init(|| self.user(&self.account.users[place])))
+    }
+
+    /// The same of a principal of the account: roles come before users.
+    pub fn principal(&self, node: usize) -> Rc<Effective> {
+        match node.checked_sub(self.account.roles.len()) {
+            None => self.role_at(node),
+            Some(place) => self.user_at(place),
         }
-        let unknown =
-            user.groups.iter().filter(|name| !self.account.groups.iter().any(|group| group.name == **name));
-        let unread = |name: &String| (format!("group {name}"), "it is not in the data".to_owned());
-        written.unreadable.extend(unknown.map(unread));
-        let boundary = user.permissions_boundary.as_ref();
-        let who = Who { arn: &user.arn, id: &user.user_id, user: Some(&user.name), tags: &user.tags };
-        self.of_caller(who, boundary, written, || false).0
+    }
+
+    /// The places of the groups that a user is in.
+    pub fn groups_of(&self, user: &User) -> Vec<usize> {
+        let known = user.groups.iter().filter_map(|name| self.named.get(name.as_str()));
+        let mut groups: Vec<usize> = known.flatten().copied().collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups
+    }
+
+    /// What a user may do that is in more groups, by their places.
+    pub fn user_in(&self, user: &User, more: &[usize]) -> Rc<Effective> {
+        let mut groups = self.groups_of(user);
+        groups.extend(more);
+        // Whoever comes to be in the same groups holds the same.
+        groups.sort_unstable();
+        let unknown = user.groups.iter().filter(|name| !self.named.contains_key(name.as_str()));
+        let unknown: Vec<&String> = unknown.collect();
+        let holdings = Holding::all_of_user(user, &groups, &unknown);
+        self.shared(holdings, || {
+            let mut written = Written::default();
+            written.held(self, &user.inline, &user.attached, "");
+            for group in groups.iter().map(|&place| &self.account.groups[place]) {
+                written.held(self, &group.inline, &group.attached, &group.name);
+            }
+            let unread = |name: &&String| (format!("group {name}"), "it is not in the data".to_owned());
+            written.unreadable.extend(unknown.iter().map(unread));
+            let boundary = user.permissions_boundary.as_ref();
+            let who = Who { arn: &user.arn, id: &user.user_id, user: Some(&user.name), tags: &user.tags };
+            self.of_caller(who, boundary, written, || false)
+        })
     }
 
     /// What a group gives whoever joins it.
     pub fn group(&self, group: &Group) -> Effective {
         let mut written = Written::default();
         written.held(self, &group.inline, &group.attached, &group.name);
-        self.of_caller(Who { user: Some(""), ..Who::default() }, None, written, || false).0
+        self.of_caller(Who { user: Some(""), ..Who::default() }, None, written, || false).effective
     }
 
-    fn ceiling(&self, boundary: Option<&Boundary>, caller: Caller<'_>) -> Ceiling {
-        match boundary.filter(|boundary| !boundary.arn.is_empty()) {
-            None => Ceiling::None,
-            Some(boundary) => match self.managed(&boundary.arn) {
-                Some(grants) => {
-                    let grants = match grants.iter().any(|grant| grant.depends) {
-                        true => grants.iter().filter_map(|grant| grant.of(caller)).collect(),
-                        false => grants,
-                    };
-                    Ceiling::Known { source: Rc::new(Source::managed(&boundary.arn)), grants }
-                }
-                None => Ceiling::Missing { arn: boundary.arn.clone() },
-            },
+    /// The same of a group of the account, by its place.
+    pub fn group_at(&self, place: usize) -> Rc<Effective> {
+        let group = || Rc::new(self.group(&self.account.groups[place]));
+        Rc::clone(self.groups[place].get_or_init(group))
+    }
+
+    fn ceiling(&self, boundary: Option<&Boundary>, caller: Caller<'_>, reading: &mut Reading) -> Ceiling {
+        let Some(boundary) = boundary.filter(|boundary| !boundary.arn.is_empty()) else {
+            return Ceiling::None;
+        };
+        let Some(mut grants) = self.managed(&boundary.arn) else {
+            return Ceiling::Missing { arn: boundary.arn.clone() };
+        };
+        if grants.iter().any(|grant| grant.depends) {
+            let read = |grant: &Grant| {
+                let read = grant.of(caller);
+                reading.note(grant, read.as_ref());
+                read
+            };
+            grants = grants.iter().filter_map(read).collect();
         }
+        Ceiling::Known { source: Rc::new(Source::managed(&boundary.arn)), grants }
     }
 
     /// The compiled statements of a managed policy: the account's copy, else the embedded one of AWS.
@@ -412,35 +469,6 @@ impl<'a> Engine<'a> {
     /// The catalogued actions that a pattern matches.
     pub fn expand(&self, pattern: &str) -> Rc<[ActionId]> {
         self.compiler.expand(pattern)
-    }
-}
-
-/// Where the statements of a document are.
-type Places = Vec<*const Statement>;
-
-fn places(statements: &[Arc<Statement>]) -> Places {
-    statements.iter().map(Arc::as_ptr).collect()
-}
-
-/// One of the things that decide what a role may do.
-#[derive(PartialEq, Eq, Hash)]
-enum Held {
-    /// A policy of its own: its name, for evidence, and its statements, which equal ones share.
-    Inline(String, Places),
-    Attached(String),
-    Boundary(String),
-}
-
-impl Held {
-    /// All that a role holds; `None` where a document of its own cannot be read.
-    fn all(role: &Role) -> Option<Vec<Self>> {
-        let inline = role.inline.iter().map(|policy| {
-            let statements = &policy.document.policy()?.statements;
-            Some(Self::Inline(policy.name.clone(), places(statements)))
-        });
-        let attached = role.attached.iter().map(|policy| Some(Self::Attached(policy.arn.clone())));
-        let boundary = role.permissions_boundary.iter().map(|b| Some(Self::Boundary(b.arn.clone())));
-        inline.chain(attached).chain(boundary).collect()
     }
 }
 
@@ -521,12 +549,17 @@ struct Collected {
     allows: Vec<Sourced>,
     denies: Vec<Sourced>,
     void: Vec<Sourced>,
+    reading: Reading,
 }
 
 impl Collected {
     fn add(&mut self, source: &Rc<Source>, grant: &Grant, caller: Caller<'_>) {
         let source = Rc::clone(source);
-        match grant.of(caller) {
+        let read = grant.of(caller);
+        if grant.depends {
+            self.reading.note(grant, read.as_ref());
+        }
+        match read {
             Some(grant) if grant.statement.allow => self.allows.push(Sourced { source, grant }),
             Some(grant) => self.denies.push(Sourced { source, grant }),
             None => self.void.push(Sourced { source, grant: grant.clone() }),
@@ -536,31 +569,6 @@ impl Collected {
 
 fn covers_action(statement: &Statement, action: &str) -> bool {
     statement.actions.covers(action, pattern::matches_ignoring_case)
-}
-
-/// Whether a principal may give itself a tag that its own statements ask for, by a statement that does not
-/// itself ask for one.
-fn tags_itself<'g, I: Iterator<Item = &'g Grant>>(own: &str, grants: impl Fn() -> I) -> bool {
-    const OWN_TAG: &str = "aws:PrincipalTag/";
-    let is_on_tag =
-        |c: &&Condition| c.key.get(..OWN_TAG.len()).is_some_and(|key| key.eq_ignore_ascii_case(OWN_TAG));
-    let by_tag = |grant: &Grant| grant.statement.conditions.iter().any(|c| is_on_tag(&c));
-    let action = if own.contains(":user/") { "iam:TagUser" } else { "iam:TagRole" };
-    let tags = |grant: &&Grant| grant.names(action) && grant.reaches(own);
-    let may = |tag: &str, value: Option<&str>| {
-        let asked = Asked { sets: Some((tag, value)), ..Asked::default() };
-        let reads = |grant: &Grant| condition::read(&grant.statement, asked);
-        let allowed = |g: &Grant| g.statement.allow && !by_tag(g) && reads(g) != ConditionResult::Never;
-        let denied = |g: &Grant| {
-            let decided = condition::is_decided(&g.statement, asked);
-            !g.statement.allow && decided && reads(g) == ConditionResult::Open
-        };
-        grants().filter(tags).any(allowed) && !grants().filter(tags).any(denied)
-    };
-    let asked = grants().flat_map(|grant| &grant.statement.conditions).filter(is_on_tag);
-    asked
-        .into_iter()
-        .any(|c| fitting_values(c).iter().any(|value| may(&c.key[OWN_TAG.len()..], value.as_deref())))
 }
 
 fn unreadable_reason(engine: &Engine<'_>, arn: &str) -> String {

@@ -2,7 +2,7 @@
 //! rewrite it.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html>
 
-use super::account::{Account, Attachment, Group, InlinePolicy, Role, User, is_aws_owned, name_of};
+use super::account::{Attachment, Group, InlinePolicy, Role, User, is_aws_owned, name_of};
 use super::evaluate::Engine;
 use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::effective::{Ceiling, Effective};
@@ -57,9 +57,9 @@ impl<'a> Held<'a> {
     }
 
     /// What a user holds, by itself and by its groups.
-    pub fn by_user(user: &'a User, account: &'a Account, effective: &'a Effective) -> Self {
+    pub fn by_user(user: &'a User, engine: &Engine<'a>, effective: &'a Effective) -> Self {
         let (arn, inline, attached) = (&user.arn, &user.inline, &user.attached);
-        let groups = account.groups.iter().filter(|group| user.groups.contains(&group.name)).collect();
+        let groups = engine.groups_of(user).into_iter().map(|place| &engine.account.groups[place]).collect();
         Self { arn, kind: "User", inline, attached, groups, effective }
     }
 

@@ -6,6 +6,7 @@
 //! removed.rs   what a plan takes from it
 //! settings.rs  settings of the audit     usage.rs      what roles used
 //! evaluate.rs  what a role may do        variables.rs  what only the call decides
+//! shared.rs    asked once for those who hold the same
 //! trust.rs     who may become it         role_view.rs  a role with all that
 //! kept_out.rs  less whom a Deny keeps out
 //! escalate.rs  ways up, as tables        services.rs   what runs with a passed role
@@ -64,6 +65,7 @@ pub mod role_view;
 pub mod rules;
 pub mod services;
 mod settings;
+mod shared;
 pub mod surroundings;
 pub mod trust;
 pub mod usage;

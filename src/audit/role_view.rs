@@ -96,7 +96,7 @@ pub struct RoleView<'a> {
 
 impl<'a> RoleView<'a> {
     pub(super) fn new(engine: &Engine<'a>, role: &'a Role, index: usize) -> Self {
-        Self::with(engine, role, index, engine.role(role), admissions(engine, role))
+        Self::with(engine, role, index, engine.role_at(index), admissions(engine, role))
     }
 
     fn with(

@@ -1,9 +1,10 @@
 //! Whether a role may perform one action on one resource, decided statement by statement; the sets of
 //! `effective` are about all resources at once.
 
+use crate::catalogue::Catalogue;
 use crate::condition::{self, Asked, Bound, ConditionResult, Tags};
 use crate::effective::{Ceiling, Effective};
-use crate::grant::Grant;
+use crate::grant::{Grant, Sourced};
 
 /// The answer to "may the role do this to that?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +48,8 @@ impl Effective {
     /// resource.
     pub fn decide_for<'a>(&self, action: &str, resource: &str, asked: impl Into<Asked<'a>>) -> Decision {
         let asked = asked.into();
-        let applies = |grant: &Grant| grant.names(action) && grant.reaches(resource);
         let (mut open, mut found) = (false, false);
-        for allow in self.allows.iter().filter(|s| applies(&s.grant)) {
+        for allow in self.naming(action).filter(|s| s.grant.reaches(resource)) {
             let reading = condition::read(&allow.grant.statement, asked);
             open |= reading == ConditionResult::Open;
             found |= reading != ConditionResult::Never;
@@ -76,15 +76,25 @@ impl Effective {
     /// The same of what has a boundary, or none.
     pub fn may_ever_on(&self, action: &str, boundary: Option<Bound<'_>>) -> bool {
         let helpful = Asked { tags: Tags::Settable, boundary, ..Asked::default() };
-        let opens = |grant: &Grant| {
-            grant.names(action) && condition::read(&grant.statement, helpful) == ConditionResult::Open
-        };
-        let within = match &self.ceiling {
+        let opens = |grant: &Grant| condition::read(&grant.statement, helpful) == ConditionResult::Open;
+        let within = || match &self.ceiling {
             Ceiling::None => true,
             Ceiling::Missing { .. } => false,
-            Ceiling::Known { grants, .. } => grants.iter().any(|grant| grant.statement.allow && opens(grant)),
+            Ceiling::Known { grants, .. } => {
+                grants.iter().any(|grant| grant.statement.allow && grant.names(action) && opens(grant))
+            }
         };
-        within && self.allows.iter().any(|allow| opens(&allow.grant))
+        self.naming(action).any(|allow| opens(&allow.grant)) && within()
+    }
+
+    /// The statements that allow an action somewhere, catalogued or not. Of many statements most are told by
+    /// the catalogue's number to be about others.
+    pub fn naming<'e>(&'e self, action: &'e str) -> impl Iterator<Item = &'e Sourced> {
+        const MANY: usize = 16;
+        let id = Some(action).filter(|_| self.allows.len() > MANY);
+        let id = id.and_then(|action| Catalogue::embedded().find(action));
+        let may = move |grant: &Grant| id.is_none_or(|id| grant.actions.contains(id));
+        self.allows.iter().filter(move |s| may(&s.grant) && s.grant.names(action))
     }
 
     /// The strongest Deny that names the action and the resource: one that always holds, or one that may.

@@ -198,6 +198,13 @@ impl Grant {
         Some(Self { statement, restriction, depends: false, ..self.clone() })
     }
 
+    /// Whether two that were compiled of one statement read alike.
+    pub fn reads_as(&self, other: &Self) -> bool {
+        (self.index, self.part, self.restriction) == (other.index, other.part, other.restriction)
+            && Rc::ptr_eq(&self.actions, &other.actions)
+            && (Arc::ptr_eq(&self.statement, &other.statement) || self.statement == other.statement)
+    }
+
     /// The action pattern that lets an action in, for evidence.
     pub fn pattern_for(&self, action: &str) -> String {
         match &self.statement.actions {
@@ -286,9 +293,10 @@ fn service_in(pattern: &str) -> Option<&str> {
 }
 
 /// The first few of a list, and how many more there are.
-pub fn shorten(list: &[String]) -> String {
+pub fn shorten<T: AsRef<str>>(list: &[T]) -> String {
     const SHOWN: usize = 3;
-    let head = list[..list.len().min(SHOWN)].join(", ");
+    let head: Vec<&str> = list.iter().take(SHOWN).map(AsRef::as_ref).collect();
+    let head = head.join(", ");
     if list.len() > SHOWN { format!("{head} and {} more", list.len() - SHOWN) } else { head }
 }
 
@@ -496,7 +504,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Every catalogued action.
-    fn whole(&self) -> &ActionSet {
+    pub fn whole(&self) -> &ActionSet {
         self.whole.get_or_init(|| self.catalogue.all().collect())
     }
 

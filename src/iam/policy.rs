@@ -180,7 +180,7 @@ pub struct Statement {
 }
 
 /// `Action`/`Resource`, or `NotAction`/`NotResource`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Selector {
     /// What any of these patterns matches.
     Only(Vec<String>),
@@ -220,7 +220,7 @@ pub struct Principals {
 }
 
 /// One operator and key of a condition block; all of a statement's must hold, any value of one will do.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Condition {
     /// `StringLike`, as it is written.
     pub operator: String,

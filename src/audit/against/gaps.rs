@@ -89,7 +89,7 @@ fn principals<'a>(engine: &Engine<'a>) -> Vec<(&'a str, Option<&'a Boundary>, Rc
     });
     let users = account.users.iter().map(|user| {
         let boundary = user.permissions_boundary.as_ref();
-        (user.arn.as_str(), boundary, Rc::new(engine.user(user)))
+        (user.arn.as_str(), boundary, engine.user(user))
     });
     roles.chain(users).collect()
 }

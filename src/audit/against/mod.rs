@@ -92,7 +92,7 @@ fn in_one(before: &Account, after: &Account, now: Instant) -> Vec<Gain> {
     let users = Before::of(&before.users, |user: &User| (&user.arn, &user.name));
     for user in &after.users {
         let was = users.find(&user.arn, &user.name).map(|was| old.user(was));
-        gain(&user.arn, permissions(was.as_ref(), &new.user(user), is_part(&user.arn)));
+        gain(&user.arn, permissions(was.as_deref(), &new.user(user), is_part(&user.arn)));
     }
     let groups = Before::of(&before.groups, |group: &Group| (&group.arn, &group.name));
     for group in &after.groups {

@@ -50,7 +50,7 @@ impl<'a> Comer<'a> {
         Some(Self {
             arn: &user.arn,
             tags: &user.tags,
-            effective: Rc::new(engine.user(user)),
+            effective: engine.user(user),
             id: &user.user_id,
             user: Some(&user.name),
             is_tagged: false,

@@ -3,10 +3,11 @@
 //! on from there begins at a node of its own.
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_AddUserToGroup.html>
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::{Graph, Via, takeover};
-use crate::audit::account::{Attachment, Group, Role, User, name_of};
+use crate::audit::account::{Attachment, Role, User, name_of};
 use crate::audit::escalate::LEADS;
 use crate::audit::evaluate::Engine;
 use crate::audit::loosen::Held;
@@ -55,33 +56,38 @@ impl Graph {
         if !alone.may_ever(JOIN) {
             return;
         }
-        let is_new = |group: &Group| !user.groups.contains(&group.name);
-        let joins = |group: &Group| alone.decide(JOIN, &group.arn) == Decision::Allowed;
-        let groups = engine.account.groups.iter().zip(self.groups(engine));
-        let open = groups.filter(|(group, kind)| kind.leads && is_new(group) && joins(group));
+        let all = &engine.account.groups;
+        let own = engine.groups_of(user);
+        let joins = |place: usize| alone.decide(JOIN, &all[place].arn) == Decision::Allowed;
+        let groups = self.groups(engine).iter().enumerate();
+        let open = groups.filter(|(place, kind)| kind.leads && !own.contains(place) && joins(*place));
         let (free, denying): (Vec<_>, Vec<_>) = open.partition(|(_, kind)| !kind.denies);
-        let free: Vec<&Group> = free.into_iter().map(|(group, _)| group).collect();
-        let denying = denying.into_iter().map(|(group, _)| group);
-        let mut sets: Vec<Vec<&Group>> = Vec::new();
+        let free: Vec<usize> = free.into_iter().map(|(place, _)| place).collect();
+        let denying = denying.into_iter().map(|(place, _)| place);
+        let mut sets: Vec<Vec<usize>> = Vec::new();
         sets.extend((!free.is_empty()).then(|| free.clone()));
         sets.extend(denying.map(|one| [&free[..], &[one]].concat()));
+        // What all who deny nothing lead to is behind one node, and not behind each that denies as well.
+        let mut behind = None;
         for set in sets {
-            let groups = shorten(&set.iter().map(|group| group.name.clone()).collect::<Vec<_>>());
+            let groups = shorten(&set.iter().map(|&place| &all[place].name).collect::<Vec<_>>());
             let calls = vec![format!("{JOIN} of {} to {groups}", user.arn)];
-            let effective = Rc::new(engine.user_in(user, &set));
+            let effective = engine.user_in(user, &set);
             let words = format!("joins {groups}");
-            self.add_changed(Changed { of: index, calls, words, effective }, engine, asking);
+            let changed = Changed { of: index, calls, words, effective };
+            let node = self.add_changed(changed, behind, engine, asking);
+            behind = behind.or(node.filter(|_| !free.is_empty()));
         }
     }
 
     /// What the groups of the account are, in their order; asked once.
     fn groups(&self, engine: &Engine<'_>) -> &[Kind] {
-        let kind = |group: &Group| {
-            let effective = engine.group(group);
+        let kind = |place: usize| {
+            let effective = engine.group_at(place);
             let leads = effective.allows.iter().any(|s| s.grant.actions.meets(&LEADS));
             Kind { leads, denies: !effective.denies.is_empty() }
         };
-        self.groups.get_or_init(|| engine.account.groups.iter().map(kind).collect())
+        self.groups.get_or_init(|| (0..engine.account.groups.len()).map(kind).collect())
     }
 
     /// Adds what a principal can become that takes off what holds it back, or attaches a policy to itself
@@ -103,11 +109,8 @@ impl Graph {
             };
             for (calls, free) in held.loosened(engine, may).into_iter().take(MOST) {
                 let words = format!("calls {}", calls.join(", then "));
-                self.add_changed(
-                    Changed { of: index, calls, words, effective: Rc::new(free) },
-                    engine,
-                    asking,
-                );
+                let changed = Changed { of: index, calls, words, effective: Rc::new(free) };
+                self.add_changed(changed, None, engine, asking);
             }
         }
         let attach = if index < self.roles { "iam:AttachRolePolicy" } else { "iam:AttachUserPolicy" };
@@ -115,7 +118,7 @@ impl Graph {
             let calls = vec![format!("{attach} of {} on {}", name_of(&arn), held.arn)];
             let words = format!("calls {}", calls[0]);
             let effective = more(Attachment { name: name_of(&arn).to_owned(), arn });
-            self.add_changed(Changed { of: index, calls, words, effective }, engine, asking);
+            self.add_changed(Changed { of: index, calls, words, effective }, None, engine, asking);
         }
     }
 
@@ -139,8 +142,14 @@ impl Graph {
     }
 
     /// Adds the node that stands for a principal after such calls, where they give it anything that leads
-    /// further.
-    fn add_changed(&mut self, changed: Changed, engine: &Engine<'_>, asking: &[Asking]) {
+    /// further, be it only further than what is `behind` another such node.
+    fn add_changed(
+        &mut self,
+        changed: Changed,
+        behind: Option<usize>,
+        engine: &Engine<'_>,
+        asking: &[Asking],
+    ) -> Option<usize> {
         let index = changed.of;
         self.note_waiting(index, &changed.effective);
         let may_have_mfa = self.nodes[index].may_have_mfa;
@@ -150,16 +159,19 @@ impl Graph {
         self.add_edges(index, &effective, true, engine);
         self.add_tagged(index, &effective, asking);
         let mut further = std::mem::replace(&mut self.edges[index], known);
-        further.retain(|edge| !self.edges[index].contains(edge));
+        let behind = behind.map_or(&[][..], |node| &self.edges[node]);
+        let is_known: HashSet<_> = self.edges[index].iter().chain(behind).collect();
+        further.retain(|edge| !is_known.contains(edge));
         let has_arrived = is_admin(&effective.open, engine.catalogue);
         if further.is_empty() && !has_arrived && !takeover::may_write(&effective) {
-            return;
+            return None;
         }
         let node = self.edges.len();
         self.edges.push(further);
         self.edges[index].push((node, Via::Change));
         self.changed.insert(node, Changed { effective, ..changed });
         self.arrived.extend(has_arrived.then_some(node));
+        Some(node)
     }
 }
 

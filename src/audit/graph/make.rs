@@ -1,7 +1,6 @@
 //! The graph as it is made: principals, whom their trust lets in, and what each of them can become.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 
 use super::{Graph, Via, takeover};
 use crate::audit::account::{Role, User};
@@ -93,7 +92,7 @@ impl Graph {
     }
 
     fn add_ways_of_user(&mut self, index: usize, user: &User, engine: &Engine<'_>, asking: &[Asking]) {
-        let mut effective = Rc::new(engine.user(user));
+        let mut effective = engine.principal(index);
         self.note_waiting(index, &effective);
         if let Some(then) = self.moment.and_then(|moment| role_view::at(&effective, moment, true)) {
             effective = then;
@@ -110,9 +109,9 @@ impl Graph {
         let more = |attachment| {
             let mut more = user.clone();
             more.attached.push(attachment);
-            Rc::new(engine.user(&more))
+            engine.user(&more)
         };
-        let held = Held::by_user(user, engine.account, &effective);
+        let held = Held::by_user(user, engine, &effective);
         self.add_loosened(&held, more, index, engine, asking);
         if takeover::may_write(&effective) {
             self.writers.push((index, effective));

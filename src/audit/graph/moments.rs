@@ -90,11 +90,7 @@ impl Graph {
     }
 
     fn add_waits(&self, node: usize, action: &str, engine: &Engine<'_>, lines: &mut Vec<String>) {
-        let account = engine.account;
-        let effective = match node.checked_sub(self.roles) {
-            None => engine.role(&account.roles[node]),
-            Some(place) => engine.user(&account.users[place]).into(),
-        };
+        let effective = engine.principal(node);
         let waits = |statement: &Statement| statement.conditions.iter().any(is_on_circumstance);
         let who = name_of(&self.nodes[node].arn);
         for s in effective.allows.iter().chain(&effective.denies) {

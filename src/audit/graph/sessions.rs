@@ -88,7 +88,7 @@ impl Graph {
     /// are returned.
     pub(super) fn add_sessions(&mut self, engine: &Engine<'_>, asking: &[Asking]) -> Vec<usize> {
         let account = engine.account;
-        let mut arrived = Vec::new();
+        let (mut arrived, mut back) = (Vec::new(), Vec::new());
         for (index, role) in account.roles.iter().enumerate() {
             let tagging = Tagging::of(role, &account.id);
             if tagging.0.is_empty() || self.nodes[index].admin {
@@ -124,23 +124,47 @@ impl Graph {
             let twin = twin.max(self.edges.len());
             self.edges.push(further);
             self.sessions.insert(twin, index);
-            self.add_taggers(index, twin, &tagging, engine);
+            self.note_back(&mut back);
+            for node in self.taggers(index, &tagging, &back, engine) {
+                self.edges[node].push((twin, Via::WithTags));
+                back[twin].push(node);
+            }
             arrived.extend(has_arrived.then_some(twin));
         }
         arrived
     }
 
+    /// Notes the nodes that lead to each node, from those that were not there before.
+    fn note_back(&self, back: &mut Vec<Vec<usize>>) {
+        let noted = back.len();
+        back.resize(self.edges.len(), Vec::new());
+        for (from, edges) in self.edges.iter().enumerate().skip(noted) {
+            edges.iter().for_each(|&(to, _)| back[to].push(from));
+        }
+    }
+
     /// The principals that assume a role and may tag its session.
-    fn add_taggers(&mut self, role: usize, twin: usize, tagging: &Tagging<'_>, engine: &Engine<'_>) {
-        let assumes = |edges: &[(usize, Via)]| edges.contains(&(role, Via::Assume));
-        let behind = |&(to, _): &(usize, Via)| to >= self.nodes.len() && assumes(&self.edges[to]);
+    fn taggers(
+        &self,
+        role: usize,
+        tagging: &Tagging<'_>,
+        back: &[Vec<usize>],
+        engine: &Engine<'_>,
+    ) -> Vec<usize> {
+        let is_principal = |node: &usize| *node < self.nodes.len();
+        let assumes = |node: &&usize| self.edges[**node].contains(&(role, Via::Assume));
+        let mut from = Vec::new();
+        for &node in back[role].iter().filter(assumes) {
+            match is_principal(&node) {
+                true => from.push(node),
+                false => from.extend(back[node].iter().copied().filter(is_principal)),
+            }
+        }
+        from.sort_unstable();
+        from.dedup();
         let arn = &self.nodes[role].arn;
-        let account = engine.account;
         let may_tag = |&node: &usize| {
-            let effective = match node.checked_sub(self.roles) {
-                None => engine.role(&account.roles[node]),
-                Some(place) => engine.user(&account.users[place]).into(),
-            };
+            let effective = engine.principal(node);
             let own = &self.nodes[node].arn;
             let is_named = tagging.0.iter().any(|s| {
                 s.principals.as_ref().is_some_and(|p| p.listed.iter().any(|(_, value)| value == own))
@@ -151,10 +175,6 @@ impl Graph {
                 _ => false,
             }
         };
-        let from = (0..self.nodes.len())
-            .filter(|&node| node != role)
-            .filter(|&node| assumes(&self.edges[node]) || self.edges[node].iter().any(behind));
-        let found: Vec<usize> = from.filter(may_tag).collect();
-        found.into_iter().for_each(|node| self.edges[node].push((twin, Via::WithTags)));
+        from.into_iter().filter(|&node| node != role).filter(may_tag).collect()
     }
 }

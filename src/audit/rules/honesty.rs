@@ -76,11 +76,11 @@ fn of_permissions(cx: &Context<'_>, arn: &str, effective: &Effective) {
 
 /// Notes what could not be read about the account.
 pub fn of_account(cx: &Context<'_>) {
-    for group in &cx.account.groups {
-        of_permissions(cx, &group.arn, &cx.engine.group(group));
+    for (place, group) in cx.account.groups.iter().enumerate() {
+        of_permissions(cx, &group.arn, &cx.engine.group_at(place));
     }
-    for user in &cx.account.users {
-        of_permissions(cx, &user.arn, &cx.engine.user(user));
+    for (place, user) in cx.account.users.iter().enumerate() {
+        of_permissions(cx, &user.arn, &cx.engine.user_at(place));
     }
     for problem in &cx.account.problems {
         cx.undecided(problem.rule, &problem.resource, problem.reason.clone());

@@ -61,9 +61,10 @@ fn added(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Gathered) {
     if held(view, action) != Held::No {
         return;
     }
+    let admin = |place: &usize| is_admin(&cx.engine.group_at(*place).open, cx.catalogue);
+    let groups = (0..cx.account.groups.len()).filter(admin).map(|place| &cx.account.groups[place]);
     let may = |group: &&Group| view.effective.decide(ADD, &group.arn) == Decision::Allowed;
-    let admin = |group: &&Group| is_admin(&cx.engine.group(group).open, cx.catalogue);
-    if let Some(group) = cx.account.groups.iter().filter(may).find(admin) {
+    if let Some(group) = groups.into_iter().find(may) {
         let line = format!("CAPABLE: {ADD} on {}, whose members are administrators", group.arn);
         found.add(Severity::High, line);
         found.because(cx, view, action);

@@ -1,5 +1,7 @@
 //! The engine against laws that hold for every policy, and against AWS's own policies.
 
+use std::rc::Rc;
+
 use opsctl::audit::account::Account;
 use opsctl::audit::evaluate::Engine;
 use opsctl_iam::action_set::ActionSet;
@@ -197,4 +199,37 @@ fn every_policy_of_aws_is_read_and_decided() {
     assert!(count > 1_500);
     assert_eq!(stars, ["AWSMcpServiceActionsFullAccess", "AdministratorAccess"]);
     assert!(undecided.is_empty(), "{}", undecided.join("\n"));
+}
+
+#[test]
+fn those_who_hold_the_same_share_it_where_it_reads_the_same_for_them() {
+    let by_team = || when(allow(&["s3:Get*"], &["*"]), "StringEquals", "aws:PrincipalTag/team", "a");
+    let bounded = || {
+        let writes = allow(&["iam:PutRolePolicy"], &["*"]);
+        when(writes, "StringEquals", "iam:PermissionsBoundary", policy_arn("limit"))
+    };
+    let account = World::of([
+        role("a-1").tag("team", "a").can(by_team()),
+        role("a-2").tag("team", "a").tag("also", "b").can(by_team()),
+        role("b").tag("team", "b").can(by_team()),
+        role("w-1").can(bounded()),
+        role("w-2").can(bounded()),
+    ])
+    .group(group("readers", &[allow(&["s3:Get*"], &["*"])]))
+    .group(group("deployers", &[allow(&["iam:PassRole"], &["*"])]))
+    .user(in_groups("in-both", &["deployers", "readers"]))
+    .user(in_groups("in-one", &["readers"]))
+    .account();
+    let engine = Engine::new(&account);
+    let is_one = |one: usize, other: usize| Rc::ptr_eq(&engine.role_at(one), &engine.role_at(other));
+    assert!(is_one(0, 1) && !is_one(0, 2) && is_one(3, 4));
+    let deployers = account.groups.iter().position(|group| group.name == "deployers").expect("it is there");
+    let joined = engine.user_in(&account.users[1], &[deployers]);
+    assert!(Rc::ptr_eq(&joined, &engine.user_at(0)) && !Rc::ptr_eq(&joined, &engine.user_at(1)));
+}
+
+fn in_groups(name: &str, groups: &[&str]) -> Value {
+    let mut user = user(name, &[]);
+    user["GroupList"] = json!(groups);
+    user
 }

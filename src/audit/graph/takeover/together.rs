@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use super::{Finder, Graph, Takeover, WRITING, Writer, matching_in, patterns};
+use super::writer::Writer;
+use super::{Finder, Graph, Takeover, WRITING, matching_in, patterns};
 use crate::audit::evaluate::Engine;
 use opsctl_iam::effective::Effective;
 use opsctl_iam::grant::Sourced;
@@ -61,14 +62,14 @@ pub fn find(graph: &Graph, engine: &Engine<'_>, back: &[Vec<usize>]) -> HashMap<
 
 impl Finder<'_> {
     /// The calls by which a principal would be an administrator for sure.
-    fn rewritten(&self, writer: &Writer<'_>, node: usize) -> Option<Takeover> {
+    fn rewritten(&self, writer: &Writer, node: usize) -> Option<Takeover> {
         let rewritten = self.rewrite(writer, node).filter(|takeover| !takeover.depends);
         rewritten.or_else(|| self.freed(writer, node))
     }
 
     /// The principals that a writer may change anything about.
-    fn aimed(&self, writer: &Writer<'_>) -> Vec<usize> {
-        let (graph, effective) = (self.graph, writer.effective);
+    fn aimed(&self, writer: &Writer) -> Vec<usize> {
+        let (graph, effective) = (self.graph, &*writer.effective);
         let all = 0..graph.nodes.len();
         let writes = |s: &Sourced| WRITING.iter().any(|action| s.grant.names(action));
         let is_listed = |resources: &Option<Selector>| matches!(resources, Some(Selector::Only(_)));

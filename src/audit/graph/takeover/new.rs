@@ -1,0 +1,184 @@
+//! A principal of the caller's own making: a role or user with rights and credentials of its choice, or a
+//! group.
+
+use super::writer::Writer;
+use super::{Finder, Takeover, patterns};
+use crate::audit::node::{may_make, may_on};
+use opsctl_iam::arn::Arn;
+use opsctl_iam::condition::restriction_of;
+use opsctl_iam::decide::Decision;
+use opsctl_iam::effective::{Ceiling, Effective};
+use opsctl_iam::grant::Grant;
+use opsctl_iam::pattern;
+use opsctl_iam::policy::{Condition, Selector};
+
+impl Finder<'_> {
+    /// A role or user of the caller's own making, with rights and credentials of its choice.
+    pub(super) fn make_new(&self, writer: &Writer) -> Option<Takeover> {
+        let effective = &*writer.effective;
+        let allowed = |action: &str, on: &str| may_on(effective, action, on);
+        let first =
+            |actions: &[&'static str], on: &str| actions.iter().copied().find(|action| allowed(action, on));
+        let made = |kind: &str, on: &str, lifts: Option<String>, more: Vec<String>| {
+            let mut calls = vec![format!("iam:Create{kind} on {on} or the like")];
+            calls.extend(lifts);
+            calls.extend(more);
+            Some(Takeover { calls, becomes_admin: true, of: String::new(), depends: false, by: None })
+        };
+        let rights = ["iam:PutRolePolicy", "iam:AttachRolePolicy"];
+        if let Some((role, lifts)) = self.to_make(effective, "Role", &rights)
+            && let Some(right) = first(&rights, &role)
+        {
+            return made("Role", &role, lifts, vec![format!("{right} on it"), "sts:AssumeRole".into()]);
+        }
+        let rights = ["iam:PutUserPolicy", "iam:AttachUserPolicy"];
+        let keys = ["iam:CreateAccessKey", "iam:CreateLoginProfile"];
+        let (user, lifts) = self.to_make(effective, "User", &[&rights[..], &keys].concat())?;
+        let key = first(&keys, &user)?;
+        let right = match first(&rights, &user) {
+            Some(right) => format!("{right} on it"),
+            None => {
+                let joined = writer.group.as_ref().filter(|joined| !joined.is_unknown)?;
+                let join = format!("iam:AddUserToGroup of it to {}", joined.group);
+                joined.first.iter().cloned().chain([join]).collect::<Vec<_>>().join(", then ")
+            }
+        };
+        made("User", &user, lifts, vec![right, format!("{key} on it")])
+    }
+
+    /// The ARN of a role or user that can be made and given any rights, and where it must have a boundary,
+    /// the call that takes that off.
+    fn to_make(
+        &self,
+        effective: &Effective,
+        kind: &str,
+        rights: &[&'static str],
+    ) -> Option<(String, Option<String>)> {
+        let create = format!("iam:Create{kind}");
+        let decide = |action: &str, on: &str| effective.decide(action, on);
+        effective.naming(&create).next()?;
+        let names = self.names(effective, &create, rights, &kind.to_lowercase());
+        let made = |arn: &String| match decide(&create, arn) {
+            _ if may_make(effective, &create, arn) => Some(None),
+            Decision::Conditional if bounds_new(effective, &create) => {
+                let may = |action: &str, on: &str| decide(action, on) == Decision::Allowed;
+                let on_it = ["Delete", "Put"].map(|verb| format!("iam:{verb}{kind}PermissionsBoundary"));
+                let lift = on_it.iter().find(|action| may(action, arn)).map(|lift| format!("{lift} on it"));
+                let by_policy = || {
+                    new_boundaries(effective, &create).find_map(|policy| self.engine.new_version(policy, may))
+                };
+                lift.or_else(by_policy).map(Some)
+            }
+            _ => None,
+        };
+        names.into_iter().find_map(|arn| made(&arn).map(|lifts| (arn, lifts)))
+    }
+
+    /// Names that a new principal may have, one for each pattern of the statements, so that all actions may
+    /// be asked of them.
+    pub(super) fn names(
+        &self,
+        effective: &Effective,
+        create: &str,
+        rights: &[&'static str],
+        kind: &str,
+    ) -> Vec<String> {
+        let account = self.engine.account;
+        let place = format!(":{kind}/");
+        let actions = || std::iter::once(create).chain(rights.iter().copied());
+        let mut written: Vec<&str> = actions().flat_map(|a| patterns(effective, a)).collect();
+        // What a Deny spares.
+        written.extend(actions().flat_map(|a| spared(effective, a)));
+        let named: Vec<&str> = written.iter().copied().filter(|p| p.contains(&place)).collect();
+        let here = |pattern: &str| named_here(pattern, account.partition(), &account.id);
+        let mut names: Vec<String> = named.iter().map(|p| here(p)).collect();
+        // One may be made by one pattern, and given rights by another.
+        if named.len() <= MOST_PATTERNS {
+            let pairs =
+                named.iter().enumerate().flat_map(|(n, one)| named[..n].iter().map(move |two| (one, two)));
+            names.extend(pairs.filter_map(|(one, two)| joined(one, two)).map(|both| here(&both)));
+        }
+        // Any others, where a statement is about all but some.
+        names.extend(["x", "q7-new"].map(|name| account.iam_arn(&format!("{kind}/{name}"))));
+        // The names that leave the least open fit the most patterns.
+        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        names.dedup();
+        // What only AWS makes.
+        names.retain(|arn| !arn.contains(":role/aws-reserved/") && !arn.contains(":role/aws-service-role/"));
+        names.retain(|arn| rights.iter().any(|right| may_on(effective, right, arn)));
+        names
+    }
+
+    /// The ARN of a group that can be made, given any rights, and joined.
+    pub(super) fn group_to_make(&self, effective: &Effective) -> Option<String> {
+        let allowed = |action: &str, on: &str| effective.decide(action, on) == Decision::Allowed;
+        effective.naming("iam:CreateGroup").next()?;
+        let rights = ["iam:PutGroupPolicy", "iam:AttachGroupPolicy"];
+        let names = self.names(effective, "iam:CreateGroup", &rights, "group");
+        names.into_iter().find(|arn| allowed("iam:CreateGroup", arn) && allowed("iam:AddUserToGroup", arn))
+    }
+}
+
+/// Whether all that limits the making of roles, or users, is that they must have a boundary.
+fn bounds_new(effective: &Effective, create: &str) -> bool {
+    let named = effective.allows.iter().chain(&effective.denies).map(|s| &s.grant);
+    let boundary = |c: &Condition| c.key.eq_ignore_ascii_case("iam:PermissionsBoundary");
+    let within = !matches!(effective.ceiling, Ceiling::Known { .. });
+    within
+        && named.filter(|grant| grant.names(create)).all(|grant| {
+            let all = &grant.statement.conditions;
+            let is_open = |c: &Condition| grant.statement.allow && restriction_of(c, all).is_open();
+            all.iter().all(|c| boundary(c) || is_open(c))
+        })
+}
+
+/// The policies that roles, or users, must have as their boundary when they are made.
+fn new_boundaries<'e>(effective: &'e Effective, create: &'e str) -> impl Iterator<Item = &'e str> {
+    let allows = effective.allows.iter().map(|s| &s.grant).filter(move |grant| grant.names(create));
+    let conditions = allows.flat_map(|grant| &grant.statement.conditions);
+    let boundaries = conditions.filter(|c| c.key.eq_ignore_ascii_case("iam:PermissionsBoundary"));
+    boundaries.flat_map(|c| &c.values).map(String::as_str).filter(|arn| !pattern::is_wild(arn))
+}
+
+/// So many patterns of names are compared with each other.
+const MOST_PATTERNS: usize = 24;
+
+/// A pattern of what two patterns match that overlap: the longer beginning, and the longer end.
+fn joined(one: &str, two: &str) -> Option<String> {
+    let longer = |a: &'_ str, b: &'_ str| if a.len() >= b.len() { a.to_owned() } else { b.to_owned() };
+    let end = |p: &str| p.rsplit(['*', '?']).next().unwrap_or_default().to_owned();
+    if !pattern::is_wild(one) || !pattern::is_wild(two) || !pattern::meet(one, two) {
+        return None;
+    }
+    let start = longer(pattern::literal_prefix(one), pattern::literal_prefix(two));
+    let both = format!("{start}*{}", longer(&end(one), &end(two)));
+    [one, two].iter().all(|p| pattern::includes(p, &both)).then_some(both)
+}
+
+/// The resource patterns that the statements which deny an action spare.
+fn spared<'e>(effective: &'e Effective, action: &str) -> impl Iterator<Item = &'e str> + use<'e> {
+    let limits: &[Grant] = match &effective.ceiling {
+        Ceiling::Known { grants, .. } => grants,
+        _ => &[],
+    };
+    let action = action.to_owned();
+    let denies =
+        effective.denies.iter().map(|s| &s.grant).chain(limits.iter().filter(|g| !g.statement.allow));
+    denies.filter(move |grant| grant.names(&action)).flat_map(|grant| match &grant.statement.resources {
+        Some(Selector::Except(patterns)) => patterns.iter().map(String::as_str).collect::<Vec<_>>(),
+        _ => Vec::new(),
+    })
+}
+
+/// One ARN of this account that a pattern of principals matches.
+fn named_here(pattern: &str, partition: &str, account: &str) -> String {
+    match Arn::pattern(pattern).filter(|arn| arn.service == "iam" && arn.region.is_empty()) {
+        Some(arn) => {
+            let own = |field, own| if pattern::is_wild(field) { own } else { field };
+            let resource = &arn.resource.replace(['*', '?'], "x");
+            let (partition, account) = (own(arn.partition, partition), own(arn.account, account));
+            Arn { partition, account, resource, ..arn }.to_string()
+        }
+        None => pattern.replace(['*', '?'], "x"),
+    }
+}
