@@ -1,5 +1,7 @@
 //! The ways from one principal to another.
 
+use std::sync::LazyLock;
+
 use crate::audit::escalate::PASSING_WAYS;
 
 /// How one principal becomes another.
@@ -28,6 +30,12 @@ pub enum Via {
 /// What makes credentials of a user for whoever calls.
 pub const KEYS: [&str; 3] = ["iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile"];
 
+/// By the index of a way, that of the first to the same service.
+static FIRST: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    let first = |of: &str| PASSING_WAYS.iter().position(|(service, _)| service == of);
+    PASSING_WAYS.iter().filter_map(|(service, _)| first(service)).collect()
+});
+
 impl Via {
     /// The action whose resource is the other principal.
     pub fn action(self) -> &'static str {
@@ -53,10 +61,7 @@ impl Via {
     /// stands for all.
     pub(super) fn representative(self) -> Self {
         match self {
-            Self::Pass(way) => {
-                let first = PASSING_WAYS.iter().position(|(service, _)| *service == PASSING_WAYS[way].0);
-                Self::Pass(first.unwrap_or(way))
-            }
+            Self::Pass(way) => Self::Pass(FIRST[way]),
             Self::Key(_) => Self::Key(0),
             other => other,
         }
