@@ -17,6 +17,7 @@ mod inputs;
 mod kinds;
 mod limits;
 mod managed;
+mod memory;
 mod names;
 mod network;
 mod package;

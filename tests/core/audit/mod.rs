@@ -12,6 +12,7 @@ mod engine;
 mod escalation;
 mod generate;
 mod given;
+mod growth;
 mod hostile;
 mod hygiene;
 mod least;

@@ -1,51 +1,17 @@
 //! What planning costs grows with the number of resources, and no faster: counted in memory asked for, never
 //! in time.
 
-#![expect(
-    unsafe_code,
-    reason = "an allocator that counts is unsafe to write; it hands everything on to the system's"
-)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use opsctl::plan::{self, Observed};
 use opsctl::resources::kinds;
 
 use super::world::{Account, DEPLOY, DESTROY, Files};
-
-thread_local! {
-    static ASKED: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Counts the bytes that this thread asks for.
-struct Counting;
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-// SAFETY: all is passed on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ASKED.try_with(|asked| asked.set(asked.get() + layout.size() as u64));
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let _ = ASKED.try_with(|asked| asked.set(asked.get() + size as u64));
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
+use crate::memory::asked;
 
 /// Bytes that are asked for from the config to the checked plans of a first deploy and of a destroy.
 fn cost(more: usize) -> u64 {
     let mut files = Files::new();
     files.append(&(0..more).map(endpoint).collect::<String>());
-    let before = ASKED.get();
+    let before = asked();
     let want = files.desired();
     let kinds = kinds();
     let plan = plan::build(&want, &Observed::default(), &kinds, DEPLOY).unwrap();
@@ -54,7 +20,7 @@ fn cost(more: usize) -> u64 {
     let plan = plan::build(&want, &have, &kinds, DESTROY).unwrap();
     assert_eq!(plan.steps.len(), want.nodes.len());
     assert_eq!(plan::check::check(&plan, &want, &have, &kinds, DESTROY), [] as [&str; 0]);
-    ASKED.get() - before
+    asked() - before
 }
 
 /// Ten resources.

@@ -58,3 +58,20 @@ pub fn rewriting(size: usize) -> World {
         role(&format!("team-{team}-{n}")).trusts(trust_own_account()).can(vec![log, own, spared])
     }))
 }
+
+/// Roles of which each may write into all that a policy bounds, which half of them are, and no two of the
+/// others hold the same.
+pub fn delegating(size: usize) -> World {
+    let limit = policy_arn("limit");
+    let reads = customer_policy("limit", allow(&["s3:Get*"], &["*"]));
+    let roles = (0..size).map(|n| {
+        let role = role(&format!("r-{n}"));
+        if n % 2 == 1 {
+            return role.boundary(&limit).can(allow(&["s3:GetObject"], &["*"]));
+        }
+        let writes = allow(&["iam:PutRolePolicy", "iam:AttachRolePolicy"], &["*"]);
+        let writes = when(writes, "StringEquals", "iam:PermissionsBoundary", &*limit);
+        role.can(vec![writes, allow(&["sqs:SendMessage"], &[&format!("arn:aws:sqs:*:*:q-{n}")])])
+    });
+    World::of(roles).policy(reads)
+}
