@@ -193,11 +193,16 @@ impl<'g> Finder<'g> {
         }
     }
 
-    /// As [`Self::takeover`], from what was found for others who hold the same and can become the same. Each
-    /// leaves itself out, so that one who finds nothing says nothing of itself: two say it of all.
+    /// What a writer takes over; of others, from what was found for those who hold the same and can become the
+    /// same. Each leaves itself out, so that one who finds nothing says nothing of itself: two say it of all.
     fn shared(&self, from: usize, effective: &Rc<Effective>) -> Option<Takeover> {
+        let writer = self.writer(effective);
+        if let Some(own) = self.own(from, &writer) {
+            return Some(own);
+        }
         let own = self.graph.arn(from);
-        let is_of_itself = |found: &Takeover| found.calls.iter().any(|call| call.contains(own));
+        let is_of_itself =
+            |found: &Takeover| found.of == own || found.calls.iter().any(|call| call.contains(own));
         if let Some(known) = effective.serial.and_then(|serial| self.found.borrow().get(&serial).cloned()) {
             let alike = || known.iter().filter(|(node, _)| self.graph.has_same_edges(*node, from));
             let found = alike().find_map(|(_, found)| found.as_ref()).filter(|found| !is_of_itself(found));
@@ -206,24 +211,28 @@ impl<'g> Finder<'g> {
             }
         }
         let reach = LazyCell::new(|| self.graph.within_reach(from));
-        let found = self.takeover(from, &self.writer(effective), &reach);
+        let found = self.of_others(from, &writer, &reach);
         if let Some(serial) = effective.serial {
             self.found.borrow_mut().entry(serial).or_default().push((from, found.clone()));
         }
         found
     }
 
-    fn takeover(
+    /// What a user makes of itself. What a role writes of its own is IAM201; a user has nothing else that says
+    /// so.
+    fn own(&self, from: usize, writer: &Writer) -> Option<Takeover> {
+        let own = (from >= self.graph.role_count()).then(|| self.changed(writer, from)).flatten();
+        let own = own.filter(|takeover| !takeover.depends);
+        own.map(|takeover| Takeover { becomes_admin: true, ..takeover })
+    }
+
+    /// Whom a writer becomes or makes by rewriting others, or anew.
+    fn of_others(
         &self,
         from: usize,
         writer: &Writer,
         reach: &LazyCell<Reach, impl FnOnce() -> Reach>,
     ) -> Option<Takeover> {
-        // What a role writes of its own is IAM201; a user has nothing else that says so.
-        let own = (from >= self.graph.role_count()).then(|| self.changed(writer, from)).flatten();
-        if let Some(own) = own.filter(|takeover| !takeover.depends) {
-            return Some(Takeover { becomes_admin: true, ..own });
-        }
         if writer.changes(false) || writer.changes(true) {
             for &node in &reach.nodes {
                 if let Some(mut takeover) = self.changed(writer, node) {
@@ -237,7 +246,7 @@ impl<'g> Finder<'g> {
         new.or_else(|| self.writable(from, writer))
     }
 
-    /// As [`Self::takeover`], of one who first changes what it may do itself.
+    /// As [`Self::shared`], of one who first changes what it may do itself.
     fn after_change(&self, node: usize) -> Option<Takeover> {
         let reach = LazyCell::new(|| self.graph.within_reach(node));
         let ways = self.graph.edges[node].iter().filter_map(|(to, _)| self.graph.changed.get(to));
@@ -245,7 +254,8 @@ impl<'g> Finder<'g> {
             let writer = self.writer(&changed.effective);
             let own = || self.rewrite(&writer, node).filter(|takeover| !takeover.depends);
             let own = own().map(|takeover| Takeover { becomes_admin: true, ..takeover });
-            let mut takeover = own.or_else(|| self.takeover(node, &writer, &reach))?;
+            let others = || self.own(node, &writer).or_else(|| self.of_others(node, &writer, &reach));
+            let mut takeover = own.or_else(others)?;
             takeover.calls.retain(|call| !changed.calls.contains(call));
             takeover.calls.splice(0..0, changed.calls.iter().cloned());
             takeover.becomes_admin.then_some(takeover)

@@ -1,9 +1,9 @@
 //! Every way to more rights: seen, silent without one of its actions, silent under a boundary.
 
-use opsctl::audit::Severity;
 use opsctl::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, EscalationPath, PASSING_WAYS, USER_WAYS};
+use opsctl::audit::{Audit, Severity};
 use opsctl_iam::catalogue::Catalogue;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::world::*;
 
@@ -254,4 +254,26 @@ fn a_key_for_an_administrator_is_reachable() {
     };
     assert!(rules_on(&world("root").audit(), "a").contains(&"IAM202"));
     assert!(!rules_on(&world("clerk").audit(), "a").contains(&"IAM202"));
+}
+
+#[test]
+fn users_who_hold_the_same_are_told_apart() {
+    let writes = allow(&["iam:PutUserPolicy"], &[&user_arn("ann")]);
+    let of = |name: &str, statement: &Value| user(name, std::slice::from_ref(statement));
+    let ways = |audit: &Audit| -> Vec<(String, String)> {
+        let ways = audit.findings.iter().filter(|f| f.rule.starts_with("IAM2"));
+        let mut all: Vec<_> = ways.map(|f| (f.resource.clone(), f.evidence.join("; "))).collect();
+        all.sort();
+        all
+    };
+    let names = ["ann", "bob", "cyn"];
+    let world = names.iter().fold(World::of([]), |world, name| world.user(of(name, &writes)));
+    let found = ways(&world.audit());
+    assert!(found.iter().all(|(who, _)| *who == user_arn("ann")) && !found.is_empty(), "{found:?}");
+    let admins = format!("arn:aws:iam::{ACCOUNT}:group/admins");
+    let joins = allow(&["iam:AddUserToGroup"], &[&admins]);
+    let world = names.iter().fold(World::of([]), |world, name| world.user(of(name, &joins)));
+    let found = ways(&world.group(group("admins", &[allow(&["*"], &["*"])])).audit());
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(names.iter().zip(&found).all(|(name, (_, how))| how.contains(name)), "{found:?}");
 }
