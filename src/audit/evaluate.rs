@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use opsctl_iam::action_set::{ActionId, ActionSet};
+use opsctl_iam::action_set::ActionId;
 use opsctl_iam::caller::Caller;
 use opsctl_iam::catalogue::{AccountRef, Catalogue, in_partition_aws};
 use opsctl_iam::effective::{Ceiling, Effective};

@@ -35,7 +35,7 @@ const ORDER: [&str; 18] = [
 ];
 
 /// The same inside the audit.
-const AUDIT: [&str; 36] = [
+const AUDIT: [&str; 37] = [
     "lenient",
     "surroundings",
     "removed",
@@ -46,6 +46,7 @@ const AUDIT: [&str; 36] = [
     "finding",
     "variables",
     "allow_list",
+    "shared",
     "evaluate",
     "node",
     "loosen",

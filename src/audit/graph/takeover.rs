@@ -137,11 +137,11 @@ struct Finder<'g> {
     found: RefCell<HashMap<u32, Vec<Taken>>>,
     writers: RefCell<HashMap<u32, Rc<Writer>>>,
     /// The principals that the patterns of writers match.
-    matched: RefCell<HashMap<(Kind, String), Rc<[usize]>>>,
+    matched: RefCell<HashMap<Vec<(Kind, String)>, Rc<[usize]>>>,
 }
 
 /// What a pattern names.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Kind {
     Principal,
     /// A policy, for those who hold it.
@@ -193,8 +193,9 @@ impl<'g> Finder<'g> {
         }
     }
 
-    /// What a writer takes over; of others, from what was found for those who hold the same and can become the
-    /// same. Each leaves itself out, so that one who finds nothing says nothing of itself: two say it of all.
+    /// What a writer takes over; of others, from what was found for those who hold the same and can become
+    /// the same. Each leaves itself out, so that one who finds nothing says nothing of itself: two say it of
+    /// all.
     fn shared(&self, from: usize, effective: &Rc<Effective>) -> Option<Takeover> {
         let writer = self.writer(effective);
         if let Some(own) = self.own(from, &writer) {
@@ -218,15 +219,15 @@ impl<'g> Finder<'g> {
         found
     }
 
-    /// What a user makes of itself. What a role writes of its own is IAM201; a user has nothing else that says
-    /// so.
+    /// What a user makes of itself. What a role writes of its own is IAM201; a user has nothing else that
+    /// says so.
     fn own(&self, from: usize, writer: &Writer) -> Option<Takeover> {
         let own = (from >= self.graph.role_count()).then(|| self.changed(writer, from)).flatten();
         let own = own.filter(|takeover| !takeover.depends);
         own.map(|takeover| Takeover { becomes_admin: true, ..takeover })
     }
 
-    /// Whom a writer becomes or makes by rewriting others, or anew.
+    /// Whom a writer becomes, or makes an administrator, by rewriting others or as somebody new.
     fn of_others(
         &self,
         from: usize,
@@ -360,37 +361,42 @@ impl<'g> Finder<'g> {
 
     /// Somebody else whom the caller can make an administrator, without becoming it.
     fn writable(&self, from: usize, writer: &Writer) -> Option<Takeover> {
-        let on = |kind: Kind, actions: &[&'static str]| {
-            let able: Vec<_> =
-                actions.iter().copied().filter(|action| writer.able.contains(action)).collect();
-            let patterns = able.into_iter().flat_map(|action| patterns(&writer.effective, action));
-            patterns.map(|pattern| self.matching(kind, pattern)).collect::<Vec<_>>()
+        const ASKED: [(Kind, &str); 8] = [
+            (Kind::Principal, "iam:PutRolePolicy"),
+            (Kind::Principal, "iam:AttachRolePolicy"),
+            (Kind::Principal, "iam:PutUserPolicy"),
+            (Kind::Principal, "iam:AttachUserPolicy"),
+            (Kind::Policy, "iam:CreatePolicyVersion"),
+            (Kind::Policy, "iam:SetDefaultPolicyVersion"),
+            (Kind::Group, "iam:PutGroupPolicy"),
+            (Kind::Group, "iam:AttachGroupPolicy"),
+        ];
+        let able = ASKED.iter().filter(|(_, action)| writer.able.contains(action));
+        let named = |&(kind, action): &(Kind, &'static str)| {
+            patterns(&writer.effective, action).map(move |pattern| (kind, pattern.to_owned()))
         };
-        let direct =
-            ["iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutUserPolicy", "iam:AttachUserPolicy"];
-        let mut lists = on(Kind::Principal, &direct);
-        lists.extend(on(Kind::Policy, &["iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion"]));
-        lists.extend(on(Kind::Group, &["iam:PutGroupPolicy", "iam:AttachGroupPolicy"]));
-        let nodes = match lists.len() {
-            0 => return None,
-            1 => lists.swap_remove(0),
-            _ => self.in_order(lists.iter().flat_map(|list| list.iter().copied())),
-        };
+        let mut named: Vec<_> = able.flat_map(named).collect();
+        named.sort_unstable();
+        named.dedup();
+        let nodes = self.matching(named);
         nodes.iter().filter(|&&node| node != from).find_map(|&node| self.rewrite(writer, node))
     }
 
-    /// The principals that a pattern leads to; looked up once.
-    fn matching(&self, kind: Kind, pattern: &str) -> Rc<[usize]> {
-        let key = (kind, pattern.to_owned());
-        if let Some(known) = self.matched.borrow().get(&key) {
+    /// The principals that patterns lead to; looked up once.
+    fn matching(&self, named: Vec<(Kind, String)>) -> Rc<[usize]> {
+        if let Some(known) = self.matched.borrow().get(&named) {
             return Rc::clone(known);
         }
-        let nodes = match kind {
-            Kind::Principal => self.in_order(self.graph.principals(pattern)),
-            Kind::Policy => self.in_order(matching_in(&self.holders, pattern)),
-            Kind::Group => self.in_order(matching_in(&self.members, pattern)),
+        let nodes = match &named[..] {
+            [(Kind::Principal, pattern)] => self.in_order(self.graph.principals(pattern)),
+            [(Kind::Policy, pattern)] => self.in_order(matching_in(&self.holders, pattern)),
+            [(Kind::Group, pattern)] => self.in_order(matching_in(&self.members, pattern)),
+            several => {
+                let each: Vec<_> = several.iter().map(|one| self.matching(vec![one.clone()])).collect();
+                self.in_order(each.iter().flat_map(|nodes| nodes.iter().copied()))
+            }
         };
-        self.matched.borrow_mut().insert(key, Rc::clone(&nodes));
+        self.matched.borrow_mut().insert(named, Rc::clone(&nodes));
         nodes
     }
 

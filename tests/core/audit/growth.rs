@@ -32,7 +32,6 @@ fn twice_the_roles_cost_twice_the_memory() {
 #[test]
 fn whom_somebody_may_rewrite_is_not_asked_of_each_pair() {
     grows_in_step([100, 200, 400].map(|size| cost(&crowds::delegating(size))), "roles that may write");
-    grows_in_step([100, 200, 400].map(|size| cost(&crowds::rewriting(size))), "roles that rewrite");
 }
 
 #[test]

@@ -39,6 +39,7 @@ pub(super) struct ToJoin {
 }
 
 impl Writer {
+    /// Whether a call is allowed on something of IAM's.
     pub fn may(&self, action: &str, on: &str) -> bool {
         self.able.contains(&action) && may_on(&self.effective, action, on)
     }
