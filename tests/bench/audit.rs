@@ -19,7 +19,7 @@ use std::process::Command;
 use opsctl::audit::report::{Format, Options, plain, render};
 use opsctl::audit::{Account, Settings, Usage, against, audit};
 use opsctl_iam::catalogue::Catalogue;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().filter(|argument| argument != "--bench").collect();
@@ -47,7 +47,7 @@ fn main() {
         }
         ["--write-rewriting", path, roles] => {
             let size = roles.parse().expect("a number of roles");
-            std::fs::write(path, generate::crowds::rewriting(size).json()).expect("a file");
+            std::fs::write(path, rewriting(size)).expect("a file");
         }
         ["--path"] => println!("{}", std::env::current_exe().expect("this program").display()),
         _ => all(),
@@ -74,7 +74,7 @@ fn all() {
     println!("{:>17} {}", "9000 x 6000 wild", best("--wide", &path));
     std::fs::write(&path, generate::crowds::joining(1_000, 300).json()).expect("a file");
     println!("{:>17} {}", "1000 join 300", best("--wide", &path));
-    std::fs::write(&path, generate::crowds::rewriting(3_000).json()).expect("a file");
+    std::fs::write(&path, rewriting(3_000)).expect("a file");
     println!("{:>17} {}", "3000 rewrite", best("--wide", &path));
 }
 
@@ -103,6 +103,29 @@ fn wild(actions: usize, resources: usize) -> Vec<u8> {
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
     let statement = world::allow(&all[..actions], &all[..resources]);
     world::World::of([world::role("wild").can(statement)]).json()
+}
+
+/// Roles that rewrite each other under conditions and by patterns, of which none holds what another does.
+fn rewriting(size: usize) -> Vec<u8> {
+    use world::{allow, policy_arn, role, role_arn, trust_own_account, when};
+    let roles = (0..size).map(|n| {
+        let (team, next) = (n % 20, (n + 1) % 20);
+        let of = |team: usize| role_arn(&format!("team-{team}-*"));
+        let bounded = |statement: Value| {
+            when(statement, "StringEquals", "iam:PermissionsBoundary", policy_arn(&format!("bound-{n}")))
+        };
+        let log = allow(&["logs:PutLogEvents"], &[&format!("arn:aws:logs:*:*:log-group:/{n}:*")]);
+        let own = match n % 4 {
+            0 => bounded(allow(&["iam:PutRolePolicy", "iam:AttachRolePolicy"], &["*"])),
+            1 => allow(&["iam:DeleteRolePermissionsBoundary", "iam:DetachRolePolicy"], &[&of(next)]),
+            2 => allow(&["sts:AssumeRole"], &[&of(next)]),
+            _ => allow(&["iam:PassRole", "glue:CreateJob"], &["*"]),
+        };
+        let spared = json!({"Effect": "Deny", "Action": ["iam:Put*", "iam:PassRole", "sts:AssumeRole"],
+            "NotResource": [of(team), of(next)]});
+        role(&format!("team-{team}-{n}")).trusts(trust_own_account()).can(vec![log, own, spared])
+    });
+    world::World::of(roles).json()
 }
 
 fn inline_documents(dump: &mut Value) -> impl Iterator<Item = &mut Value> {

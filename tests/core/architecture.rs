@@ -282,8 +282,7 @@ fn against(order: &[&str], package: &str, folder: &[&str]) -> Vec<String> {
     let place = |name: &str| {
         // It stands in for the sandbox where that is left out.
         let name = if name == "no_sandbox" { "sandbox" } else { name };
-        let place = order.iter().position(|other| *other == name);
-        place.unwrap_or_else(|| panic!("{name} has no place in the order"))
+        order.iter().position(|other| *other == name).unwrap_or_else(|| panic!("{name} has no place"))
     };
     let inside = ARROWS[Path::new(package)].iter().filter(|arrow| arrow.folder == folder);
     inside.filter(|arrow| place(&arrow.from) < place(&arrow.to)).map(Arrow::to_string).collect()

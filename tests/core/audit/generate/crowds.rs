@@ -38,27 +38,6 @@ pub fn joining(users: usize, groups: usize) -> World {
     world
 }
 
-/// Roles that rewrite each other under conditions and by patterns, of which none holds what another does.
-pub fn rewriting(size: usize) -> World {
-    World::of((0..size).map(|n| {
-        let (team, next) = (n % 20, (n + 1) % 20);
-        let of = |team: usize| role_arn(&format!("team-{team}-*"));
-        let bounded = |statement: Value| {
-            when(statement, "StringEquals", "iam:PermissionsBoundary", policy_arn(&format!("bound-{n}")))
-        };
-        let log = allow(&["logs:PutLogEvents"], &[&format!("arn:aws:logs:*:*:log-group:/{n}:*")]);
-        let own = match n % 4 {
-            0 => bounded(allow(&["iam:PutRolePolicy", "iam:AttachRolePolicy"], &["*"])),
-            1 => allow(&["iam:DeleteRolePermissionsBoundary", "iam:DetachRolePolicy"], &[&of(next)]),
-            2 => allow(&["sts:AssumeRole"], &[&of(next)]),
-            _ => allow(&["iam:PassRole", "glue:CreateJob"], &["*"]),
-        };
-        let spared = json!({"Effect": "Deny", "Action": ["iam:Put*", "iam:PassRole", "sts:AssumeRole"],
-            "NotResource": [of(team), of(next)]});
-        role(&format!("team-{team}-{n}")).trusts(trust_own_account()).can(vec![log, own, spared])
-    }))
-}
-
 /// Roles of which each may write into all that a policy bounds, which half of them are, and no two of the
 /// others hold the same.
 pub fn delegating(size: usize) -> World {
