@@ -1,6 +1,6 @@
 //! Accounts in which many may do something to many: where asking of each pair grows with the square.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::world::*;
 
