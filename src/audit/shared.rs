@@ -133,10 +133,13 @@ fn is_same(one: &Effective, other: &Effective) -> bool {
         one.len() == other.len()
             && pairs.into_iter().all(|(a, b)| a.source == b.source && a.grant.reads_as(&b.grant))
     });
-    let grants = |ceiling| match ceiling {
-        &Ceiling::Known { ref grants, .. } => &grants[..],
-        _ => &[],
-    };
-    let (mine, theirs) = (grants(&one.ceiling), grants(&other.ceiling));
+    let (mine, theirs) = (limits(&one.ceiling), limits(&other.ceiling));
     same && mine.len() == theirs.len() && mine.iter().zip(theirs).all(|(a, b)| a.reads_as(b))
+}
+
+fn limits(ceiling: &Ceiling) -> &[Grant] {
+    match ceiling {
+        Ceiling::Known { grants, .. } => grants,
+        _ => &[],
+    }
 }

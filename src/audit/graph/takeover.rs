@@ -137,8 +137,11 @@ struct Finder<'g> {
     found: RefCell<HashMap<u32, Vec<Taken>>>,
     writers: RefCell<HashMap<u32, Rc<Writer>>>,
     /// The principals that the patterns of writers match.
-    matched: RefCell<HashMap<Vec<(Kind, String)>, Rc<[usize]>>>,
+    matched: RefCell<HashMap<Patterns, Rc<[usize]>>>,
 }
+
+/// Patterns of writers, each with what it names.
+type Patterns = Vec<(Kind, String)>;
 
 /// What a pattern names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -383,7 +386,7 @@ impl<'g> Finder<'g> {
     }
 
     /// The principals that patterns lead to; looked up once.
-    fn matching(&self, named: Vec<(Kind, String)>) -> Rc<[usize]> {
+    fn matching(&self, named: Patterns) -> Rc<[usize]> {
         if let Some(known) = self.matched.borrow().get(&named) {
             return Rc::clone(known);
         }
