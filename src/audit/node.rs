@@ -292,9 +292,21 @@ pub fn may_on(effective: &Effective, action: &str, arn: &str) -> bool {
     }
 }
 
-/// Whether a role or user of a name may be made, if need be with a tag that must be given it.
-pub fn may_make(effective: &Effective, create: &str, arn: &str) -> bool {
-    if effective.decide(create, arn) == Decision::Allowed {
+/// As [`may_on`], of a role or user that has this boundary, or none, and no tags.
+pub fn may_within(effective: &Effective, action: &str, arn: &str, boundary: Option<&str>) -> bool {
+    let node = Node { boundary: boundary.map(str::to_owned), ..Node::new(arn, "", &[]) };
+    match node.decide(effective, action, Tags::Untold, None) {
+        Decision::Allowed => true,
+        Decision::Conditional | Decision::NotAllowed => node.admits_tagged(effective, action, None),
+        _ => false,
+    }
+}
+
+/// Whether a role or user of a name may be made, with this boundary where one is told, and if need be with a
+/// tag that must be given it.
+pub fn may_make(effective: &Effective, create: &str, arn: &str, boundary: Option<Bound<'_>>) -> bool {
+    let asked = Asked { boundary, ..Asked::default() };
+    if effective.decide_for(create, arn, asked) == Decision::Allowed {
         return true;
     }
     let node = Node::new(arn, "", &[]);
@@ -306,7 +318,7 @@ pub fn may_make(effective: &Effective, create: &str, arn: &str) -> bool {
             return false;
         };
         node.settable(effective, tag, c).is_some_and(|value| {
-            let asked = Asked { sets: Some((tag, Some(&value))), ..Asked::default() };
+            let asked = Asked { sets: Some((tag, Some(&value))), ..asked };
             effective.decide_for(create, arn, asked) == Decision::Allowed
         })
     })

@@ -2,6 +2,7 @@
 //! new one, is an administrator, though nobody in the account is one yet.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate>
 
+mod bounded;
 mod new;
 mod together;
 mod writer;

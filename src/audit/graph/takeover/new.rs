@@ -1,77 +1,40 @@
 //! A principal of the caller's own making: a role or user with rights and credentials of its choice, or a
 //! group.
 
+use super::bounded::Making;
 use super::writer::Writer;
 use super::{Finder, Takeover, patterns};
-use crate::audit::node::{may_make, may_on};
+use crate::audit::node::may_on;
 use opsctl_iam::arn::Arn;
-use opsctl_iam::condition::restriction_of;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::Grant;
 use opsctl_iam::pattern;
-use opsctl_iam::policy::{Condition, Selector};
+use opsctl_iam::policy::Selector;
 
 impl Finder<'_> {
     /// A role or user of the caller's own making, with rights and credentials of its choice.
     pub(super) fn make_new(&self, writer: &Writer) -> Option<Takeover> {
         let effective = &*writer.effective;
-        let allowed = |action: &str, on: &str| may_on(effective, action, on);
-        let first =
-            |actions: &[&'static str], on: &str| actions.iter().copied().find(|action| allowed(action, on));
-        let made = |kind: &str, on: &str, lifts: Option<String>, more: Vec<String>| {
-            let mut calls = vec![format!("iam:Create{kind} on {on} or the like")];
-            calls.extend(lifts);
-            calls.extend(more);
+        let made = |calls: Vec<String>, last: String| {
+            let calls = calls.into_iter().chain([last]).collect();
             Some(Takeover { calls, becomes_admin: true, of: String::new(), depends: false, by: None })
         };
-        let rights = ["iam:PutRolePolicy", "iam:AttachRolePolicy"];
-        if let Some((role, lifts)) = self.to_make(effective, "Role", &rights)
-            && let Some(right) = first(&rights, &role)
-        {
-            return made("Role", &role, lifts, vec![format!("{right} on it"), "sts:AssumeRole".into()]);
+        let role =
+            Making { kind: "Role", rights: &["iam:PutRolePolicy", "iam:AttachRolePolicy"], other: None };
+        if let Some((_, calls)) = self.to_make(effective, &role, |_| Some(())) {
+            return made(calls, "sts:AssumeRole".into());
         }
-        let rights = ["iam:PutUserPolicy", "iam:AttachUserPolicy"];
+        let joined = writer.group.as_ref().filter(|joined| !joined.is_unknown).map(|joined| {
+            let join = format!("iam:AddUserToGroup of it to {}", joined.group);
+            joined.first.iter().cloned().chain([join]).collect::<Vec<_>>().join(", then ")
+        });
+        let user = ["iam:PutUserPolicy", "iam:AttachUserPolicy"];
+        let user = Making { kind: "User", rights: &user, other: joined };
         let keys = ["iam:CreateAccessKey", "iam:CreateLoginProfile"];
-        let (user, lifts) = self.to_make(effective, "User", &[&rights[..], &keys].concat())?;
-        let key = first(&keys, &user)?;
-        let right = match first(&rights, &user) {
-            Some(right) => format!("{right} on it"),
-            None => {
-                let joined = writer.group.as_ref().filter(|joined| !joined.is_unknown)?;
-                let join = format!("iam:AddUserToGroup of it to {}", joined.group);
-                joined.first.iter().cloned().chain([join]).collect::<Vec<_>>().join(", then ")
-            }
-        };
-        made("User", &user, lifts, vec![right, format!("{key} on it")])
-    }
-
-    /// The ARN of a role or user that can be made and given any rights, and where it must have a boundary,
-    /// the call that takes that off.
-    fn to_make(
-        &self,
-        effective: &Effective,
-        kind: &str,
-        rights: &[&'static str],
-    ) -> Option<(String, Option<String>)> {
-        let create = format!("iam:Create{kind}");
-        let decide = |action: &str, on: &str| effective.decide(action, on);
-        effective.naming(&create).next()?;
-        let names = self.names(effective, &create, rights, &kind.to_lowercase());
-        let made = |arn: &String| match decide(&create, arn) {
-            _ if may_make(effective, &create, arn) => Some(None),
-            Decision::Conditional if bounds_new(effective, &create) => {
-                let may = |action: &str, on: &str| decide(action, on) == Decision::Allowed;
-                let on_it = ["Delete", "Put"].map(|verb| format!("iam:{verb}{kind}PermissionsBoundary"));
-                let lift = on_it.iter().find(|action| may(action, arn)).map(|lift| format!("{lift} on it"));
-                let by_policy = || {
-                    new_boundaries(effective, &create).find_map(|policy| self.engine.new_version(policy, may))
-                };
-                lift.or_else(by_policy).map(Some)
-            }
-            _ => None,
-        };
-        names.into_iter().find_map(|arn| made(&arn).map(|lifts| (arn, lifts)))
+        let key_of = |arn: &str| keys.into_iter().find(|key| may_on(effective, key, arn));
+        let (key, calls) = self.to_make(effective, &user, key_of)?;
+        made(calls, format!("{key} on it"))
     }
 
     /// Names that a new principal may have, one for each pattern of the statements, so that all actions may
@@ -105,7 +68,6 @@ impl Finder<'_> {
         names.dedup();
         // What only AWS makes.
         names.retain(|arn| !arn.contains(":role/aws-reserved/") && !arn.contains(":role/aws-service-role/"));
-        names.retain(|arn| rights.iter().any(|right| may_on(effective, right, arn)));
         names
     }
 
@@ -115,29 +77,10 @@ impl Finder<'_> {
         effective.naming("iam:CreateGroup").next()?;
         let rights = ["iam:PutGroupPolicy", "iam:AttachGroupPolicy"];
         let names = self.names(effective, "iam:CreateGroup", &rights, "group");
-        names.into_iter().find(|arn| allowed("iam:CreateGroup", arn) && allowed("iam:AddUserToGroup", arn))
+        let filled = |arn: &String| rights.iter().any(|right| may_on(effective, right, arn));
+        let made = |arn: &String| allowed("iam:CreateGroup", arn) && allowed("iam:AddUserToGroup", arn);
+        names.into_iter().filter(filled).find(made)
     }
-}
-
-/// Whether all that limits the making of roles, or users, is that they must have a boundary.
-fn bounds_new(effective: &Effective, create: &str) -> bool {
-    let named = effective.allows.iter().chain(&effective.denies).map(|s| &s.grant);
-    let boundary = |c: &Condition| c.key.eq_ignore_ascii_case("iam:PermissionsBoundary");
-    let within = !matches!(effective.ceiling, Ceiling::Known { .. });
-    within
-        && named.filter(|grant| grant.names(create)).all(|grant| {
-            let all = &grant.statement.conditions;
-            let is_open = |c: &Condition| grant.statement.allow && restriction_of(c, all).is_open();
-            all.iter().all(|c| boundary(c) || is_open(c))
-        })
-}
-
-/// The policies that roles, or users, must have as their boundary when they are made.
-fn new_boundaries<'e>(effective: &'e Effective, create: &'e str) -> impl Iterator<Item = &'e str> {
-    let allows = effective.allows.iter().map(|s| &s.grant).filter(move |grant| grant.names(create));
-    let conditions = allows.flat_map(|grant| &grant.statement.conditions);
-    let boundaries = conditions.filter(|c| c.key.eq_ignore_ascii_case("iam:PermissionsBoundary"));
-    boundaries.flat_map(|c| &c.values).map(String::as_str).filter(|arn| !pattern::is_wild(arn))
 }
 
 /// So many patterns of names are compared with each other.

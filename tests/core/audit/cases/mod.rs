@@ -3,6 +3,7 @@
 //! harmless.
 
 mod alarms;
+mod bounded;
 mod callers;
 mod joins;
 mod loosened;

@@ -1,0 +1,120 @@
+//! Somebody new who must have a boundary: rights are asked for within the one that the making gives, and it is
+//! taken off, or swapped, after.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate>
+
+use super::Finder;
+use crate::audit::node::{may_make, may_on, may_within};
+use opsctl_iam::condition::Bound;
+use opsctl_iam::effective::{Ceiling, Effective};
+use opsctl_iam::pattern;
+
+/// So many boundaries of new principals are tried.
+const MOST: usize = 16;
+
+/// What is made, and how it comes to its rights.
+pub(super) struct Making<'a> {
+    /// `Role` or `User`.
+    pub kind: &'static str,
+    /// The actions that give it any.
+    pub rights: &'a [&'static str],
+    /// The call that gives it rights otherwise.
+    pub other: Option<String>,
+}
+
+impl Making<'_> {
+    /// The call that gives rights to what has this boundary, or none.
+    fn filled(&self, may: impl Fn(&str) -> bool) -> Option<String> {
+        let right = self.rights.iter().find(|action| may(action));
+        right.map(|action| format!("{action} on it")).or_else(|| self.other.clone())
+    }
+}
+
+impl Finder<'_> {
+    /// The calls that make a role or user of any rights, by the first name that has something more.
+    pub(super) fn to_make<T>(
+        &self,
+        effective: &Effective,
+        making: &Making<'_>,
+        more: impl Fn(&str) -> Option<T>,
+    ) -> Option<(T, Vec<String>)> {
+        let kind = making.kind;
+        let create = format!("iam:Create{kind}");
+        effective.naming(&create).next()?;
+        let lifts = match kind {
+            "Role" => ["iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary"],
+            _ => ["iam:DeleteUserPermissionsBoundary", "iam:PutUserPermissionsBoundary"],
+        };
+        let boundaries = self.boundaries_of_new(effective, &[&[&*create], making.rights].concat());
+        let asked = [making.rights, if boundaries.is_empty() { &[] } else { &lifts }].concat();
+        self.names(effective, &create, &asked, &kind.to_lowercase()).into_iter().find_map(|arn| {
+            let more = more(&arn)?;
+            let free = || {
+                let filled = making.filled(|action| may_on(effective, action, &arn))?;
+                may_make(effective, &create, &arn, None).then(|| vec![filled])
+            };
+            let within = || {
+                boundaries.iter().find_map(|boundary| {
+                    let given = Some(Bound::By(boundary));
+                    let made = may_make(effective, &create, &arn, given);
+                    made.then(|| self.freed_after(effective, making, &lifts, &arn, boundary))?
+                })
+            };
+            let rest = free().or_else(within)?;
+            let first = format!("{create} on {arn} or the like");
+            Some((more, std::iter::once(first).chain(rest).collect()))
+        })
+    }
+
+    /// The calls that give rights to what was made within a boundary and that take this off, in an order in
+    /// which each is allowed.
+    fn freed_after(
+        &self,
+        effective: &Effective,
+        making: &Making<'_>,
+        lifts: &[&'static str; 2],
+        arn: &str,
+        boundary: &str,
+    ) -> Option<Vec<String>> {
+        let within = |action: &str| may_within(effective, action, arn, Some(boundary));
+        let [delete, put] = *lifts;
+        let (lift, then) = if within(delete) {
+            let then = making.filled(|action| may_within(effective, action, arn, None));
+            (format!("{delete} on it"), then)
+        } else if may_on(effective, put, arn) {
+            // For one that bounds nothing, whichever that is.
+            (format!("{put} on it"), making.filled(|action| may_on(effective, action, arn)))
+        } else {
+            let rewritten = self.engine.new_version(boundary, |action, on| may_on(effective, action, on))?;
+            (rewritten, None)
+        };
+        match then {
+            Some(filled) => Some(vec![lift, filled]),
+            None => Some(vec![making.filled(within)?, lift]),
+        }
+    }
+
+    /// The policies that conditions name as the boundary of what is made or given rights.
+    fn boundaries_of_new(&self, effective: &Effective, actions: &[&str]) -> Vec<String> {
+        let limits = match &effective.ceiling {
+            Ceiling::Known { grants, .. } => &grants[..],
+            _ => &[],
+        };
+        let grants = effective.allows.iter().chain(&effective.denies).map(|s| &s.grant).chain(limits);
+        let about = grants.filter(|grant| actions.iter().any(|action| grant.names(action)));
+        let conditions = about.flat_map(|grant| &grant.statement.conditions);
+        let values = conditions.filter(|c| c.key.eq_ignore_ascii_case("iam:PermissionsBoundary"));
+        let mut found = Vec::new();
+        for value in values.flat_map(|c| &c.values).filter(|value| value.starts_with("arn:")) {
+            let policies = self.engine.account.policies.iter().map(|policy| &policy.arn);
+            let known = policies.filter(|arn| pattern::matches(value, arn)).cloned();
+            let before = found.len();
+            found.extend(known);
+            // One that the data does not have.
+            found.extend((found.len() == before).then(|| value.replace(['*', '?'], "x")));
+        }
+        found.sort();
+        found.dedup();
+        found.truncate(MOST);
+        found
+    }
+}

@@ -1,0 +1,89 @@
+//! Boundaries that come with a new principal, or that one swaps for oneself.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate>
+
+use super::*;
+
+const UP: &[&str] = &["IAM201:critical", "IAM202:critical", "IAM207:critical", "IAM208"];
+
+fn small() -> Value {
+    customer_policy("edge", allow(&["s3:*"], &["*"]))
+}
+
+fn if_edge(statement: Value) -> Value {
+    when(statement, "StringEquals", "iam:PermissionsBoundary", policy_arn("edge"))
+}
+
+/// Which condition keys an action has: "iam:PermissionsBoundary" of `PutRolePolicy` is the boundary that the
+/// role has. <https://docs.aws.amazon.com/service-authorization/latest/reference/list_iam.html>
+#[test]
+fn a_new_role_is_written_within_its_boundary_that_comes_off_after() {
+    let on = || role_arn("app-*");
+    let makes = |write: &str, more: &[&str]| {
+        let writes = if_edge(allow(&["iam:CreateRole", write], &[&on()]));
+        one(vec![writes, allow(more, &[&on()])].into()).policy(small())
+    };
+    for write in ["iam:PutRolePolicy", "iam:AttachRolePolicy"] {
+        for lift in ["iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary"] {
+            check(lift, makes(write, &[lift]), &["IAM202:critical", "IAM208"], &[]);
+        }
+        check("it stays", makes(write, &["iam:DeleteRole"]), &[], UP);
+        check("of users", makes(write, &["iam:DeleteUserPermissionsBoundary"]), &[], UP);
+    }
+    let audit = makes("iam:PutRolePolicy", &["iam:DeleteRolePermissionsBoundary"]).audit();
+    let way = audit.findings.iter().find(|f| f.rule == "IAM202").expect("the way");
+    let calls = "or the like, then iam:PutRolePolicy on it, then iam:DeleteRolePermissionsBoundary on it";
+    assert!(way.evidence[0].contains(calls), "{:?}", way.evidence);
+
+    let lifts_if = |boundary: &str| {
+        let lift = allow(&["iam:DeleteRolePermissionsBoundary"], &[&on()]);
+        let lift = when(lift, "StringEquals", "iam:PermissionsBoundary", policy_arn(boundary));
+        let writes = if_edge(allow(&["iam:CreateRole", "iam:PutRolePolicy"], &[&on()]));
+        one(vec![writes, lift].into()).policy(small())
+    };
+    check("off while it is that one", lifts_if("edge"), &["IAM202:critical"], &[]);
+    check("off while it is another", lifts_if("other"), &[], UP);
+}
+
+#[test]
+fn a_new_role_whose_boundary_nobody_asks_for_has_the_one_that_writing_asks_for() {
+    let on = role_arn("app-*");
+    let makes = |boundary: &str, lift: &str| {
+        let writes = allow(&["iam:PutRolePolicy"], &[&on]);
+        let writes = when(writes, "ArnLike", "iam:PermissionsBoundary", policy_arn(boundary));
+        one(vec![allow(&["iam:CreateRole", lift], &[&on]), writes].into()).policy(small())
+    };
+    check("by name", makes("edge", "iam:DeleteRolePermissionsBoundary"), &["IAM202:critical"], &[]);
+    check("by pattern", makes("e*", "iam:DeleteRolePermissionsBoundary"), &["IAM202:critical"], &[]);
+    check("kept", makes("edge", "iam:DeleteRole"), &[], UP);
+}
+
+#[test]
+fn a_deny_unless_bounded_denies_no_boundary_to_be_taken_off() {
+    let rights =
+        ["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutRolePermissionsBoundary"];
+    let fence =
+        || when(deny(&rights, &["*"]), "StringNotEquals", "iam:PermissionsBoundary", policy_arn("edge"));
+    let with = |more: Value| one(vec![allow(&["iam:*Role*"], &["*"]), fence(), more].into()).policy(small());
+    let trust = deny(&["iam:UpdateAssumeRolePolicy"], &["*"]);
+    check("it comes off", with(trust), &["IAM202:critical", "IAM208"], &[]);
+    let kept = deny(&["iam:DeleteRolePermissionsBoundary", "iam:UpdateAssumeRolePolicy"], &["*"]);
+    check("it stays", with(kept), &[], &["IAM202:critical", "IAM208"]);
+}
+
+/// The delegation example of AWS, whose last statement is what keeps the boundary on.
+#[test]
+fn who_makes_users_within_a_boundary_must_not_take_it_off() {
+    let actions = [
+        "iam:AttachUserPolicy",
+        "iam:CreateUser",
+        "iam:DeleteUserPolicy",
+        "iam:DetachUserPolicy",
+        "iam:PutUserPermissionsBoundary",
+        "iam:PutUserPolicy",
+    ];
+    let others = ["cloudwatch:*", "iam:CreateAccessKey", "iam:DeleteUserPermissionsBoundary", "iam:Get*"];
+    let statements = vec![if_edge(allow(&actions, &["*"])), allow(&others, &["*"])];
+    check("off", one(statements.clone().into()).policy(small()), &["IAM202:critical"], &[]);
+    let kept = [statements, vec![deny(&["iam:DeleteUserPermissionsBoundary"], &["*"])]].concat();
+    check("kept", one(kept.into()).policy(small()), &[], &["IAM202:critical", "IAM208"]);
+}
