@@ -135,15 +135,18 @@ impl<'a> Engine<'a> {
         let Who { arn, id, user, tags } = who;
         self.add_beside(arn, &mut written);
         let all = || written.grants.iter().map(|(_, grant)| grant);
+        let limits = boundary.and_then(|boundary| self.managed(&boundary.arn));
         let asks = |key: &str| {
             let on_key = |c: &Condition| c.key.get(..key.len()).is_some_and(|k| k.eq_ignore_ascii_case(key));
-            all().any(|grant| grant.depends && grant.statement.conditions.iter().any(on_key))
+            // What bounds it may ask, too.
+            let mut asking = all().chain(limits.iter().flat_map(|grants| grants.iter()));
+            asking.any(|grant| grant.depends && grant.statement.conditions.iter().any(on_key))
         };
         let tags: Vec<(&str, &str)> = tags.iter().map(|tag| (&*tag.key, &*tag.value)).collect();
         let tags_may_change = asks("aws:PrincipalTag/") && (sessions() || tags_itself(arn, all));
         let mut makes_admin = Vec::new();
         if asks("iam:PolicyARN") || asks("iam:PermissionsBoundary") {
-            makes_admin = [self.admin_policies(), &self.makeable(all)].concat();
+            makes_admin = [self.admin_policies(), &self.makeable(all, limits.as_deref())].concat();
         }
         let caller = Caller {
             arn,
@@ -244,7 +247,11 @@ impl<'a> Engine<'a> {
 
     /// The customer's policies that a principal may make or rewrite: one ARN for each pattern that lets it,
     /// and for each by which its own statements ask for a policy.
-    fn makeable<'g, I: Iterator<Item = &'g Grant>>(&self, grants: impl Fn() -> I) -> Vec<String> {
+    fn makeable<'g, I: Iterator<Item = &'g Grant>>(
+        &self,
+        grants: impl Fn() -> I,
+        limits: Option<&'g [Grant]>,
+    ) -> Vec<String> {
         let asked = ["iam:PolicyARN", "iam:PermissionsBoundary"];
         let is_asked = |c: &&Condition| asked.iter().any(|key| c.key.eq_ignore_ascii_case(key));
         let of = |action: &'static str| {
@@ -256,7 +263,8 @@ impl<'a> Engine<'a> {
                 _ => Vec::new(),
             })
         };
-        let conditions = grants().flat_map(|grant| &grant.statement.conditions).filter(is_asked);
+        let asking = grants().chain(limits.into_iter().flatten());
+        let conditions = asking.flat_map(|grant| &grant.statement.conditions).filter(is_asked);
         let wanted: Vec<String> = conditions.flat_map(|c| c.values.clone()).collect();
         let denied = |action: &str, arn: &str| {
             grants().any(|g| {
@@ -264,8 +272,14 @@ impl<'a> Engine<'a> {
                 always && g.names(action) && g.reaches(arn)
             })
         };
+        let opens = |g: &Grant, action: &str, arn: &str| {
+            g.statement.allow && g.restriction.is_open() && g.names(action) && g.reaches(arn)
+        };
+        let within = |action: &str, arn: &str| {
+            limits.is_none_or(|limits| limits.iter().any(|grant| opens(grant, action, arn)))
+        };
         let may = |action: &'static str, arn: &str| {
-            of(action).any(|grant| grant.reaches(arn)) && !denied(action, arn)
+            of(action).any(|grant| grant.reaches(arn)) && within(action, arn) && !denied(action, arn)
         };
         let candidates = wanted.into_iter().chain(written("iam:CreatePolicy"));
         let candidates = candidates.chain(written("iam:CreatePolicyVersion"));

@@ -87,3 +87,22 @@ fn who_makes_users_within_a_boundary_must_not_take_it_off() {
     let kept = [statements, vec![deny(&["iam:DeleteUserPermissionsBoundary"], &["*"])]].concat();
     check("kept", one(kept.into()).policy(small()), &[], &["IAM202:critical", "IAM208"]);
 }
+
+#[test]
+fn ones_own_boundary_is_swapped_for_a_wide_one() {
+    let world = |asked: Value, others: Value| {
+        let swap = allow(&["iam:PutRolePermissionsBoundary"], &[&role_arn("t")]);
+        let swap = when(swap, "ArnLike", "iam:PermissionsBoundary", asked);
+        let edge = customer_policy("edge", vec![allow(&["s3:*"], &["*"]), swap]);
+        let own = t().can(everything()).boundary(&policy_arn("edge"));
+        World::of([own]).policy(edge).policy(customer_policy("wide", others))
+    };
+    let named = |name: &str| json!(policy_arn(name));
+    for asked in [named("wide"), named("*"), json!([policy_arn("edge"), policy_arn("wide")])] {
+        check(&asked.to_string(), world(asked.clone(), everything()), &["IAM207:critical"], &[]);
+        let name = format!("{asked}, which bounds as well");
+        check(&name, world(asked, allow(&["s3:*"], &["*"])), &[], UP);
+    }
+    check("for itself", world(named("edge"), everything()), &[], UP);
+    check("for one that nobody may make", world(named("new"), everything()), &[], UP);
+}
