@@ -28,16 +28,9 @@ const PUBLIC_V6: (u128, u128) = (0x2000 << 112, (0x4000 << 112) - 1);
 pub(crate) fn are_open(ranges: &[String]) -> bool {
     let mut taken: [Vec<(u128, u128)>; 2] = Default::default();
     for range in ranges {
-        let (address, bits) = range.split_once('/').unwrap_or((range, ""));
-        let (list, start, width) = match address.trim().parse::<IpAddr>() {
-            Ok(IpAddr::V4(v4)) => (0, u128::from(u32::from(v4)), 32u32),
-            Ok(IpAddr::V6(v6)) => (1, u128::from(v6), 128),
-            Err(_) => continue,
-        };
-        let bits = if bits.is_empty() { Some(width) } else { bits.parse().ok() };
-        let Some(host) = bits.and_then(|bits: u32| width.checked_sub(bits)) else { continue };
-        let mask = 1u128.checked_shl(host).map_or(u128::MAX, |size| size - 1);
-        taken[list].push((start & !mask, start | mask));
+        if let Some((list, from, to)) = span(range) {
+            taken[list].push((from, to));
+        }
     }
     let all_v4 = (0, u128::from(u32::MAX));
     let reserved: u128 = NOT_PUBLIC_V4.iter().map(|&(from, to)| to - from + 1).sum();
@@ -49,6 +42,26 @@ pub(crate) fn are_open(ranges: &[String]) -> bool {
     let public_v6 = v6.iter().map(|&range| common(range, PUBLIC_V6)).sum::<u128>();
     let share = |part: u128, whole: u128| part / (whole / 100) >= OPEN;
     share(public, all_v4.1 + 1 - reserved) || share(public_v6, PUBLIC_V6.1 - PUBLIC_V6.0 + 1)
+}
+
+/// Whether all addresses of a range are in another one; an address alone is a range of one.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_IPAddress>
+pub(crate) fn is_within(range: &str, wider: &str) -> bool {
+    let spans = span(range).zip(span(wider));
+    spans.is_some_and(|((list, from, to), wider)| list == wider.0 && wider.1 <= from && to <= wider.2)
+}
+
+/// The version of a range, 0 for IPv4 and 1 for IPv6, and its first and last address.
+fn span(range: &str) -> Option<(usize, u128, u128)> {
+    let (address, bits) = range.split_once('/').unwrap_or((range, ""));
+    let (list, start, width) = match address.trim().parse::<IpAddr>().ok()? {
+        IpAddr::V4(v4) => (0, u128::from(u32::from(v4)), 32u32),
+        IpAddr::V6(v6) => (1, u128::from(v6), 128),
+    };
+    let bits = if bits.is_empty() { width } else { bits.parse().ok()? };
+    let host = width.checked_sub(bits)?;
+    let mask = 1u128.checked_shl(host).map_or(u128::MAX, |size| size - 1);
+    Some((list, start & !mask, start | mask))
 }
 
 /// The ranges in order, those that overlap or meet as one.

@@ -10,6 +10,7 @@ use crate::action_set::{ActionId, ActionSet};
 use crate::caller::{self, Caller};
 use crate::catalogue::{AccountRef, Catalogue};
 use crate::condition;
+use crate::narrower;
 use crate::pattern;
 use crate::policy::{Condition, Document, Selector, Statement};
 use crate::restriction::Restriction;
@@ -97,8 +98,7 @@ impl Grant {
     /// Whether whatever the other one names, this one names too. Decided statement by statement: what only
     /// several of them cover together is not seen.
     pub fn covers(&self, other: &Self) -> bool {
-        let conditions = &self.statement.conditions;
-        conditions.iter().all(|c| other.statement.conditions.contains(c))
+        narrower::ask_for(&other.statement.conditions, &self.statement.conditions)
             && other.actions.is_subset(&self.actions)
             && (self.spans_resources_of(other) || self.spans_types_of(other))
     }

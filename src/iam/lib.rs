@@ -18,6 +18,7 @@
 //! restriction.rs how much conditions restrict, in four classes
 //! circumstance.rs conditions on the caller's circumstances
 //! moment.rs     what is allowed where these are met
+//! narrower.rs   whether one condition asks for what another asks for
 //! ```
 
 #![warn(missing_docs)]
@@ -40,6 +41,7 @@ mod json;
 pub mod keys;
 pub mod managed;
 pub mod moment;
+pub mod narrower;
 pub mod pattern;
 pub mod policy;
 pub mod request;

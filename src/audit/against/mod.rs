@@ -20,6 +20,7 @@ use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::{Grant, Sourced, condition_text, shorten};
+use opsctl_iam::narrower::ask_for;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Document, Selector};
 use opsctl_iam::time::Instant;
@@ -246,8 +247,7 @@ fn covered(grant: &Grant, by: &[Sourced]) -> bool {
     // Actions that the catalogue does not know are compared as they are written.
     let fitting = |resource: &str| -> Vec<&Grant> {
         let reaches = |old: &&Grant| {
-            let fewer = old.statement.conditions.iter().all(|c| grant.statement.conditions.contains(c));
-            fewer && old.spans(resource)
+            ask_for(&grant.statement.conditions, &old.statement.conditions) && old.spans(resource)
         };
         same_effect().filter(reaches).collect()
     };
@@ -290,13 +290,7 @@ fn trust(was: Option<&Role>, role: &Role, now: Instant) -> Vec<String> {
     }
     let old = was.map(|was| admissions(was, &[], Some(now))).unwrap_or_default();
     let new = admissions(role, &[], Some(now));
-    let is_old = |a: &Admission<'_>| {
-        old.iter().any(|b| {
-            let fewer = b.statement.conditions.iter().all(|c| a.statement.conditions.contains(c));
-            let principals = b.negated == a.negated && a.principals.iter().all(|p| b.principals.contains(p));
-            fewer && principals && a.statement.actions.patterns().iter().all(|action| b.by(action))
-        })
-    };
+    let is_old = |a: &Admission<'_>| was_let_in(a, &old);
     let line = |a: &Admission<'_>| {
         let listed = a.statement.principals.iter().flat_map(|principals| &principals.listed);
         let who: Vec<String> = listed.map(|(_, value)| value.clone()).collect();
@@ -305,4 +299,23 @@ fn trust(was: Option<&Role>, role: &Role, now: Instant) -> Vec<String> {
         format!("may be assumed by {but}{}{condition}", shorten(&who))
     };
     new.iter().filter(|a| !is_old(a)).map(line).collect()
+}
+
+/// Whether those whom a statement of a trust policy lets in were let in before, for each action: each
+/// principal by some statement.
+fn was_let_in(a: &Admission<'_>, old: &[Admission<'_>]) -> bool {
+    let catalogue = Catalogue::embedded();
+    let all = catalogue.service("sts").into_iter().flatten().map(|id| catalogue.name(id));
+    all.filter(|action| a.by(action)).all(|action| {
+        let by =
+            |b: &&Admission<'_>| b.by(action) && ask_for(&a.statement.conditions, &b.statement.conditions);
+        let mut olds = old.iter().filter(by);
+        match a.negated {
+            true => olds.any(|b| b.negated && b.principals.iter().all(|p| a.principals.contains(p))),
+            false => {
+                let olds: Vec<_> = olds.filter(|b| !b.negated).collect();
+                a.principals.iter().all(|p| olds.iter().any(|b| b.principals.contains(p)))
+            }
+        }
+    })
 }

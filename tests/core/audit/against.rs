@@ -87,3 +87,151 @@ fn names_that_the_catalogue_lacks_are_compared_as_they_are_written() {
         assert_eq!(gains(&old, &new), [""; 0], "nothing to deny");
     }
 }
+
+fn reads_if(conditions: &Value) -> Value {
+    json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", "Condition": conditions})
+}
+
+/// The items of a list are a set, names of keys are compared whatever the case.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html>
+#[test]
+fn conditions_that_mean_the_same_are_the_same() {
+    for (one, other) in [
+        (
+            json!({"StringEquals": {"aws:RequestedRegion": ["a", "b"], "aws:PrincipalOrgID": "o-1"}}),
+            json!({"StringEquals": {"aws:PrincipalOrgID": ["o-1"], "aws:RequestedRegion": ["b", "a"]}}),
+        ),
+        (json!({"StringEquals": {"s3:prefix": ["a", "a"]}}), json!({"stringequals": {"S3:Prefix": "a"}})),
+        (
+            json!({"StringNotEquals": {"s3:prefix": ["a", "b"]}}),
+            json!({"StringNotEquals": {"s3:prefix": ["b", "a"]}}),
+        ),
+        (json!({"StringEquals": {"s3:prefix": "a"}}), json!({"StringLike": {"s3:prefix": "a"}})),
+        (
+            json!({"ArnEquals": {"aws:SourceArn": "arn:aws:s3:::b*"}}),
+            json!({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b*"}}),
+        ),
+        (
+            json!({"IpAddress": {"aws:SourceIp": ["198.51.100.7", "2001:DB8::/32"]}}),
+            json!({"IpAddress": {"aws:SourceIp": ["2001:db8::/32", "198.51.100.7/32"]}}),
+        ),
+        (
+            json!({"Bool": {"aws:SecureTransport": "true"}, "Null": {"aws:TokenIssueTime": "false"}}),
+            json!({"Null": {"aws:TokenIssueTime": false}, "Bool": {"aws:SecureTransport": "True"}}),
+        ),
+    ] {
+        is_new(&reads_if(&one), &reads_if(&other), false);
+        is_new(&reads_if(&other), &reads_if(&one), false);
+        let denied = |conditions: &Value| {
+            let deny = json!({"Effect": "Deny", "Action": "s3:*", "Resource": "*", "Condition": conditions});
+            vec![allow(&["s3:*"], &["*"]), deny].into()
+        };
+        is_new(&denied(&one), &denied(&other), false);
+        is_new(&denied(&other), &denied(&one), false);
+    }
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
+#[test]
+fn conditions_that_let_less_through_give_nothing_new_and_those_that_let_more_do() {
+    for (less, more) in [
+        (json!({"StringEquals": {"s3:prefix": "a"}}), json!({"StringEquals": {"s3:prefix": ["a", "b"]}})),
+        (json!({"StringEquals": {"s3:prefix": "ab"}}), json!({"StringLike": {"s3:prefix": "a*"}})),
+        (json!({"StringEquals": {"s3:prefix": "a"}}), json!({"StringEqualsIgnoreCase": {"s3:prefix": "A"}})),
+        (json!({"StringEquals": {"s3:prefix": "a*"}}), json!({"StringLike": {"s3:prefix": "a*"}})),
+        (json!({"StringLike": {"s3:prefix": "a/b*"}}), json!({"StringLike": {"s3:prefix": "a*"}})),
+        (
+            json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}),
+            json!({"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}}),
+        ),
+        (
+            json!({"StringNotLike": {"s3:prefix": ["a*", "b*"]}}),
+            json!({"StringNotEquals": {"s3:prefix": ["ab"]}}),
+        ),
+        (
+            json!({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b/x"}}),
+            json!({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b*"}}),
+        ),
+        (
+            json!({"IpAddress": {"aws:SourceIp": "198.51.100.0/25"}}),
+            json!({"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}),
+        ),
+        (
+            json!({"NotIpAddress": {"aws:SourceIp": "198.51.100.0/24"}}),
+            json!({"NotIpAddress": {"aws:SourceIp": "198.51.100.0/25"}}),
+        ),
+        (
+            json!({"NumericLessThan": {"s3:max-keys": "10"}}),
+            json!({"NumericLessThanEquals": {"s3:max-keys": "10"}}),
+        ),
+        (json!({"NumericEquals": {"s3:max-keys": 9}}), json!({"NumericLessThan": {"s3:max-keys": "1e1"}})),
+        (
+            json!({"DateGreaterThan": {"s3:object-lock-retain-until-date": "2028-01-01T00:00:00Z"}}),
+            json!({"DateGreaterThan": {"s3:object-lock-retain-until-date": "2027-01-01"}}),
+        ),
+        (
+            json!({"ForAllValues:StringEquals": {"aws:TagKeys": "a"}, "Null": {"aws:TagKeys": "false"}}),
+            json!({"ForAllValues:StringEquals": {"aws:TagKeys": ["b", "a"]}}),
+        ),
+    ] {
+        is_new(&reads_if(&more), &reads_if(&less), false);
+        is_new(&reads_if(&less), &reads_if(&more), true);
+    }
+    for (one, other) in [
+        (json!({"StringEquals": {"s3:prefix": "a"}}), json!({"StringEquals": {"s3:delimiter": "a"}})),
+        (json!({"StringEquals": {"s3:prefix": "a"}}), json!({"StringEquals": {"s3:prefix": "A"}})),
+        (json!({"StringEquals": {"s3:prefix": "a"}}), json!({"StringNotEquals": {"s3:prefix": "a"}})),
+        (
+            json!({"ForAnyValue:StringEquals": {"aws:TagKeys": "a"}}),
+            json!({"ForAllValues:StringEquals": {"aws:TagKeys": "a"}}),
+        ),
+        (
+            json!({"StringLike": {"s3:prefix": "${aws:username}"}}),
+            json!({"StringLike": {"s3:prefix": "${aws:userid}"}}),
+        ),
+        (
+            json!({"NumericLessThan": {"s3:max-keys": "10"}}),
+            json!({"NumericGreaterThan": {"s3:max-keys": "10"}}),
+        ),
+        (
+            json!({"IpAddress": {"aws:SourceIp": "198.51.100.7"}}),
+            json!({"IpAddress": {"aws:SourceIp": "2001:db8::/32"}}),
+        ),
+    ] {
+        is_new(&reads_if(&one), &reads_if(&other), true);
+        is_new(&reads_if(&other), &reads_if(&one), true);
+    }
+}
+
+/// A list of principals is each of them, and so are statements for each.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+#[test]
+fn trust_is_compared_principal_by_principal() {
+    let trusts = |statements: Vec<Value>| {
+        World::of([role("a").trusts(document(statements)).can(allow(&["s3:GetObject"], &["*"]))])
+    };
+    let root = |account: &str| json!({"AWS": format!("arn:aws:iam::{account}:root")});
+    let services = |names: &[&str]| trust(json!({"Service": names}));
+    let (ec2, lambda) = ("ec2.amazonaws.com", "lambda.amazonaws.com");
+    let split = || trusts(vec![services(&[lambda]), services(&[ec2])]);
+    let listed = || trusts(vec![services(&[ec2, lambda])]);
+    assert_eq!(gains(&listed(), &split()), [""; 0]);
+    assert_eq!(gains(&split(), &listed()), [""; 0]);
+    let held = when(services(&[ec2]), "StringEquals", "aws:SourceAccount", ACCOUNT);
+    let one_held = || trusts(vec![services(&[lambda]), held.clone()]);
+    assert_eq!(gains(&listed(), &one_held()), [""; 0]);
+    assert_eq!(gains(&one_held(), &listed()).len(), 1, "a condition is gone");
+    let ids =
+        |ids: Value| trusts(vec![when(trust(root("444455556666")), "StringEquals", "sts:ExternalId", ids)]);
+    assert_eq!(gains(&ids(json!(["x", "y"])), &ids(json!(["y", "x"]))), [""; 0]);
+    assert_eq!(gains(&ids(json!(["x", "y"])), &ids("y".into())), [""; 0]);
+    assert_eq!(gains(&ids("y".into()), &ids(json!(["x", "y"]))).len(), 1);
+    let but = |spared: &[&str]| {
+        let principals: Vec<String> = spared.iter().map(|name| role_arn(name)).collect();
+        trusts(vec![
+            json!({"Effect": "Allow", "NotPrincipal": {"AWS": principals}, "Action": "sts:AssumeRole"}),
+        ])
+    };
+    assert_eq!(gains(&but(&["x"]), &but(&["x", "y"])), [""; 0]);
+    assert_eq!(gains(&but(&["x", "y"]), &but(&["x"])).len(), 1, "one less is spared");
+}
