@@ -133,10 +133,21 @@ pub const USER_WAYS: &[&str] = &[
     "iam:PutGroupPolicy",
     "iam:AttachGroupPolicy",
     "iam:AddUserToGroup",
+    "iam:UpdateSAMLProvider",
+];
+
+/// What helps to become somebody, and alone makes nobody anything: it takes a second factor away, gives
+/// credentials for something else than IAM (CodeCommit, Keyspaces, Bedrock; certificates for what EC2 once
+/// had), or makes room for tokens and assertions that somebody must still be able to sign.
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeactivateMFADevice.html>,
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ResetServiceSpecificCredential.html>,
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadSigningCertificate.html>,
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_AddClientIDToOpenIDConnectProvider.html>,
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateOpenIDConnectProviderThumbprint.html>
+pub const USER_STEPS: &[&str] = &[
+    "iam:DeactivateMFADevice",
     "iam:ResetServiceSpecificCredential",
     "iam:UploadSigningCertificate",
-    "iam:DeactivateMFADevice",
-    "iam:UpdateSAMLProvider",
     "iam:CreateSAMLProvider",
     "iam:UpdateOpenIDConnectProviderThumbprint",
     "iam:AddClientIDToOpenIDConnectProvider",
@@ -186,7 +197,7 @@ mod tests {
             .iter()
             .map(|(_, actions, _)| *actions)
             .chain(EXISTING.iter().map(|(_, actions)| *actions))
-            .chain(IDENTITY_CENTER.iter().chain(USER_WAYS).copied());
+            .chain(IDENTITY_CENTER.iter().chain(USER_WAYS).chain(USER_STEPS).copied());
         let missing: Vec<_> =
             lists.flat_map(|actions| actions.split(' ')).filter(|name| c.find(name).is_none()).collect();
         assert!(missing.is_empty(), "{missing:?}");

@@ -3,7 +3,7 @@
 use super::found::{Gathered, Held, held, lowered_if, says_it_all, times};
 use super::rule::{Context, Hit};
 use crate::audit::account::Group;
-use crate::audit::escalate::USER_WAYS;
+use crate::audit::escalate::{USER_STEPS, USER_WAYS};
 use crate::audit::finding::Severity;
 use crate::audit::graph::{KEYS, Via};
 use crate::audit::role_view::RoleView;
@@ -48,10 +48,25 @@ pub(super) fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<
         }
         found.because(cx, view, action);
     }
+    steps(cx, view, &mut found);
     added(cx, view, &mut found);
     trusted(cx, view, &mut found);
     rewritten(cx, view, &mut found);
     found.hit(view)
+}
+
+/// What helps to become anybody, and does nothing alone.
+fn steps(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Gathered) {
+    for action in USER_STEPS.iter().filter_map(|name| cx.catalogue.find(name)) {
+        let held = held(view, action);
+        if held != Held::No {
+            let at_times = held == Held::AtTimes;
+            let name = cx.catalogue.name(action);
+            let line = format!("CAPABLE: {name} on all resources, one step of several{}", times(at_times));
+            found.add(lowered_if(at_times, Severity::Medium), line);
+            found.because(cx, view, action);
+        }
+    }
 }
 
 /// A group of administrators that the role may put users into.

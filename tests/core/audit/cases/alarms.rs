@@ -222,3 +222,27 @@ fn every_assertion_has_an_audience() {
         &["IAM308"],
     );
 }
+
+/// A second factor is none of the ways in, and a provider's clients and thumbprints sign nothing.
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeactivateMFADevice.html>
+#[test]
+fn steps_of_a_takeover_are_none_alone() {
+    for step in [
+        "iam:DeactivateMFADevice",
+        "iam:ResetServiceSpecificCredential",
+        "iam:UploadSigningCertificate",
+        "iam:CreateSAMLProvider",
+        "iam:AddClientIDToOpenIDConnectProvider",
+        "iam:UpdateOpenIDConnectProviderThumbprint",
+    ] {
+        let world = one(allow(&[step], &["*"])).user(user("boss", &[everything()]));
+        check(step, world, &["IAM202:medium"], &["IAM202:critical", "IAM202:high", "IAM208"]);
+        let on_boss = one(allow(&[step], &[&user_arn("boss")])).user(user("boss", &[everything()]));
+        check(step, on_boss, &[], &["IAM202", "IAM208"]);
+    }
+    let help_desk = ["iam:DeactivateMFADevice", "iam:ListMFADevices", "iam:DeleteVirtualMFADevice"];
+    let with_password = [&help_desk[..], &["iam:UpdateLoginProfile"]].concat();
+    let world = |actions: &[&str]| one(allow(actions, &["*"])).user(user("boss", &[everything()]));
+    check("a help desk", world(&help_desk), &[], &["IAM202:critical", "IAM202:high"]);
+    check("that sets passwords", world(&with_password), &["IAM202:critical"], &[]);
+}
