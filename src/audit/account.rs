@@ -3,13 +3,14 @@
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html>
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
 use super::lenient::Lenient;
 use super::removed::Removed;
 use super::surroundings::Surroundings;
+use super::twice::merge;
 use opsctl_iam::arn::Arn;
 use opsctl_iam::policy::{self, Document};
 use opsctl_iam::time::Instant;
@@ -75,7 +76,7 @@ pub struct Provider {
 }
 
 /// A role.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Role {
     pub path: String,
@@ -102,7 +103,7 @@ pub struct Role {
 }
 
 /// A user; only what bears on roles is kept.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct User {
     #[serde(rename = "UserName")]
@@ -120,7 +121,7 @@ pub struct User {
 }
 
 /// A group.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Group {
     #[serde(rename = "GroupName")]
@@ -133,7 +134,7 @@ pub struct Group {
 }
 
 /// A managed policy, customer's or AWS's, with the documents of its versions.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ManagedPolicy {
     #[serde(rename = "PolicyName")]
@@ -151,7 +152,7 @@ pub struct ManagedPolicy {
 }
 
 /// One version of a managed policy.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct PolicyVersion {
     #[serde(rename = "VersionId")]
@@ -181,7 +182,7 @@ pub fn is_aws_owned(arn: &str) -> bool {
 }
 
 /// A policy written into a role, user or group.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct InlinePolicy {
     #[serde(rename = "PolicyName")]
@@ -191,7 +192,7 @@ pub struct InlinePolicy {
 }
 
 /// A managed policy attached to a role, user or group.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Attachment {
     #[serde(rename = "PolicyName")]
@@ -201,7 +202,7 @@ pub struct Attachment {
 }
 
 /// The ceiling on what a role or user may do.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Boundary {
     #[serde(rename = "PermissionsBoundaryArn")]
@@ -209,7 +210,7 @@ pub struct Boundary {
 }
 
 /// An instance profile that holds the role.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct InstanceProfile {
     #[serde(rename = "InstanceProfileName")]
@@ -217,7 +218,7 @@ pub struct InstanceProfile {
 }
 
 /// A tag.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Tag {
     pub key: String,
@@ -225,7 +226,7 @@ pub struct Tag {
 }
 
 /// The latest use within the tracking period of 400 days.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct LastUsed {
     #[serde(rename = "LastUsedDate")]
@@ -321,7 +322,8 @@ impl Account {
         self.surroundings = surroundings;
     }
 
-    /// Adds one page. Entities seen before (a page read twice) are replaced, not doubled.
+    /// Adds one page. Entities seen before (a page read twice) are replaced, not doubled; where they differ,
+    /// that is told, and nothing of either is lost.
     pub fn absorb(&mut self, page: Page) {
         if page.is_truncated {
             self.problem("", "the dump ends with IsTruncated: the rest of the account is missing");
@@ -349,10 +351,15 @@ impl Account {
             |list: Vec<Provider>| list.into_iter().map(|provider| provider.arn).collect::<BTreeSet<_>>();
         self.oidc_providers = page.oidc_providers.map(arns).or(self.oidc_providers.take());
         self.saml_providers = page.saml_providers.map(arns).or(self.saml_providers.take());
-        merge(&mut self.roles, roles, |role| &role.arn);
-        merge(&mut self.users, page.user_detail_list.items, |user| &user.arn);
-        merge(&mut self.groups, page.group_detail_list.items, |group| &group.arn);
-        merge(&mut self.policies, page.policies.items, |policy| &policy.arn);
+        let twice = [
+            merge(&mut self.roles, roles),
+            merge(&mut self.users, page.user_detail_list.items),
+            merge(&mut self.groups, page.group_detail_list.items),
+            merge(&mut self.policies, page.policies.items),
+        ];
+        for arn in twice.concat() {
+            self.problem(&arn, "two entries of it differ: what either allows counts");
+        }
         if self.id.is_empty() {
             let own = self.roles.iter().map(|r| &r.arn).chain(self.users.iter().map(|u| &u.arn));
             self.id = own.filter_map(|arn| account_of(arn)).next().unwrap_or_default().to_owned();
@@ -403,23 +410,6 @@ pub fn account_of(arn: &str) -> Option<&str> {
 /// The partition field of an ARN.
 pub fn partition_of(arn: &str) -> Option<&str> {
     Arn::pattern(arn).map(|arn| arn.partition)
-}
-
-fn merge<T>(known: &mut Vec<T>, new: Vec<T>, arn: impl Fn(&T) -> &str) {
-    let mut places: HashMap<String, usize> =
-        known.iter().enumerate().map(|(i, item)| (arn(item).to_owned(), i)).collect();
-    for item in new {
-        if arn(&item).is_empty() {
-            continue;
-        }
-        match places.get(arn(&item)) {
-            Some(&place) => known[place] = item,
-            None => {
-                places.insert(arn(&item).to_owned(), known.len());
-                known.push(item);
-            }
-        }
-    }
 }
 
 /// The last part of an ARN.
@@ -538,6 +528,45 @@ mod tests {
         fn crosses<T: Send + Sync>() {}
         crosses::<Account>();
         crosses::<Page>();
+    }
+
+    /// Nobody knows which of two is so: neither is lost, and the audit is incomplete.
+    #[test]
+    fn two_entries_of_one_arn_are_told_and_kept() {
+        let own = |kind: &str| format!("arn:aws:iam::111122223333:{kind}");
+        let of = |actions: [&str; 2], entry: &dyn Fn(&str) -> serde_json::Value| -> Vec<serde_json::Value> {
+            actions.iter().map(|action| entry(action)).collect()
+        };
+        let policy = |action: &str| {
+            serde_json::json!({"Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"},
+                {"Effect": "Deny", "Action": format!("{action}x"), "Resource": "*"}]})
+        };
+        let read = |actions: [&str; 2]| {
+            let role = |action: &str| {
+                serde_json::json!({"RoleName": "a", "Arn": own("role/a"), "RoleLastUsed": {"Region": action},
+                    "RolePolicyList": [{"PolicyName": "p", "PolicyDocument": policy(action)}]})
+            };
+            let user = |action: &str| {
+                serde_json::json!({"UserName": "u", "Arn": own("user/u"),
+                    "UserPolicyList": [{"PolicyName": "p", "PolicyDocument": policy(action)}]})
+            };
+            let managed = |action: &str| {
+                serde_json::json!({"PolicyName": "m", "Arn": own("policy/m"), "AttachmentCount": action.len(),
+                    "DefaultVersionId": "v1", "PolicyVersionList": [
+                        {"VersionId": "v1", "IsDefaultVersion": true, "Document": policy(action)}]})
+            };
+            let dump = serde_json::json!({"RoleDetailList": of(actions, &role),
+                "UserDetailList": of(actions, &user), "Policies": of(actions, &managed)});
+            Account::from_json(dump.to_string().as_bytes()).expect("a dump")
+        };
+        let both = read(["*", "s3:*"]);
+        assert_eq!((both.roles.len(), both.users.len(), both.policies.len()), (2, 2, 1));
+        let statements = both.policies[0].default_document().map_or(&[][..], Document::statements);
+        assert!(statements.len() == 2 && statements.iter().all(|s| s.allow), "{statements:?}");
+        let told: Vec<_> = both.problems.iter().map(|p| p.resource.clone()).collect();
+        assert_eq!(told, [own("role/a"), own("user/u"), own("policy/m")]);
+        let same = read(["s3:*", "s3:*"]);
+        assert_eq!((same.roles.len(), same.users.len(), same.problems.len()), (1, 1, 0));
     }
 
     #[test]

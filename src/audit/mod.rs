@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! account.rs   the dump, read            lenient.rs    its lists, entry by entry
-//! removed.rs   what a plan takes from it
+//! removed.rs   what a plan takes from it  twice.rs     what has two entries
 //! settings.rs  settings of the audit     usage.rs      what roles used
 //! evaluate.rs  what a role may do        variables.rs  what only the call decides
 //! shared.rs    asked once for those who hold the same
@@ -68,6 +68,7 @@ mod settings;
 mod shared;
 pub mod surroundings;
 pub mod trust;
+mod twice;
 pub mod usage;
 pub mod variables;
 mod ways;

@@ -15,7 +15,7 @@ use crate::restriction::Restriction;
 
 /// A policy document as found in a dump: understood, or not. What is not understood is never "clean":
 /// it becomes IAM901.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Document {
     /// A document whose every part was understood.
     Parsed(Policy),
