@@ -23,6 +23,7 @@ mod machine;
 mod open;
 pub mod packages;
 mod references;
+mod requirements;
 mod section;
 #[cfg(feature = "sdk")]
 mod send;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::code;
+use super::requirements::{AsksFor, Requirements, normal};
 use crate::desired::Draft;
 use crate::domain::{KeyPath, codes};
 use crate::inputs::Tree;
@@ -14,10 +14,26 @@ pub const LOCK: &str = "requirements.lock";
 /// The file that pip reads, where there is no lock.
 pub const FILE: &str = "requirements.txt";
 
+/// What Lambda's Python runtimes bring along
+/// (https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html): the SDK and what it needs, and the
+/// client of the runtime.
+const OF_RUNTIME: &[&str] = &[
+    "awslambdaric",
+    "boto3",
+    "botocore",
+    "jmespath",
+    "python-dateutil",
+    "s3transfer",
+    "simplejson",
+    "six",
+    "snapshot-restore-py",
+    "urllib3",
+];
+
 /// What is installed for a function.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Packages {
-    /// Of the requirements, their lock and the machine: the same packages for the same digest.
+    /// Of all that the requirements name, and of the machine: the same packages for the same digest.
     pub digest: String,
     /// The folder with the requirements.
     #[serde(skip)]
@@ -32,7 +48,7 @@ pub struct Packages {
 }
 
 /// What a folder asks for that it does not have. Where everything is in the folder already, or in Lambda's
-/// runtime, nothing is installed.
+/// runtime in whichever version, nothing is installed.
 pub fn wanted(
     tree: &Tree,
     runtime: &str,
@@ -41,27 +57,19 @@ pub fn wanted(
     draft: &mut Draft<'_>,
 ) -> Option<Packages> {
     let file = if tree.entry(LOCK).is_some() { LOCK } else { FILE };
-    let text = String::from_utf8_lossy(&tree.entry(file)?.content);
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    for line in lines().filter(|line| must_be_built(line)) {
-        let message = format!("the function will not have `{line}`: only wheels are installed for Lambda");
+    let requirements = Requirements::read(&tree.root, file, &tree.entry(file)?.content);
+    for line in requirements.asked.iter().filter(|line| line.asks_for == AsksFor::Source) {
+        let message =
+            format!("the function will not have `{}`: only wheels are installed for Lambda", line.text);
         let help = "put the package into the folder, or name a wheel of it";
         draft.error(codes::NOT_INSTALLED, at.clone(), message, help);
     }
-    let includes = lines().any(|line| line.starts_with("-r") || line.starts_with("--requirement"));
-    if !includes && code::not_packed(tree).is_empty() {
+    if has_all(tree, &requirements) {
         return None;
     }
     let mut digest = blake3::Hasher::new();
-    digest.update(format!("{file}\0{runtime}\0{architecture}\n").as_bytes());
-    // Requirements name others: constraints, hashes, more requirements.
-    let is_read = |path: &str| {
-        !path.contains('/') && [".txt", ".lock", ".in", ".toml"].iter().any(|end| path.ends_with(end))
-    };
-    for entry in tree.entries.iter().filter(|entry| is_read(&entry.path)) {
-        digest.update(format!("{}\0{}\n", entry.path, entry.size()).as_bytes());
-        digest.update(&entry.content);
-    }
+    digest.update(format!("{runtime}\0{architecture}\0").as_bytes());
+    requirements.add_to(&mut digest);
     Some(Packages {
         digest: digest.finalize().to_hex()[..16].to_owned(),
         root: tree.root.clone(),
@@ -71,9 +79,32 @@ pub fn wanted(
     })
 }
 
-/// Whether pip would have to build it on this machine: folders, repositories.
-fn must_be_built(line: &str) -> bool {
-    let begins = ["-e", "--editable", ".", "/", "git+", "hg+", "svn+", "file:"];
-    begins.iter().any(|begin| line.starts_with(begin))
-        || ["@ git+", "@ hg+", "@ svn+", "@ file:"].iter().any(|within| line.contains(within))
+/// Whether nothing is to be installed. What version of a package the runtime has changes with time, so that
+/// of one it is asked for, or held to, it is not known to have it.
+fn has_all(tree: &Tree, requirements: &Requirements) -> bool {
+    let packed: Vec<String> = tree.entries.iter().filter_map(|entry| package_of(&entry.path)).collect();
+    let is_there = |asks_for: &AsksFor| match asks_for {
+        AsksFor::Package { name, is_any } => {
+            let is_any = *is_any && !requirements.constrained.contains(name);
+            packed.contains(name) || is_any && OF_RUNTIME.contains(&name.as_str())
+        }
+        AsksFor::Wheel => false,
+        AsksFor::Source => true, // refused
+    };
+    !requirements.has_unread && requirements.asked.iter().all(|line| is_there(&line.asks_for))
+}
+
+/// The package that a file belongs to: `PIL/Image.py` and `pillow-11.0.dist-info/METADATA` are there once it
+/// is installed.
+fn package_of(path: &str) -> Option<String> {
+    let is_module = [".py", ".so"].iter().any(|end| path.ends_with(end));
+    let name = match path.split_once('/') {
+        Some((folder, _)) => match folder.strip_suffix(".dist-info") {
+            Some(installed) => installed.split('-').next()?,
+            None if is_module => folder,
+            None => return None,
+        },
+        None => path.strip_suffix(".py")?,
+    };
+    Some(normal(name))
 }

@@ -154,6 +154,74 @@ fn requirements_are_installed_and_known_by_their_text() {
     assert_ne!(digest(&other), before);
 }
 
+/// A function with these requirements and files.
+fn requiring(requirements: &str, more: &[(&str, &str)]) -> Files {
+    let mut files = Files::new();
+    files.edit("source = \"function\"", "source = \"own\"");
+    files.write("own/handler.py", "def lambda_handler(event, context): ...");
+    files.write("own/requirements.txt", requirements);
+    for (file, text) in more {
+        files.write(file, text);
+    }
+    files
+}
+
+/// The deploy after a change to it said "updated", and took the packages of before from the cache.
+#[test]
+fn packages_are_known_by_all_that_the_requirements_name() {
+    let digest = |files: &Files| function(&files.desired()).packages.clone().unwrap().digest;
+    for (requirements, named) in [
+        ("-r reqs/base.txt\n", "own/reqs/base.txt"),
+        ("-rreqs/base.txt\n", "own/reqs/base.txt"),
+        ("-r ../common.txt\n", "common.txt"),
+        ("six\n-c ../constraints.txt\n", "constraints.txt"),
+        ("toml\n--find-links=wheels\n", "own/wheels/toml-1-py3-none-any.whl"),
+        ("./wheels/toml-1-py3-none-any.whl\n", "own/wheels/toml-1-py3-none-any.whl"),
+        ("wheels/toml-1-py3-none-any.whl\n", "own/wheels/toml-1-py3-none-any.whl"),
+        ("../toml-1-py3-none-any.whl\n", "toml-1-py3-none-any.whl"),
+    ] {
+        let files = requiring(requirements, &[(named, "six==1.15.0\n")]);
+        let before = digest(&files);
+        let mut account = Account::with(&files.desired());
+        files.write(named, "six==1.16.0\n");
+        assert_ne!(digest(&files), before, "{requirements}");
+        let said = shown(&account.deploy(&files.desired(), DEPLOY));
+        assert!(said.contains("~ function/classify") && said.contains("code: "), "{requirements}: {said}");
+    }
+}
+
+/// What the runtime has is in some version there, and in any is not in a lock.
+#[test]
+fn what_is_asked_for_in_a_version_is_installed() {
+    let is_installed = |requirements: &str, more: &[(&str, &str)]| {
+        function(&requiring(requirements, more).desired()).packages.is_some()
+    };
+    for requirements in [
+        "boto3==1.28.0\n",
+        "six --hash=sha256:00\n",
+        "six\n-c ../held.txt\n",
+        "boto3[crt]\n",
+        "-r ../held.txt",
+    ] {
+        assert!(is_installed(requirements, &[("held.txt", "six==1.15.0\n")]), "{requirements}");
+    }
+    assert!(is_installed("boto3\n", &[("own/requirements.lock", "toml==0.10.2\n")]));
+    // Samples of requests are no package of that name.
+    assert!(is_installed("requests\n", &[("own/requests/get.json", "{}")]));
+    assert!(!is_installed("requests==2.32.5\n", &[("own/requests/__init__.py", "")]));
+    assert!(!is_installed("boto3\nsix ; python_version < '4'\n-r ../held.txt\n", &[("held.txt", "six\n")]));
+    assert!(!is_installed("six\n-c ../held.txt\n", &[("held.txt", "urllib4<2\n")]));
+}
+
+#[test]
+fn a_lock_alone_is_installed() {
+    let mut files = Files::new();
+    files.edit("source = \"function\"", "source = \"own\"");
+    files.write("own/handler.py", "def lambda_handler(event, context): ...");
+    files.write("own/requirements.lock", "toml==0.10.2\n");
+    assert_eq!(function(&files.desired()).packages.clone().unwrap().file, "requirements.lock");
+}
+
 #[test]
 fn an_environment_may_name_endpoints() {
     let more = "\n[endpoint.other]\nmodel = \"numbers\"\n\n[function.classify.environment]\n\

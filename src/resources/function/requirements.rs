@@ -1,0 +1,314 @@
+//! What a requirements file asks pip for, and all files that it names
+//! (<https://pip.pypa.io/en/stable/reference/requirements-file-format/>).
+
+use std::path::{Path, PathBuf};
+
+const ARCHIVES: [&str; 7] = [".whl", ".zip", ".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tar"];
+
+/// What is in a requirements file and in the lists that it names.
+#[derive(Debug, Default)]
+pub struct Requirements {
+    /// The lines that ask for something.
+    pub asked: Vec<Line>,
+    /// Packages that a list of constraints is about.
+    pub constrained: Vec<String>,
+    /// A list that could not be read: one at an address, or one that is not there.
+    pub has_unread: bool,
+    /// What each file is called where it is named, and its bytes.
+    files: Vec<(String, Vec<u8>)>,
+}
+
+/// A line that asks for something.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Line {
+    pub text: String,
+    pub asks_for: AsksFor,
+}
+
+/// What a line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum AsksFor {
+    /// `is_any`: whichever version. Neither a version nor a digest or an extra is named.
+    Package { name: String, is_any: bool },
+    /// A wheel, of this machine or at an address.
+    Wheel,
+    /// What has to be built: a folder, a repository, an archive of source code.
+    Source,
+}
+
+impl Requirements {
+    /// Of the file with this text, whose folder is `root`: pip runs there.
+    pub fn read(root: &Path, file: &str, text: &[u8]) -> Self {
+        let mut reader = Reader { root, seen: Vec::new(), found: Self::default() };
+        reader.list(Path::new(file), file, text, false);
+        reader.found
+    }
+
+    /// Adds what pip reads: other bytes, or other names for them, may be other packages.
+    pub fn add_to(&self, digest: &mut blake3::Hasher) {
+        for (name, content) in &self.files {
+            digest.update(format!("{name}\0{}\0", content.len()).as_bytes());
+            digest.update(content);
+        }
+    }
+}
+
+struct Reader<'a> {
+    root: &'a Path,
+    seen: Vec<PathBuf>,
+    found: Requirements,
+}
+
+impl Reader<'_> {
+    /// `written`: how it is named where it is named.
+    fn list(&mut self, file: &Path, written: &str, text: &[u8], constrains: bool) {
+        self.found.files.push((written.to_owned(), text.to_owned()));
+        self.seen.push(self.place(file));
+        for line in lines(&String::from_utf8_lossy(text)) {
+            if line.starts_with('-') {
+                self.options(file, &line, constrains);
+            } else if constrains {
+                self.found.constrained.extend(name_of(&line));
+            } else {
+                self.asked(line);
+            }
+        }
+    }
+
+    fn options(&mut self, file: &Path, line: &str, constrains: bool) {
+        for (name, value) in options(line) {
+            match name.as_str() {
+                "-r" | "--requirement" => self.named(file, &value, constrains),
+                "-c" | "--constraint" => self.named(file, &value, true),
+                "-f" | "--find-links" => self.links(file, &value),
+                "-e" | "--editable" => {
+                    self.found.asked.push(Line { text: line.to_owned(), asks_for: AsksFor::Source });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A list that a list names, beside which it is looked for.
+    fn named(&mut self, by: &Path, value: &str, constrains: bool) {
+        let path = by.with_file_name("").join(of_file_url(value));
+        let Some(text) = content(&self.root.join(&path)) else {
+            self.found.has_unread = true;
+            return;
+        };
+        if !self.seen.contains(&self.place(&path)) {
+            self.list(&path, value, &text, constrains);
+        }
+    }
+
+    /// Lists may name one another by ever longer paths.
+    fn place(&self, file: &Path) -> PathBuf {
+        let path = self.root.join(file);
+        path.canonicalize().unwrap_or(path)
+    }
+
+    /// A folder of wheels, or a page of links: beside the list, else where pip runs.
+    fn links(&mut self, by: &Path, value: &str) {
+        let value = of_file_url(value);
+        let beside = self.root.join(by.with_file_name("").join(value));
+        let place = if beside.exists() { beside } else { self.root.join(value) };
+        let inside = std::fs::read_dir(&place).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut wheels: Vec<PathBuf> =
+            inside.filter(|path| path.extension().is_some_and(|e| e == "whl")).collect();
+        wheels.sort();
+        for wheel in wheels {
+            let name = wheel.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            self.keep(name, &wheel);
+        }
+        self.keep(value.to_owned(), &place);
+    }
+
+    fn asked(&mut self, text: String) {
+        let wanted = without_marker(&text);
+        let place = wanted.split_once(" @ ").map_or(wanted, |(_, place)| place.trim());
+        let asks_for = match (name_of(&text), is_place(place)) {
+            (_, true) if place.split(['#', '?', '[']).next().is_some_and(|place| place.ends_with(".whl")) => {
+                let wheel = of_file_url(place).split(['#', '[']).next().unwrap_or_default().to_owned();
+                let at = self.root.join(&wheel);
+                self.keep(wheel, &at);
+                AsksFor::Wheel
+            }
+            (Some(name), false) => {
+                let rest =
+                    wanted.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "._-".contains(c));
+                AsksFor::Package { name, is_any: rest.is_empty() && !text.contains("--hash") }
+            }
+            _ => AsksFor::Source,
+        };
+        self.found.asked.push(Line { text, asks_for });
+    }
+
+    /// Of what is not there, or no file, pip will tell.
+    fn keep(&mut self, name: String, at: &Path) {
+        if let Some(content) = content(at) {
+            self.found.files.push((name, content));
+        }
+    }
+}
+
+fn content(file: &Path) -> Option<Vec<u8>> {
+    if file.is_file() { std::fs::read(file).ok() } else { None }
+}
+
+/// The lines that mean something: one goes on after a backslash, and ends before a comment.
+fn lines(text: &str) -> Vec<String> {
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace("\\\n", "");
+    let code = |line: &str| {
+        let comment = line
+            .match_indices('#')
+            .find(|(at, _)| line[..*at].chars().next_back().is_none_or(char::is_whitespace));
+        line[..comment.map_or(line.len(), |(at, _)| at)].trim().to_owned()
+    };
+    text.lines().map(code).filter(|line| !line.is_empty()).collect()
+}
+
+/// The options of a line, which may be several: `-rFILE`, `-r FILE`, `--requirement FILE`,
+/// `--requirement=FILE`.
+fn options(line: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut words = words(line).into_iter().peekable();
+    while let Some(word) = words.next() {
+        let end = match word.starts_with("--") {
+            true => word.find('=').unwrap_or(word.len()),
+            false => word.char_indices().nth(2).map_or(word.len(), |(at, _)| at),
+        };
+        let (name, value) = word.split_at(end);
+        let value = match value.is_empty() {
+            true => words.next_if(|next| !next.starts_with('-')).unwrap_or_default(),
+            false => value.trim_start_matches('=').to_owned(),
+        };
+        found.push((name.to_owned(), value));
+    }
+    found
+}
+
+/// Split at blanks that are in no quotes.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut quote) = (vec![String::new()], None);
+    for c in line.chars() {
+        match quote {
+            Some(open) if open == c => quote = None,
+            None if ['"', '\''].contains(&c) => quote = Some(c),
+            None if c.is_whitespace() => words.push(String::new()),
+            _ => words.last_mut().expect("there is one").push(c),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Without what is for some machines alone, and without options.
+fn without_marker(line: &str) -> &str {
+    let line = line.split(" --").next().unwrap_or_default();
+    // In an address it may be a character like others.
+    let marker = if is_place(line) { " ;" } else { ";" };
+    line.split(marker).next().unwrap_or_default().trim()
+}
+
+/// Whether it is a path or an address, and no package's name.
+fn is_place(wanted: &str) -> bool {
+    let name = wanted.split(';').next().unwrap_or_default().trim();
+    wanted.starts_with('.')
+        || name.contains('/')
+        || name.contains("file:")
+        || ARCHIVES.iter().any(|end| name.ends_with(end))
+}
+
+fn of_file_url(value: &str) -> &str {
+    value.strip_prefix("file://").or_else(|| value.strip_prefix("file:")).unwrap_or(value)
+}
+
+/// The package that a line is about.
+fn name_of(line: &str) -> Option<String> {
+    let end = line.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))).unwrap_or(line.len());
+    let name = normal(&line[..end]);
+    (!name.is_empty()).then_some(name)
+}
+
+/// <https://packaging.python.org/en/latest/specifications/name-normalization/>
+pub fn normal(name: &str) -> String {
+    let words: Vec<&str> = name.split(['-', '_', '.']).filter(|word| !word.is_empty()).collect();
+    words.join("-").to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Requirements {
+        Requirements::read(Path::new("/nowhere"), "requirements.txt", text.as_bytes())
+    }
+
+    #[test]
+    fn what_a_line_asks_for() {
+        let package = |name: &str, is_any| AsksFor::Package { name: name.into(), is_any };
+        for (line, asks_for) in [
+            ("six", package("six", true)),
+            ("Python_DateUtil ; python_version < '3.14' # why", package("python-dateutil", true)),
+            ("six==1.15.0", package("six", false)),
+            ("six >= 1", package("six", false)),
+            ("boto3[crt]", package("boto3", false)),
+            ("six --hash=sha256:00", package("six", false)),
+            ("six==1.15.0 \\\n    --hash=sha256:00", package("six", false)),
+            ("wheels/x-1-py3-none-any.whl", AsksFor::Wheel),
+            ("./wheels/x-1-py3-none-any.whl ; sys_platform == 'linux'", AsksFor::Wheel),
+            ("x-1-py3-none-any.whl", AsksFor::Wheel),
+            ("x @ file:///opt/x-1-py3-none-any.whl", AsksFor::Wheel),
+            ("https://a/b/x-1-py3-none-any.whl#sha256=00", AsksFor::Wheel),
+            ("mylib/", AsksFor::Source),
+            ("./mylib", AsksFor::Source),
+            (".", AsksFor::Source),
+            ("-e.", AsksFor::Source),
+            ("--editable=../lib", AsksFor::Source),
+            ("git+https://a/b.git@main", AsksFor::Source),
+            ("x @ git+ssh://git@a/b.git", AsksFor::Source),
+            ("x @ https://a/archive/main.zip", AsksFor::Source),
+            ("dist/x-1.tar.gz", AsksFor::Source),
+        ] {
+            let found: Vec<AsksFor> = read(line).asked.into_iter().map(|line| line.asks_for).collect();
+            assert_eq!(found, [asks_for], "{line}");
+        }
+        assert_eq!(read("\u{feff}# nothing\r\n\r\n--no-index --pre\r\n").asked, []);
+    }
+
+    /// pip takes all of these; what is in the files counts, and not their names.
+    #[test]
+    fn files_are_followed_however_they_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("own");
+        for (file, text) in [
+            ("own/requirements/base.txt", "-r ../requirements/more.txt\n-f wheels\n"),
+            ("own/requirements/more.txt", "numpy\n-r ../requirements/base.txt\n"),
+            ("own/requirements/wheels/a-1-py3-none-any.whl", "a wheel"),
+            ("own/wheels/b-1-py3-none-any.whl", "another"),
+            ("constraints.txt", "six==1.15.0\n"),
+        ] {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let read = |text: &str| Requirements::read(&root, "requirements.txt", text.as_bytes());
+        for text in [
+            "-r requirements/base.txt",
+            "-rrequirements/base.txt",
+            "--requirement=requirements/base.txt",
+            "--pre --requirement requirements/base.txt",
+            "-r 'requirements/base.txt'",
+            "-r \\\n  requirements/base.txt",
+        ] {
+            let found = read(text);
+            let files: Vec<&str> = found.files.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(found.asked[0].text, "numpy", "{text}");
+            assert_eq!(files[2..], ["../requirements/more.txt", "a-1-py3-none-any.whl"], "{text}");
+        }
+        let found =
+            read("six\n--constraint ../constraints.txt\n--find-links=wheels\nwheels/b-1-py3-none-any.whl");
+        assert_eq!((found.constrained, found.asked.len(), found.files.len()), (vec!["six".to_owned()], 2, 4));
+        assert!(read("-r gone.txt").has_unread && read("-c https://a/b.txt").has_unread);
+    }
+}
