@@ -435,14 +435,15 @@ impl Environments {
                 Err(error) => return Err(error),
             }
         }
-        let mut pip = self.pip(venv, index);
-        // Without an image all are chosen together; with one, requirements.txt comes on top of it.
-        let rest: &[String] = if held.is_empty() { &wanted.packages } else { &[] };
-        pip.args(rest);
-        if let Some(file) = &wanted.requirements {
-            pip.arg("-r").arg(file).current_dir(file.parent().unwrap_or(Path::new(".")));
+        if held.is_empty() && !wanted.packages.is_empty() {
+            let mut pip = self.pip(venv, index);
+            self.run(pip.args(&wanted.packages), wanted, progress).await?;
         }
-        if !rest.is_empty() || wanted.requirements.is_some() {
+        // As in the container, by itself and on top of what is there: a lock with digests names nothing of
+        // that, and another version of it replaces it.
+        if let Some(file) = &wanted.requirements {
+            let mut pip = self.pip(venv, index);
+            pip.arg("-r").arg(file).current_dir(file.parent().unwrap_or(Path::new(".")));
             self.run(&mut pip, wanted, progress).await?;
         }
         Ok(held)
@@ -487,5 +488,47 @@ mod tests {
     async fn a_python_that_is_not_there_is_named() {
         let error = Python::find(Some(Path::new("/nowhere/python3")), None).await.unwrap_err();
         assert!(error.to_string().contains("/nowhere/python3"), "{error}");
+    }
+    /// pip asks for a digest of everything in a run with one.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_lock_with_digests_comes_on_top_of_what_the_container_holds() {
+        use sha2::{Digest as _, Sha256};
+        use std::io::Write as _;
+        let folder = tempfile::tempdir().unwrap();
+        let wheel = |name: &str, version: u32| {
+            let about = format!("{name}-{version}.dist-info");
+            let mut zip = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+            for (file, text) in [
+                ("METADATA", format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")),
+                ("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n".to_owned()),
+                ("RECORD", format!("{about}/METADATA,,\n{about}/WHEEL,,\n{about}/RECORD,,\n")),
+            ] {
+                let options = zip::write::SimpleFileOptions::default();
+                zip.start_file(format!("{about}/{file}"), options).unwrap();
+                zip.write_all(text.as_bytes()).unwrap();
+            }
+            let (bytes, file) =
+                (zip.finish().unwrap().into_inner(), format!("{name}-{version}-py3-none-any.whl"));
+            std::fs::write(folder.path().join(&file), &bytes).unwrap();
+            let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            (folder.path().join(file).to_string_lossy().into_owned(), digest)
+        };
+        let ((held, _), (pinned, _)) = (wheel("held", 1), wheel("pinned", 1));
+        let (_, another) = wheel("pinned", 2);
+        let (_, own) = wheel("own", 1);
+        let file = folder.path().join("requirements.txt");
+        let links = format!("--no-index --find-links {}", folder.path().display());
+        let lock = format!("{links}\nown==1 --hash=sha256:{own}\npinned==2 --hash=sha256:{another}\n");
+        std::fs::write(&file, lock).unwrap();
+
+        let python = Python::find(None, None).await.unwrap();
+        let environments = Environments { python, cache: folder.path().join("cache") };
+        let wanted = Wanted { packages: vec![held, pinned], requirements: Some(file), ..Wanted::default() };
+        let sink: LineSink = std::sync::Arc::new(|line: Line| println!("{}", line.text));
+        let venv = environments.ensure(&wanted, &sink).await.unwrap();
+        let list = Command::new(venv.python()).args(["-m", "pip", "freeze"]).output().await.unwrap();
+        let list = String::from_utf8_lossy(&list.stdout).into_owned();
+        assert_eq!(list.matches("held").count(), 1, "{list}");
+        assert!(list.contains("own==1\n") && list.contains("pinned==2\n"), "{list}");
     }
 }
