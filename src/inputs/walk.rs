@@ -16,16 +16,17 @@ use crate::domain::{Code, Crc64, Diagnostic, KeyPath, codes};
 
 /// The folder that opsctl keeps its own things in, and what it has not written to its end.
 const OURS: [&str; 2] = [".opsctl", part::PATTERN];
+/// What programs that show or edit files leave beside them, whatever they are: no code, and no data. The last
+/// is Emacs' lock, a link to nothing.
+const OF_VIEWERS: [&str; 5] = [".DS_Store", ".ipynb_checkpoints", "Thumbs.db", "desktop.ini", ".#*"];
 /// Bytes of a file among code: it is packed in memory. Weights and data belong into a data set.
 const LARGEST: u64 = 4 << 30;
 /// [`io::ErrorKind::FilesystemLoop`], which has no stable name yet.
 const LINKS_TO_ITSELF: &str = "filesystem loop or indirection limit (e.g. symlink loop)";
 /// What tools keep beside code, and no script reads.
-const CACHES: [&str; 14] = [
+const CACHES: [&str; 12] = [
     "__pycache__",
-    ".ipynb_checkpoints",
     ".git",
-    ".DS_Store",
     ".venv/",
     "venv/",
     "node_modules/",
@@ -38,9 +39,9 @@ const CACHES: [&str; 14] = [
     ".vscode/",
 ];
 /// What opsctl has beside the config, and the config.
-const CONFIGURATION: [&str; 2] = ["opsctl.toml", "opsctl.schema.json"];
-/// What lies at the top of a project beside its code: `source = "."` is that folder, and a line more in a log
-/// is no other program.
+const CONFIGURATION: [&str; 3] = ["opsctl.toml", "opsctl.schema.json", "sample.json"];
+/// What lies at the top of a project beside its code: `source = "."` is that folder, or `source = ".."` of a
+/// config in a folder of its own, and a line more in a log is no other program.
 const BESIDE_CODE: [&str; 12] = [
     "/.gitignore",
     "/.gitattributes",
@@ -83,6 +84,7 @@ pub(super) fn walk(folder: &Path, source: &Source, data: &[PathBuf]) -> Result<T
     }
     let walk = Walk::of(folder, source)?;
     let (kept, excluded) = walk.patterns(&walk.no_code(folder, data))?;
+    let left_out = excluded.clone();
     let is_code = walk.is_code();
     let found = WalkBuilder::new(&walk.root)
         .standard_filters(false)
@@ -98,7 +100,14 @@ pub(super) fn walk(folder: &Path, source: &Source, data: &[PathBuf]) -> Result<T
     let ours = Record::of(folder).files();
     let mut entries = Vec::new();
     for found in found {
-        let found = found.map_err(|error| walk.not_entered(&error))?;
+        let found = match found {
+            Ok(found) => found,
+            // A link to nothing is no less left out than a file.
+            Err(error) if path_of(&error).is_some_and(|path| left_out.matched(path, false).is_ignore()) => {
+                continue;
+            }
+            Err(error) => return Err(walk.not_entered(&error)),
+        };
         walk.stays_inside(&found)?;
         let Some(kind) = found.file_type().filter(|kind| !kind.is_dir()) else { continue };
         if found.file_name() == ".opsctlignore" {
@@ -211,7 +220,8 @@ impl<'a> Walk<'a> {
             let below = Path::new("/").join(plain(below));
             patterns.extend(CONFIGURATION.map(|file| below.join(file).to_string_lossy().into_owned()));
         }
-        if below == Some("") {
+        // With the config the source has all of the project.
+        if below.is_some() {
             patterns.extend(BESIDE_CODE.map(str::to_owned));
             if !is_built(&self.home) {
                 patterns.extend(DOCUMENTS.map(str::to_owned));
@@ -229,7 +239,7 @@ impl<'a> Walk<'a> {
         let section = self.source.at.parent().unwrap_or_default();
         let at = |key: &str, i: usize| section.join(key).join(i.to_string());
         let (mut kept, mut excluded) = (GitignoreBuilder::new(""), GitignoreBuilder::new(&self.root));
-        for pattern in OURS.into_iter().chain(no_code.iter().map(String::as_str)) {
+        for pattern in OURS.into_iter().chain(OF_VIEWERS).chain(no_code.iter().map(String::as_str)) {
             excluded.add_line(None, pattern).expect("our own patterns are good");
         }
         let (UseAs::Code { include, exclude } | UseAs::Data { include, exclude }) = &self.source.use_as;
@@ -294,6 +304,15 @@ impl<'a> Walk<'a> {
             false => (codes::SYMLINK, "remove the link, or put a copy there"),
         };
         self.refuse(code, format!("in {}: {error}", self.root.display()), help)
+    }
+}
+
+/// What could not be entered.
+fn path_of(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => path_of(err),
+        _ => None,
     }
 }
 

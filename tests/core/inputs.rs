@@ -84,6 +84,28 @@ fn what_opsctl_keeps_for_itself_is_not_sent() {
     assert_eq!(files(&folder, UseAs::ALL_CODE), ["a.csv"]);
 }
 
+/// Opening a folder in Finder or Jupyter would upload them, and train again.
+#[test]
+fn what_programs_leave_that_show_files_is_neither_code_nor_data() {
+    let folder = folder(&[
+        (".DS_Store", ""),
+        ("cats/.DS_Store", ""),
+        ("cats/1.jpg", ""),
+        ("cats/Thumbs.db", ""),
+        ("cats/desktop.ini", ""),
+        (".ipynb_checkpoints/1-checkpoint.jpg", ""),
+    ]);
+    // Emacs' lock while somebody edits: a link to nothing. So may be what somebody leaves out.
+    for link in [".#train.py", "cats/.#1.jpg", "gone"] {
+        std::os::unix::fs::symlink("me@machine.1:2", folder.path().join("it").join(link)).unwrap();
+    }
+    assert_eq!(files(&folder, data(&[], &["gone"])), ["cats/1.jpg"]);
+    let code = UseAs::Code { include: Vec::new(), exclude: vec!["gone".to_owned()] };
+    assert_eq!(files(&folder, code), ["cats/1.jpg"]);
+    let wanted = data(&[], &["gone", "!.DS_Store"]);
+    assert_eq!(files(&folder, wanted), [".DS_Store", "cats/.DS_Store", "cats/1.jpg"]);
+}
+
 #[test]
 fn opsctlignore_counts_for_both_and_is_not_sent() {
     let folder =
@@ -128,6 +150,7 @@ fn at_the_top_of_a_project_documents_and_data_are_no_code() {
     let files = [
         "README.md",
         "opsctl.toml",
+        "sample.json",
         "shot.png",
         "run.log",
         "try.ipynb",
@@ -190,8 +213,18 @@ fn the_documents_of_a_package_are_code_where_it_is_built() {
 fn a_config_below_the_source_is_no_code() {
     let project = tempfile::tempdir().unwrap();
     std::fs::create_dir(project.path().join("deploy")).unwrap();
-    for file in ["train.py", "opsctl.toml", "deploy/opsctl.toml", "deploy/opsctl.schema.json", "deploy/a.py"]
-    {
+    for file in [
+        "train.py",
+        "opsctl.toml",
+        "deploy/opsctl.toml",
+        "deploy/opsctl.schema.json",
+        "deploy/sample.json",
+        "deploy/a.py",
+        "README.md",
+        "run.log",
+        "try.ipynb",
+        "shot.png",
+    ] {
         std::fs::write(project.path().join(file), file).unwrap();
     }
     let at = KeyPath::of(["training", "it", "source"]);
