@@ -14,6 +14,8 @@ mod found;
 mod http_event;
 #[cfg(feature = "sdk")]
 mod install;
+#[cfg(any(feature = "sdk", test))]
+mod installer;
 #[cfg(feature = "sdk")]
 mod invoke;
 mod layers;
