@@ -9,6 +9,10 @@
 /// <https://docs.aws.amazon.com/>.
 pub type Row = (&'static str, &'static str, &'static str);
 
+const ANYWHERE: &str = "rolesanywhere/latest/userguide/trust-model.html";
+const NEW_MACHINE: &str = "step-functions/latest/apireference/API_CreateStateMachine.html";
+const OTHER_MACHINE: &str = "step-functions/latest/apireference/API_UpdateStateMachine.html";
+
 /// A call that passes a role to the machines of another service, in which its caller may or may not get.
 /// <https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateNodegroup.html>
 pub const PASSING_UNSURELY: &[(&str, &str)] = &[("ec2", "eks:CreateNodegroup")];
@@ -86,6 +90,22 @@ pub const PASSING: &[Row] = &[
     ("ec2", "ec2:ImportKeyPair eks:CreateNodegroup", "eks/latest/APIReference/API_RemoteAccessConfig.html"),
     ("ec2", "iam:AddRoleToInstanceProfile", "IAM/latest/APIReference/API_AddRoleToInstanceProfile.html"),
     ("ec2", "elasticmapreduce:RunJobFlow", "emr/latest/APIReference/API_RunJobFlow.html"),
+    // Machines of a template of the caller's own, with a profile of its choice.
+    (
+        "ec2",
+        "pcs:CreateComputeNodeGroup ec2:CreateLaunchTemplate",
+        "pcs/latest/APIReference/API_CreateComputeNodeGroup.html",
+    ),
+    (
+        "ec2",
+        "pcs:CreateComputeNodeGroup ec2:CreateLaunchTemplateVersion",
+        "pcs/latest/APIReference/API_CreateComputeNodeGroup.html",
+    ),
+    (
+        "ec2",
+        "pcs:UpdateComputeNodeGroup ec2:CreateLaunchTemplate",
+        "pcs/latest/APIReference/API_UpdateComputeNodeGroup.html",
+    ),
     (
         "ec2",
         "imagebuilder:CreateComponent imagebuilder:CreateImageRecipe imagebuilder:CreateInfrastructureConfiguration imagebuilder:CreateImage",
@@ -186,6 +206,19 @@ pub const PASSING: &[Row] = &[
     ("glue", "glue:CreateJob glue:CreateTrigger", "glue/latest/dg/aws-glue-api-jobs-trigger.html"),
     ("glue", "glue:UpdateJob glue:StartJobRun", "glue/latest/dg/aws-glue-api-jobs-job.html"),
     ("glue", "glue:UpdateJob glue:CreateTrigger", "glue/latest/dg/aws-glue-api-jobs-trigger.html"),
+    // A trigger that is there already starts the job.
+    (
+        "glue",
+        "glue:CreateJob glue:UpdateTrigger glue:StartTrigger",
+        "glue/latest/dg/aws-glue-api-jobs-trigger.html",
+    ),
+    (
+        "glue",
+        "glue:CreateJob glue:UpdateTrigger glue:StartWorkflowRun",
+        "glue/latest/dg/aws-glue-api-workflow.html",
+    ),
+    ("glue", "glue:UpdateJob glue:StartTrigger", "glue/latest/dg/aws-glue-api-jobs-trigger.html"),
+    ("glue", "glue:UpdateJob glue:StartWorkflowRun", "glue/latest/dg/aws-glue-api-workflow.html"),
     // The script of a blueprint makes a workflow with the role.
     ("glue", "glue:CreateBlueprint glue:StartBlueprintRun", "glue/latest/webapi/API_StartBlueprintRun.html"),
     ("glue", "glue:UpdateBlueprint glue:StartBlueprintRun", "glue/latest/webapi/API_StartBlueprintRun.html"),
@@ -240,6 +273,17 @@ pub const PASSING: &[Row] = &[
     // A build may override the role of its project, and its commands.
     ("codebuild", "codebuild:StartBuild", "codebuild/latest/APIReference/API_StartBuild.html"),
     ("codebuild", "codebuild:StartBuildBatch", "codebuild/latest/APIReference/API_StartBuildBatch.html"),
+    // Whatever is pushed is built.
+    (
+        "codebuild",
+        "codebuild:CreateProject codebuild:CreateWebhook",
+        "codebuild/latest/APIReference/API_CreateWebhook.html",
+    ),
+    (
+        "codebuild",
+        "codebuild:UpdateProject codebuild:CreateWebhook",
+        "codebuild/latest/APIReference/API_CreateWebhook.html",
+    ),
     (
         "codebuild",
         "codebuild:CreateProject codebuild:StartSandbox codebuild:StartCommandExecution",
@@ -331,6 +375,12 @@ pub const PASSING: &[Row] = &[
         "sagemaker/latest/APIReference/API_UpdateDomain.html",
     ),
     ("sagemaker", "sagemaker:CreateCluster", "sagemaker/latest/APIReference/API_CreateCluster.html"),
+    // It runs the model's container.
+    (
+        "sagemaker",
+        "sagemaker:CreateModel sagemaker:CreateInferenceRecommendationsJob",
+        "sagemaker/latest/APIReference/API_CreateInferenceRecommendationsJob.html",
+    ),
     ("tasks.apprunner", "apprunner:CreateService", "apprunner/latest/api/API_CreateService.html"),
     ("tasks.apprunner", "apprunner:UpdateService", "apprunner/latest/api/API_UpdateService.html"),
     ("braket", "braket:CreateJob", "braket/latest/APIReference/API_CreateJob.html"),
@@ -372,6 +422,17 @@ pub const PASSING: &[Row] = &[
         "ssm",
         "ssm:UpdateDocument ssm:StartAutomationExecution",
         "systems-manager/latest/APIReference/API_StartAutomationExecution.html",
+    ),
+    // AWS Config runs a document with the role that its parameters name.
+    (
+        "ssm",
+        "ssm:CreateDocument config:PutRemediationConfigurations config:StartRemediationExecution",
+        "config/latest/APIReference/API_PutRemediationConfigurations.html",
+    ),
+    (
+        "ssm",
+        "ssm:UpdateDocument config:PutRemediationConfigurations config:StartRemediationExecution",
+        "config/latest/APIReference/API_PutRemediationConfigurations.html",
     ),
     // A document that somebody else shares, from any account.
     ("ssm", "ssm:StartAutomationExecution", "systems-manager/latest/userguide/ssm-using-shared.html"),
@@ -424,28 +485,13 @@ pub const PASSING: &[Row] = &[
         "ssm:CreateDocument ssm:CreateAssociation",
         "systems-manager/latest/APIReference/API_CreateAssociation.html",
     ),
-    (
-        "states",
-        "states:CreateStateMachine states:StartExecution",
-        "step-functions/latest/apireference/API_CreateStateMachine.html",
-    ),
-    (
-        "states",
-        "states:CreateStateMachine states:StartSyncExecution",
-        "step-functions/latest/apireference/API_StartSyncExecution.html",
-    ),
-    (
-        "states",
-        "states:UpdateStateMachine states:StartExecution",
-        "step-functions/latest/apireference/API_UpdateStateMachine.html",
-    ),
-    (
-        "states",
-        "states:UpdateStateMachine states:StartSyncExecution",
-        "step-functions/latest/apireference/API_UpdateStateMachine.html",
-    ),
+    ("states", "states:CreateStateMachine states:StartExecution", NEW_MACHINE),
+    ("states", "states:CreateStateMachine states:StartSyncExecution", NEW_MACHINE),
+    ("states", "states:UpdateStateMachine states:StartExecution", OTHER_MACHINE),
+    ("states", "states:UpdateStateMachine states:StartSyncExecution", OTHER_MACHINE),
     ("states", "states:TestState", "step-functions/latest/apireference/API_TestState.html"),
-    ("events", "events:PutRule events:PutTargets", "eventbridge/latest/APIReference/API_PutTargets.html"),
+    // A rule that is there already will do.
+    ("events", "events:PutTargets", "eventbridge/latest/APIReference/API_PutTargets.html"),
     ("pipes", "pipes:CreatePipe", "eventbridge/latest/pipes-reference/API_CreatePipe.html"),
     ("pipes", "pipes:UpdatePipe", "eventbridge/latest/pipes-reference/API_UpdatePipe.html"),
     (
@@ -470,26 +516,10 @@ pub const PASSING: &[Row] = &[
     ("airflow-env", "airflow:UpdateEnvironment", "mwaa/latest/API/API_UpdateEnvironment.html"),
     ("credentials.iot", "iot:CreateRoleAlias", "iot/latest/apireference/API_CreateRoleAlias.html"),
     ("credentials.iot", "iot:UpdateRoleAlias", "iot/latest/apireference/API_UpdateRoleAlias.html"),
-    (
-        "rolesanywhere",
-        "rolesanywhere:CreateTrustAnchor rolesanywhere:CreateProfile",
-        "rolesanywhere/latest/APIReference/API_CreateProfile.html",
-    ),
-    (
-        "rolesanywhere",
-        "rolesanywhere:CreateTrustAnchor rolesanywhere:UpdateProfile",
-        "rolesanywhere/latest/APIReference/API_UpdateProfile.html",
-    ),
-    (
-        "rolesanywhere",
-        "rolesanywhere:UpdateTrustAnchor rolesanywhere:CreateProfile",
-        "rolesanywhere/latest/APIReference/API_UpdateTrustAnchor.html",
-    ),
-    (
-        "rolesanywhere",
-        "rolesanywhere:UpdateTrustAnchor rolesanywhere:UpdateProfile",
-        "rolesanywhere/latest/APIReference/API_UpdateProfile.html",
-    ),
+    ("rolesanywhere", "rolesanywhere:CreateTrustAnchor rolesanywhere:CreateProfile", ANYWHERE),
+    ("rolesanywhere", "rolesanywhere:CreateTrustAnchor rolesanywhere:UpdateProfile", ANYWHERE),
+    ("rolesanywhere", "rolesanywhere:UpdateTrustAnchor rolesanywhere:CreateProfile", ANYWHERE),
+    ("rolesanywhere", "rolesanywhere:UpdateTrustAnchor rolesanywhere:UpdateProfile", ANYWHERE),
     ("appsync", "appsync:CreateDataSource", "appsync/latest/APIReference/API_CreateDataSource.html"),
     ("appsync", "appsync:UpdateDataSource", "appsync/latest/APIReference/API_UpdateDataSource.html"),
     ("apigateway", "apigateway:PUT apigateway:POST", "apigateway/latest/api/API_PutIntegration.html"),
@@ -522,6 +552,17 @@ pub const PASSING: &[Row] = &[
         "appstream",
         "appstream:CreateFleet appstream:CreateStreamingURL",
         "appstream2/latest/APIReference/API_CreateFleet.html",
+    ),
+    // The role of a fleet is changed while it is stopped.
+    (
+        "appstream",
+        "appstream:UpdateFleet appstream:StartFleet appstream:CreateStreamingURL",
+        "appstream2/latest/APIReference/API_UpdateFleet.html",
+    ),
+    (
+        "appstream",
+        "appstream:CreateAppBlockBuilder appstream:StartAppBlockBuilder appstream:CreateAppBlockBuilderStreamingURL",
+        "appstream2/latest/APIReference/API_CreateAppBlockBuilder.html",
     ),
     (
         "credentials.deadline",
