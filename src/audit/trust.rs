@@ -13,6 +13,7 @@ use opsctl_iam::moment::Moment;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Condition, Policy, Statement};
 use opsctl_iam::restriction::Restriction;
+use opsctl_iam::sent::{is_of_tags, needs_key};
 use opsctl_iam::time::Instant;
 
 /// One principal of a trust policy.
@@ -113,7 +114,12 @@ pub fn admissions<'a>(role: &'a Role, controls: &[&'a Policy], now: Option<Insta
             && ASSUME.iter().filter(|action| covers(allow, action)).all(|action| covers(deny, action))
     };
     let mut found = let_in(policy, controls, now, of_both);
-    found.retain(|a| ASSUME.iter().any(|action| a.by(action)));
+    // Tags come with a session only where the role's trust says that they may.
+    // <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_permissions-required>
+    let takes_tags = policy.statements.iter().any(|s| s.allow && covers(s, "sts:TagSession"));
+    let asks = |c: &Condition| is_of_tags(&c.key) && needs_key(c);
+    let is_met = |a: &Admission<'_>| takes_tags || !a.statement.conditions.iter().any(asks);
+    found.retain(|a| ASSUME.iter().any(|action| a.by(action)) && is_met(a));
     found
 }
 

@@ -14,6 +14,7 @@ use crate::narrower;
 use crate::pattern;
 use crate::policy::{Condition, Document, Selector, Statement};
 use crate::restriction::Restriction;
+use crate::sent;
 
 /// Compiles documents against the catalogue, each distinct pattern once.
 pub struct Compiler<'a> {
@@ -87,7 +88,9 @@ impl Part {
 impl Grant {
     /// Whether the statement names an action, catalogued or not.
     pub fn names(&self, action: &str) -> bool {
-        self.part.takes(action) && self.statement.actions.covers(action, pattern::matches_ignoring_case)
+        self.part.takes(action)
+            && self.statement.actions.covers(action, pattern::matches_ignoring_case)
+            && sent::sends_all(action, &self.statement)
     }
 
     /// Whether the statement names a resource.
@@ -408,6 +411,10 @@ impl<'a> Compiler<'a> {
             Part::Whole => {}
             Part::OfOneRegion => actions.intersect(self.of_one_region()),
             Part::OfAnyRegion => actions.subtract(self.of_one_region()),
+        }
+        if sent::is_limited(statement) {
+            let is_sent = |id: &ActionId| sent::sends_all(self.catalogue.name(*id), statement);
+            actions = actions.iter().filter(is_sent).collect();
         }
         let actions = Rc::new(actions);
         let Reach { everywhere, mut regional, confines } = self.reach(statement, &actions);

@@ -18,6 +18,7 @@
 //! restriction.rs how much conditions restrict, in four classes
 //! circumstance.rs conditions on the caller's circumstances
 //! moment.rs     what is allowed where these are met
+//! sent.rs       which calls send a key of a condition
 //! narrower.rs   whether one condition asks for what another asks for
 //! ```
 
@@ -46,6 +47,7 @@ pub mod pattern;
 pub mod policy;
 pub mod request;
 pub mod restriction;
+pub mod sent;
 mod statements;
 pub mod tagging;
 pub mod time;

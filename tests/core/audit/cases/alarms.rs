@@ -246,3 +246,45 @@ fn steps_of_a_takeover_are_none_alone() {
     check("a help desk", world(&help_desk), &[], &["IAM202:critical", "IAM202:high"]);
     check("that sets passwords", world(&with_password), &["IAM202:critical"], &[]);
 }
+
+/// Session tags are given only where the role's trust allows `sts:TagSession`.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_permissions-required>
+#[test]
+fn a_trust_in_tags_that_it_does_not_take() {
+    let world = |actions: Value, operator: &str| {
+        let mut by = trust(json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}));
+        by["Action"] = actions;
+        let adm = role("adm").can(everything());
+        let adm = adm.trusts(document(when(by, operator, "aws:RequestTag/p", "x")));
+        World::of([t().can(allow(&["sts:AssumeRole", "sts:TagSession"], &[&role_arn("adm")])), adm])
+    };
+    let both = json!(["sts:AssumeRole", "sts:TagSession"]);
+    check("taken", world(both.clone(), "StringEquals"), &["IAM208"], &[]);
+    check("not taken", world("sts:AssumeRole".into(), "StringEquals"), &[], &["IAM208"]);
+    check("if there", world("sts:AssumeRole".into(), "StringEqualsIfExists"), &["IAM208"], &[]);
+    check("any but", world("sts:AssumeRole".into(), "StringNotEquals"), &["IAM208"], &[]);
+}
+
+/// A condition on a key that the call never sends does not hold.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_iam.html>
+#[test]
+fn keys_that_a_call_never_sends() {
+    let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
+    let on = |action: &str, operator: &str, key: &str, value: &str| {
+        one(when(allow(&[action], &["*"]), operator, key, value))
+    };
+    let attach = "iam:AttachRolePolicy";
+    check("attached", on(attach, "ArnEquals", "iam:PolicyARN", admin), &["IAM201"], &[]);
+    let put = "iam:PutRolePolicy";
+    check("written", on(put, "ArnEquals", "iam:PolicyARN", admin), &[], ADMIN);
+    check("any but", on(put, "ArnNotEquals", "iam:PolicyARN", admin), &["IAM201"], &[]);
+    check("if there", on(put, "ArnEqualsIfExists", "iam:PolicyARN", admin), &["IAM201"], &[]);
+    check("tags", on(put, "ForAnyValue:StringEquals", "aws:TagKeys", "x"), &[], ADMIN);
+    check("one tag", on(put, "StringEquals", "aws:RequestTag/x", "y"), &[], ADMIN);
+    check("no other tags", on(put, "ForAllValues:StringEquals", "aws:TagKeys", "x"), &["IAM201"], &[]);
+    let denied = |action: &str| {
+        let deny = when(deny(&[action], &["*"]), "StringEquals", "aws:RequestTag/x", "y");
+        World::of([t().can(vec![allow(&["iam:PutRolePolicy"], &["*"]), deny])])
+    };
+    check("a Deny of none", denied("iam:*"), &["IAM201"], &[]);
+}
