@@ -29,6 +29,8 @@ pub struct Node {
     pub asks_identity: bool,
     /// What services that it trusts must act for, by service, where the trust says so: patterns of ARNs.
     pub sources: Vec<(String, Option<Vec<String>>)>,
+    /// The names of its instance profiles.
+    pub profiles: Vec<String>,
     /// In an instance profile, and trusted by EC2: machines may have it.
     pub of_machines: bool,
 }
@@ -37,7 +39,8 @@ impl Node {
     /// A role with what is known of it as something that is acted upon.
     pub fn of_role(role: &Role) -> Self {
         let boundary = role.permissions_boundary.as_ref().map(|boundary| boundary.arn.clone());
-        Self { boundary, ..Self::new(&role.arn, &role.role_id, &role.tags) }
+        let profiles = role.instance_profiles.iter().map(|profile| profile.name.clone()).collect();
+        Self { boundary, profiles, ..Self::new(&role.arn, &role.role_id, &role.tags) }
     }
 
     /// A principal that nothing is known of yet but its name, its unique id and its tags.
@@ -54,6 +57,7 @@ impl Node {
             rewritable: true,
             asks_identity: false,
             sources: Vec::new(),
+            profiles: Vec::new(),
             of_machines: false,
         }
     }

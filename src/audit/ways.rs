@@ -18,6 +18,10 @@ const MAKES: [(&str, &str); 1] = [("ec2:RunInstances", ":instance/")];
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/ssm-using-shared.html>
 const SHARED: &str = "ssm:StartAutomationExecution";
 
+/// Calls that make what has an id of AWS's choice: none that is there already, and none that a policy names.
+/// <https://docs.aws.amazon.com/rolesanywhere/latest/APIReference/API_CreateTrustAnchor.html>
+const NAMED_BY_AWS: [&str; 1] = ["rolesanywhere:CreateTrustAnchor"];
+
 /// Paths and methods of one API, which no two calls have in common.
 const APART: &str = "arn:aws:apigateway:";
 
@@ -51,6 +55,9 @@ pub fn makes(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>, 
             catalogue.name(**action).split(':').next().is_some_and(|of| pattern::matches(service, of))
         };
         let Some(&action) = way.actions.iter().find(is_of) else { return false };
+        if NAMED_BY_AWS.contains(&catalogue.name(action)) && !pattern::is_wild(arn) && !arn.contains("${") {
+            return false;
+        }
         let call = Call::of(effective, action, home);
         let is_of_type = || call.types.iter().any(|of| meet(arn, of));
         call.any || !is_of_type() || call.named.iter().any(|(one, _)| meet(one, arn))
@@ -121,7 +128,7 @@ impl<'a> Call<'a> {
 
 /// Whether some ARN matches both patterns, field by field where the fields can be told: no region holds a
 /// colon.
-fn meet(written: &str, other: &str) -> bool {
+pub(super) fn meet(written: &str, other: &str) -> bool {
     let fields = |arn| str::splitn(arn, 6, ':').collect::<Vec<&str>>();
     let (one, two) = (fields(written), fields(other));
     let is_told = |all: &[&str], arn: &str| {

@@ -348,7 +348,7 @@ impl Graph {
     fn decided(&self, effective: &Effective, node: usize, via: Via) -> bool {
         let given = match via {
             Via::Pass(way) => {
-                stacks::may_be_given(effective, way, &self.nodes[node].arn) && self.runs(effective, way, node)
+                stacks::may_be_given(effective, way, &self.nodes[node]) && self.runs(effective, way, node)
             }
             _ => true,
         };

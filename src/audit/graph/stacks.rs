@@ -1,64 +1,121 @@
-//! Which roles CloudFormation may be given, where a condition on `cloudformation:RoleArn` decides it: that
-//! key is of the calls that take a role, and absent from all others.
-//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html>
+//! Which roles a service may be given, where a condition on the call tells: which role CloudFormation gets,
+//! or which instance profile a machine starts with. These keys are of the calls named here, and absent from
+//! all others.
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html>,
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>
 
 use crate::audit::escalate::PASSING_WAYS;
+use crate::audit::node::Node;
+use crate::audit::ways::meet;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::catalogue::KnownActions;
 use opsctl_iam::condition::{self, Operator};
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::Grant;
-use opsctl_iam::policy::{Condition, Statement};
+use opsctl_iam::pattern;
+use opsctl_iam::policy::{Condition, Selector, Statement};
 
-const SERVICE: &str = "cloudformation.amazonaws.com";
-
-static TAKES_A_ROLE: KnownActions = KnownActions::new(&[
-    "cloudformation:CreateStack",
-    "cloudformation:UpdateStack",
-    "cloudformation:CreateChangeSet",
-]);
-
-fn is_on_role(c: &Condition) -> bool {
-    c.key.eq_ignore_ascii_case("cloudformation:RoleArn")
+/// A key that tells what a service is given.
+struct Told {
+    service: &'static str,
+    key: &'static str,
+    /// The calls that have it.
+    calls: KnownActions,
+    /// What of the things that they take has it; empty: all.
+    on: &'static str,
 }
 
-/// Whether a way is one whose calls such a condition is on.
+static TOLD: [Told; 2] = [
+    Told {
+        service: "cloudformation.amazonaws.com",
+        key: "cloudformation:RoleArn",
+        calls: KnownActions::new(&[
+            "cloudformation:CreateStack",
+            "cloudformation:UpdateStack",
+            "cloudformation:CreateChangeSet",
+        ]),
+        on: "",
+    },
+    Told {
+        service: "ec2.amazonaws.com",
+        key: "ec2:InstanceProfile",
+        calls: KnownActions::new(&["ec2:RunInstances"]),
+        on: "arn:*:ec2:*:*:instance/*",
+    },
+];
+
+impl Told {
+    /// What is told of the service of a way.
+    fn of(way: usize) -> Option<&'static Self> {
+        TOLD.iter().find(|told| told.service == PASSING_WAYS[way].0)
+    }
+
+    fn is_in(&self, c: &Condition) -> bool {
+        c.key.eq_ignore_ascii_case(self.key)
+    }
+
+    /// The ARNs that the key may have where a role is given: of a profile the dump has only the name.
+    fn values(&self, node: &Node, c: &Condition) -> Vec<String> {
+        if self.on.is_empty() {
+            return vec![node.arn.clone()];
+        }
+        let account = node.arn.split(":role/").next().unwrap_or_default();
+        let written = |name: &String| {
+            let named = |v: &&String| v.rsplit('/').next() == Some(name) && v.starts_with(account);
+            c.values.iter().filter(named).cloned().collect::<Vec<_>>()
+        };
+        let plain = |name: &String| format!("{account}:instance-profile/{name}");
+        node.profiles.iter().flat_map(|name| [vec![plain(name)], written(name)].concat()).collect()
+    }
+}
+
+/// Whether such a condition is on the calls of a way's service.
 pub(super) fn is_conditional(effective: &Effective, way: usize) -> bool {
-    let (service, way) = &PASSING_WAYS[way];
+    let Some(told) = Told::of(way) else { return false };
     let ceiling: &[Grant] = match &effective.ceiling {
         Ceiling::Known { grants, .. } => grants,
         _ => &[],
     };
-    let all = effective.allows.iter().chain(&effective.denies).map(|s| &s.grant).chain(ceiling);
-    let names = |grant: &Grant| way.actions.iter().any(|&action| grant.actions.contains(action));
-    service == SERVICE && all.into_iter().any(|g| names(g) && g.statement.conditions.iter().any(is_on_role))
+    let mut all = effective.allows.iter().chain(&effective.denies).map(|s| &s.grant).chain(ceiling);
+    all.any(|g| told.calls.any_in(&g.actions) && g.statement.conditions.iter().any(|c| told.is_in(c)))
 }
 
 /// Whether one of the ways to pass a role to the service of `way` may be taken with this one.
-pub(super) fn may_be_given(effective: &Effective, way: usize, role: &str) -> bool {
-    let service = &PASSING_WAYS[way].0;
-    let ways = PASSING_WAYS.iter().filter(|(of, _)| of == service);
-    service != SERVICE
-        || ways.into_iter().any(|(_, way)| way.actions.iter().all(|&a| is_called(effective, a, role)))
+pub(super) fn may_be_given(effective: &Effective, way: usize, role: &Node) -> bool {
+    let Some(told) = Told::of(way).filter(|_| is_conditional(effective, way)) else { return true };
+    let mut ways = PASSING_WAYS.iter().filter(|(of, _)| of == told.service);
+    ways.any(|(_, way)| way.actions.iter().all(|&a| is_called(effective, a, told, Some(role))))
 }
 
 /// Whether a way may be taken with some role that no condition tells apart from others.
 pub(super) fn may_be_given_any(effective: &Effective, way: usize) -> bool {
-    /// What nobody writes in a policy.
-    const ANY: &str = "\u{1}";
-    let (service, way) = &PASSING_WAYS[way];
-    service != SERVICE || way.actions.iter().all(|&action| is_called(effective, action, ANY))
+    let Some(told) = Told::of(way).filter(|_| is_conditional(effective, way)) else { return true };
+    PASSING_WAYS[way].1.actions.iter().all(|&action| is_called(effective, action, told, None))
 }
 
-fn is_called(effective: &Effective, action: ActionId, role: &str) -> bool {
-    let given = TAKES_A_ROLE.ids().contains(&action).then_some(role);
-    let fits = |statement: &Statement| {
-        statement.conditions.iter().filter(|c| is_on_role(c)).all(|c| holds(c, given))
+/// Whether a call may be made that gives a role, or one that nobody names.
+fn is_called(effective: &Effective, action: ActionId, told: &Told, role: Option<&Node>) -> bool {
+    /// What nobody writes in a policy.
+    const ANY: &str = "\u{1}";
+    let is_given = told.calls.ids().contains(&action);
+    let holds = |c: &Condition| match role {
+        _ if !is_given => holds(c, None),
+        Some(role) => told.values(role, c).iter().any(|value| holds(c, Some(value))),
+        None => holds(c, Some(ANY)),
     };
+    let fits = |statement: &Statement| statement.conditions.iter().filter(|c| told.is_in(c)).all(holds);
     let is_free = |grant: &Grant| grant.restriction.is_open() || condition::is_by_form(&grant.statement);
-    let lets = |grant: &Grant| grant.actions.contains(action) && is_free(grant) && fits(&grant.statement);
+    let is_about = |grant: &Grant| match &grant.statement.resources {
+        Some(Selector::Only(patterns)) if is_given && !told.on.is_empty() => {
+            patterns.iter().any(|p| pattern::is_everything(p) || meet(p, told.on))
+        }
+        _ => true,
+    };
+    let lets = |grant: &Grant| {
+        grant.actions.contains(action) && is_about(grant) && is_free(grant) && fits(&grant.statement)
+    };
     let denies = |grant: &Grant| {
-        let only_by_role = grant.statement.conditions.iter().all(is_on_role);
+        let only_by_role = grant.statement.conditions.iter().all(|c| told.is_in(c));
         grant.unlimited.contains(action) && only_by_role && fits(&grant.statement)
     };
     let within = match &effective.ceiling {

@@ -340,3 +340,57 @@ fn what_exists_keeps_its_role() {
     }
     check("a build", passes("codebuild", &["codebuild:StartBuild"]), &["IAM203:critical", "IAM208"], &[]);
 }
+
+/// What a machine starts with, a condition on its instance profile tells, where there is one.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>
+#[test]
+fn a_machine_with_another_instance_profile() {
+    let profile = |name: &str| format!("arn:aws:iam::{ACCOUNT}:instance-profile/{name}");
+    let held = |name: &str| json!([{"InstanceProfileName": name}]);
+    let world = |statements: Vec<Value>| {
+        let adm = admin_of("ec2").set("InstanceProfileList", held("adm"));
+        let trust = trust_service("ec2.amazonaws.com");
+        let low = low().trusts(trust).set("InstanceProfileList", held("low"));
+        World::of([role("t").trusts(trust_service("states.amazonaws.com")).can(statements), adm, low])
+    };
+    let pass = || allow(&["iam:PassRole"], &["*"]);
+    let run_if = |resource: &str, operator: &str, value: &str| {
+        when(allow(&["ec2:RunInstances"], &[resource]), operator, "ec2:InstanceProfile", value)
+    };
+    let if_exists = |value: &str| world(vec![pass(), run_if("*", "ArnEqualsIfExists", value)]);
+    check("another", if_exists(&profile("low")), &[], &["IAM203:critical", "IAM208"]);
+    check("it", if_exists(&profile("adm")), &["IAM203:critical", "IAM208"], &[]);
+    check("it, below a path", if_exists(&profile("a/adm")), &["IAM203:critical", "IAM208"], &[]);
+    check("any", if_exists("*"), &["IAM203:critical", "IAM208"], &[]);
+    let rest = ["subnet", "volume", "network-interface", "security-group", "key-pair"];
+    let rest: Vec<String> = rest.iter().map(|kind| format!("arn:aws:ec2:*:*:{kind}/*")).collect();
+    let rest: Vec<&str> = rest.iter().map(String::as_str).chain(["arn:aws:ec2:*::image/*"]).collect();
+    let machines = "arn:aws:ec2:*:*:instance/*";
+    let only =
+        vec![pass(), run_if(machines, "ArnEquals", &profile("low")), allow(&["ec2:RunInstances"], &rest)];
+    check("for machines alone", world(only.clone()), &[], &["IAM203:critical", "IAM208"]);
+    let other_way = [&only[..], &[allow(&["ec2:RequestSpotInstances"], &["*"])]].concat();
+    check("by another call", world(other_way), &["IAM203:critical", "IAM208"], &[]);
+    let free = vec![pass(), allow(&["ec2:RunInstances"], &[machines]), allow(&["ec2:RunInstances"], &rest)];
+    check("no condition", world(free), &["IAM203:critical", "IAM208"], &[]);
+}
+
+/// The id of an anchor is AWS's choice: a new one is none that a trust policy names.
+/// <https://docs.aws.amazon.com/rolesanywhere/latest/APIReference/API_CreateTrustAnchor.html>
+#[test]
+fn a_new_anchor_is_none_that_is_trusted() {
+    let world = |call: &str, anchor: &str| {
+        let by = json!({"Effect": "Allow", "Principal": {"Service": "rolesanywhere.amazonaws.com"},
+            "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]});
+        let arn = format!("arn:aws:rolesanywhere:eu-west-1:{ACCOUNT}:trust-anchor/{anchor}");
+        let adm = role("adm").can(everything());
+        let adm = adm.trusts(document(when(by, "ArnLike", "aws:SourceArn", arn)));
+        let calls = allow(&[call, "rolesanywhere:CreateProfile"], &["*"]);
+        World::of([t().can(vec![allow(&["iam:PassRole"], &[&role_arn("adm")]), calls]), adm])
+    };
+    let (create, update) = ("rolesanywhere:CreateTrustAnchor", "rolesanywhere:UpdateTrustAnchor");
+    let id = "11111111-2222-3333-4444-555555555555";
+    check("a new one", world(create, id), &[], &["IAM203:critical", "IAM208"]);
+    check("that one, changed", world(update, id), &["IAM203:critical", "IAM208"], &[]);
+    check("any", world(create, "*"), &["IAM203:critical", "IAM208"], &[]);
+}
