@@ -528,7 +528,7 @@ mod tests {
         let venv = environments.ensure(&wanted, &sink).await.unwrap();
         let list = Command::new(venv.python()).args(["-m", "pip", "freeze"]).output().await.unwrap();
         let list = String::from_utf8_lossy(&list.stdout).into_owned();
-        assert_eq!(list.matches("held").count(), 1, "{list}");
+        assert!(list.starts_with("held"), "{list}");
         assert!(list.contains("own==1\n") && list.contains("pinned==2\n"), "{list}");
     }
 }
