@@ -186,3 +186,42 @@ fn what_cannot_be_read_of_users_and_groups_is_told_as_of_roles() {
         assert!(result.is_incomplete() && named, "{kind} {field} {value}: {:?}", result.not_evaluated);
     }
 }
+
+/// Nobody knows which of two is so: neither is lost, and the audit is incomplete.
+#[test]
+fn two_entries_of_one_arn_are_told_and_kept() {
+    let own = |kind: &str| format!("arn:aws:iam::111122223333:{kind}");
+    let of = |actions: [&str; 2], entry: &dyn Fn(&str) -> Value| -> Vec<Value> {
+        actions.iter().map(|action| entry(action)).collect()
+    };
+    let policy = |action: &str| {
+        json!({"Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"},
+            {"Effect": "Deny", "Action": format!("ec2:A{}", action.len()), "Resource": "*"}]})
+    };
+    let read = |actions: [&str; 2]| {
+        let role = |action: &str| {
+            json!({"RoleName": "a", "Arn": own("role/a"), "RoleLastUsed": {"Region": action},
+                "RolePolicyList": [{"PolicyName": "p", "PolicyDocument": policy(action)}]})
+        };
+        let user = |action: &str| {
+            json!({"UserName": "u", "Arn": own("user/u"),
+                "UserPolicyList": [{"PolicyName": "p", "PolicyDocument": policy(action)}]})
+        };
+        let managed = |action: &str| {
+            json!({"PolicyName": "m", "Arn": own("policy/m"), "AttachmentCount": action.len(),
+                "DefaultVersionId": "v1", "PolicyVersionList": [
+                    {"VersionId": "v1", "IsDefaultVersion": true, "Document": policy(action)}]})
+        };
+        let dump = json!({"RoleDetailList": of(actions, &role),
+            "UserDetailList": of(actions, &user), "Policies": of(actions, &managed)});
+        Account::from_json(dump.to_string().as_bytes()).expect("a dump")
+    };
+    let both = read(["*", "s3:*"]);
+    assert_eq!((both.roles.len(), both.users.len(), both.policies.len()), (2, 2, 1));
+    let statements = both.policies[0].default_document().expect("a default version").statements();
+    assert!(statements.len() == 2 && statements.iter().all(|s| s.allow), "{statements:?}");
+    let told: Vec<_> = both.problems.iter().map(|p| p.resource.clone()).collect();
+    assert_eq!(told, [own("role/a"), own("user/u"), own("policy/m")]);
+    let same = read(["s3:*", "s3:*"]);
+    assert_eq!((same.roles.len(), same.users.len(), same.problems.len()), (1, 1, 0));
+}
