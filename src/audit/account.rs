@@ -2,6 +2,8 @@
 //! Cloudsplaining, or pages absorbed one by one.
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html>
 
+mod twice;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -10,10 +12,10 @@ use serde::Deserialize;
 use super::lenient::Lenient;
 use super::removed::Removed;
 use super::surroundings::Surroundings;
-use super::twice::merge;
 use opsctl_iam::arn::Arn;
 use opsctl_iam::policy::{self, Document};
 use opsctl_iam::time::Instant;
+use twice::merge;
 
 /// The account under audit.
 #[derive(Clone, Debug, Default)]

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! account.rs   the dump, read            lenient.rs    its lists, entry by entry
-//! removed.rs   what a plan takes from it  twice.rs     what has two entries
+//! account/twice.rs   what has two entries
+//! removed.rs   what a plan takes from it
 //! settings.rs  settings of the audit     usage.rs      what roles used
 //! evaluate.rs  what a role may do        variables.rs  what only the call decides
 //! shared.rs    asked once for those who hold the same
@@ -68,7 +69,6 @@ mod settings;
 mod shared;
 pub mod surroundings;
 pub mod trust;
-mod twice;
 pub mod usage;
 pub mod variables;
 mod ways;

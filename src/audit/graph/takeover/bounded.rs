@@ -1,5 +1,5 @@
-//! Somebody new who must have a boundary: rights are asked for within the one that the making gives, and it is
-//! taken off, or swapped, after.
+//! Somebody new who must have a boundary: rights are asked for within the one that the making gives, and it
+//! is taken off, or swapped, after.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate>
 
 use super::Finder;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::account::{Group, ManagedPolicy, Role, User};
+use super::{Group, ManagedPolicy, Role, User};
 use opsctl_iam::policy::{Document, Policy};
 
 /// What is listed under an ARN.
