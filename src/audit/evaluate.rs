@@ -20,7 +20,7 @@ use super::account::{
     Account, Attachment, Boundary, Group, InlinePolicy, ManagedPolicy, Role, Tag, User, account_of,
 };
 use super::allow_list;
-use super::shared::{Holding, Holdings, Personal, Places, Reading, Shared, places};
+use super::shared::{Collected, Holding, Holdings, Personal, Places, Reading, Shared, places};
 
 /// Statements, and what they grant.
 type Inline = (Vec<Arc<Statement>>, Rc<[Grant]>);
@@ -114,14 +114,20 @@ impl<'a> Engine<'a> {
 
     /// What a role may do, and whether that depends on the role.
     fn personal(&self, role: &Role) -> Personal {
-        let mut written = Written::default();
-        written.held(self, &role.inline, &role.attached, "");
+        let written = self.written_by_role(role);
         let sessions = || {
             let tags = |s: &Statement| s.allow && covers_action(s, "sts:TagSession");
             role.trust.policy().is_some_and(|policy| policy.statements.iter().any(|s| tags(s)))
         };
         let who = Who { arn: &role.arn, id: &role.role_id, user: None, tags: &role.tags };
         self.of_caller(who, role.permissions_boundary.as_ref(), written, sessions)
+    }
+
+    /// The statements that a role holds, as they are written.
+    pub(super) fn written_by_role(&self, role: &Role) -> Written {
+        let mut written = Written::default();
+        written.held(self, &role.inline, &role.attached, "");
+        written
     }
 
     /// What is written, as it reads for one caller, and whether it would read otherwise for another.
@@ -388,17 +394,23 @@ impl<'a> Engine<'a> {
         let unknown: Vec<&String> = unknown.collect();
         let holdings = Holding::all_of_user(user, &groups, &unknown);
         self.shared(holdings, || {
-            let mut written = Written::default();
-            written.held(self, &user.inline, &user.attached, "");
-            for group in groups.iter().map(|&place| &self.account.groups[place]) {
-                written.held(self, &group.inline, &group.attached, &group.name);
-            }
+            let mut written = self.written_by_user(user, &groups);
             let unread = |name: &&String| (format!("group {name}"), "it is not in the data".to_owned());
             written.unreadable.extend(unknown.iter().map(unread));
             let boundary = user.permissions_boundary.as_ref();
             let who = Who { arn: &user.arn, id: &user.user_id, user: Some(&user.name), tags: &user.tags };
             self.of_caller(who, boundary, written, || false)
         })
+    }
+
+    /// The statements that a user holds in these groups, as they are written.
+    pub(super) fn written_by_user(&self, user: &User, groups: &[usize]) -> Written {
+        let mut written = Written::default();
+        written.held(self, &user.inline, &user.attached, "");
+        for group in groups.iter().map(|&place| &self.account.groups[place]) {
+            written.held(self, &group.inline, &group.attached, &group.name);
+        }
+        written
     }
 
     /// What a group gives whoever joins it.
@@ -526,8 +538,8 @@ impl Beside {
 
 /// The compiled statements of a principal, as its policies have them.
 #[derive(Default)]
-struct Written {
-    grants: Vec<(Rc<Source>, Grant)>,
+pub(super) struct Written {
+    pub grants: Vec<(Rc<Source>, Grant)>,
     unreadable: Vec<(String, String)>,
 }
 
@@ -554,30 +566,6 @@ impl Written {
     fn add<'g>(&mut self, source: Source, grants: impl Iterator<Item = &'g Grant>) {
         let source = Rc::new(source);
         self.grants.extend(grants.map(|grant| (Rc::clone(&source), grant.clone())));
-    }
-}
-
-/// The statements as they read for one caller.
-#[derive(Default)]
-struct Collected {
-    allows: Vec<Sourced>,
-    denies: Vec<Sourced>,
-    void: Vec<Sourced>,
-    reading: Reading,
-}
-
-impl Collected {
-    fn add(&mut self, source: &Rc<Source>, grant: &Grant, caller: Caller<'_>) {
-        let source = Rc::clone(source);
-        let read = grant.of(caller);
-        if grant.depends {
-            self.reading.note(grant, read.as_ref());
-        }
-        match read {
-            Some(grant) if grant.statement.allow => self.allows.push(Sourced { source, grant }),
-            Some(grant) => self.denies.push(Sourced { source, grant }),
-            None => self.void.push(Sourced { source, grant: grant.clone() }),
-        }
     }
 }
 

@@ -13,6 +13,7 @@
 //! escalate.rs  ways up, as tables        services.rs   what runs with a passed role
 //! ways.rs      whether one is open       loosen.rs     boundaries and Deny, taken off
 //! node.rs      a principal as others see it
+//! own_tags.rs  tags of its own that it sets first
 //! graph/       who can become whom, and what one can become by rewriting it
 //! circles.rs   who can become each other  later.rs     ways that wait for the right moment
 //! rules/       a table row and a function each
@@ -59,6 +60,7 @@ pub mod least;
 pub mod lenient;
 mod loosen;
 mod node;
+mod own_tags;
 pub mod planned;
 pub mod removed;
 pub mod report;

@@ -173,11 +173,20 @@ impl Node {
         }
     }
 
-    /// Whether somebody may take a tag off it.
-    fn is_untagged(&self, effective: &Effective, tag: &str) -> bool {
-        let action = self.tag_action().replace("iam:Tag", "iam:Untag");
-        let asked = Asked { tags: Tags::Told(&self.tags), sets: Some((tag, None)), ..Asked::default() };
-        effective.decide_for(&action, &self.arn, asked) == Decision::Allowed
+    /// The action that takes its tags off.
+    pub fn untag_action(&self) -> &'static str {
+        match self.tag_action() {
+            "iam:TagUser" => "iam:UntagUser",
+            "iam:TagPolicy" => "iam:UntagPolicy",
+            _ => "iam:UntagRole",
+        }
+    }
+
+    /// Whether somebody may give it a value of a tag, or take the tag off.
+    pub fn may_be_tagged(&self, effective: &Effective, tag: &str, value: Option<&str>) -> bool {
+        let action = if value.is_some() { self.tag_action() } else { self.untag_action() };
+        let asked = Asked { tags: Tags::Told(&self.tags), sets: Some((tag, value)), ..Asked::default() };
+        effective.decide_for(action, &self.arn, asked) == Decision::Allowed
     }
 
     /// Its tags without those by which a Deny is about it, or with others in their place, as far as somebody
@@ -199,7 +208,7 @@ impl Node {
                 Some((tag.to_owned(), value))
             };
             let is_there = all.iter().any(|(key, _)| key.eq_ignore_ascii_case(tag));
-            let replaced = match is_there && self.is_untagged(effective, tag) {
+            let replaced = match is_there && self.may_be_tagged(effective, tag, None) {
                 true => None,
                 false => Some(other()?),
             };

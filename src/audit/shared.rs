@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::account::{Attachment, Boundary, InlinePolicy, Role, User};
+use opsctl_iam::caller::Caller;
 use opsctl_iam::effective::{Ceiling, Effective};
-use opsctl_iam::grant::Grant;
+use opsctl_iam::grant::{Grant, Source, Sourced};
 use opsctl_iam::policy::{Document, Statement};
 
 /// Where the statements of a document are.
@@ -73,6 +74,30 @@ impl Reading {
             Some(is) if Arc::ptr_eq(&was.statement, &is.statement) => 1.hash(&mut self.0),
             Some(is) => (&is.statement.resources, &is.statement.conditions).hash(&mut self.0),
             None => 0.hash(&mut self.0),
+        }
+    }
+}
+
+/// The statements as they read for one caller.
+#[derive(Default)]
+pub(super) struct Collected {
+    pub allows: Vec<Sourced>,
+    pub denies: Vec<Sourced>,
+    pub void: Vec<Sourced>,
+    pub reading: Reading,
+}
+
+impl Collected {
+    pub(super) fn add(&mut self, source: &Rc<Source>, grant: &Grant, caller: Caller<'_>) {
+        let source = Rc::clone(source);
+        let read = grant.of(caller);
+        if grant.depends {
+            self.reading.note(grant, read.as_ref());
+        }
+        match read {
+            Some(grant) if grant.statement.allow => self.allows.push(Sourced { source, grant }),
+            Some(grant) => self.denies.push(Sourced { source, grant }),
+            None => self.void.push(Sourced { source, grant: grant.clone() }),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::audit::escalate::LEADS;
 use crate::audit::evaluate::Engine;
 use crate::audit::loosen::Held;
 use crate::audit::node::{Asking, may_on};
+use crate::audit::own_tags::OwnTags;
 use crate::audit::role_view;
 use opsctl_iam::condition::{admits, restriction_of};
 use opsctl_iam::decide::Decision;
@@ -33,6 +34,8 @@ pub(super) struct Changed {
     pub words: String,
     /// What it may do then.
     pub effective: Rc<Effective>,
+    /// Its own tags then, where the calls change them.
+    pub tags: Option<OwnTags>,
 }
 
 /// A group, as far as it matters to whoever joins it.
@@ -74,7 +77,7 @@ impl Graph {
             let calls = vec![format!("{JOIN} of {} to {groups}", user.arn)];
             let effective = engine.user_in(user, &set);
             let words = format!("joins {groups}");
-            let changed = Changed { of: index, calls, words, effective };
+            let changed = Changed { of: index, calls, words, effective, tags: None };
             let node = self.add_changed(changed, behind, engine, asking);
             behind = behind.or(node.filter(|_| !free.is_empty()));
         }
@@ -109,7 +112,8 @@ impl Graph {
             };
             for (calls, free) in held.loosened(engine, may).into_iter().take(MOST) {
                 let words = format!("calls {}", calls.join(", then "));
-                let changed = Changed { of: index, calls, words, effective: Rc::new(free) };
+                let effective = Rc::new(free);
+                let changed = Changed { of: index, calls, words, effective, tags: None };
                 self.add_changed(changed, None, engine, asking);
             }
         }
@@ -118,7 +122,8 @@ impl Graph {
             let calls = vec![format!("{attach} of {} on {}", name_of(&arn), held.arn)];
             let words = format!("calls {}", calls[0]);
             let effective = more(Attachment { name: name_of(&arn).to_owned(), arn });
-            self.add_changed(Changed { of: index, calls, words, effective }, None, engine, asking);
+            let changed = Changed { of: index, calls, words, effective, tags: None };
+            self.add_changed(changed, None, engine, asking);
         }
     }
 
@@ -143,7 +148,7 @@ impl Graph {
 
     /// Adds the node that stands for a principal after such calls, where they give it anything that leads
     /// further, be it only further than what is `behind` another such node.
-    fn add_changed(
+    pub(super) fn add_changed(
         &mut self,
         changed: Changed,
         behind: Option<usize>,
@@ -157,7 +162,12 @@ impl Graph {
         let effective = then.unwrap_or_else(|| Rc::clone(&changed.effective));
         let known = std::mem::take(&mut self.edges[index]);
         self.add_edges(index, &effective, true, engine);
+        // Not before: whom the same rights reach is kept for others, who meet it with the tags that it has.
+        let own = changed.tags.clone().map(|tags| std::mem::replace(&mut self.nodes[index].tags, tags));
         self.add_tagged(index, &effective, asking);
+        if let Some(own) = own {
+            self.nodes[index].tags = own;
+        }
         let mut further = std::mem::replace(&mut self.edges[index], known);
         let behind = behind.map_or(&[][..], |node| &self.edges[node]);
         let is_known: HashSet<_> = self.edges[index].iter().chain(behind).collect();

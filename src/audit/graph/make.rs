@@ -83,6 +83,8 @@ impl Graph {
         }
         if !has_arrived && (view.touches_iam || !view.effective.void.is_empty()) {
             self.add_loosened_role(index, role, &view.effective, engine, asking);
+            let held = || engine.tags_asked_by_role(role);
+            self.add_retagged(index, &view.effective, held, engine, asking);
         }
         if has_arrived {
             self.arrived.push(index);
@@ -113,6 +115,7 @@ impl Graph {
         };
         let held = Held::by_user(user, engine, &effective);
         self.add_loosened(&held, more, index, engine, asking);
+        self.add_retagged(index, &effective, || engine.tags_asked_by_user(user), engine, asking);
         if takeover::may_write(&effective) {
             self.writers.push((index, effective));
         }

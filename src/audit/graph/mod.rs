@@ -24,6 +24,7 @@ use super::account::Account;
 use super::escalate::PASSING_WAYS;
 use super::evaluate::Engine;
 use super::node::{Asking, Node};
+use super::own_tags;
 use super::ways;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::catalogue::AccountRef;
@@ -77,6 +78,8 @@ pub struct Graph {
     /// Those that stand for principals after calls about themselves.
     changed: BTreeMap<usize, changed::Changed>,
     groups: OnceCell<Vec<changed::Kind>>,
+    /// See [`Graph::targets_by_might`].
+    might: OnceCell<Vec<own_tags::Target>>,
     /// See [`Graph::targets`].
     reached: RefCell<HashMap<Question, Rc<[Target]>>>,
     /// Edges by node; the first nodes are the principals, the others patterns.
@@ -138,6 +141,7 @@ impl Graph {
             sessions: HashMap::new(),
             changed: BTreeMap::new(),
             groups: OnceCell::new(),
+            might: OnceCell::new(),
             reached: RefCell::default(),
             edges: vec![Vec::new(); account.roles.len() + account.users.len()],
             way: Vec::new(),

@@ -2,12 +2,14 @@
 //! what conditions on the caller's tags say of it.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html>
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Graph, Via};
 use crate::audit::account::{Role, account_of};
 use crate::audit::evaluate::Engine;
 use crate::audit::node::{Asking, is_on_tag};
+use crate::audit::own_tags::OwnTagging;
 use crate::audit::role_view::RoleView;
 use opsctl_iam::condition::{self, Asked, ConditionResult, opposite};
 use opsctl_iam::decide::Decision;
@@ -40,11 +42,13 @@ impl<'a> Tagging<'a> {
     /// Whether a tag may be given to a session so that a condition on it holds.
     fn meets(&self, c: &Condition) -> bool {
         let Some((_, tag)) = c.key.split_once('/').filter(|_| is_on_tag(c)) else { return false };
-        let may = |value: Option<String>| {
-            let asked = Asked { sets: Some((tag, value.as_deref())), ..Asked::default() };
-            self.0.iter().any(|s| condition::read(s, asked) == ConditionResult::Open)
-        };
-        fitting_values(c).into_iter().any(may)
+        fitting_values(c).into_iter().any(|value| self.may(tag, value.as_deref()))
+    }
+
+    /// Whether a tag may be given to a session, with a value unless that may be any.
+    fn may(&self, tag: &str, value: Option<&str>) -> bool {
+        let asked = Asked { sets: Some((tag, value)), ..Asked::default() };
+        self.0.iter().any(|s| condition::read(s, asked) == ConditionResult::Open)
     }
 
     /// A statement as it reads in a session whose tags are whatever helps; `None`: it is a Deny that they
@@ -96,40 +100,21 @@ impl Graph {
             }
             let view = RoleView::new(engine, role, index);
             let effective = &view.effective;
-            let statements = effective.allows.iter().chain(&effective.denies).map(|s| &s.grant.statement);
-            let by_tag = statements.into_iter().flat_map(|s| &s.conditions).any(is_on_tag);
-            if !by_tag && asking.is_empty() {
+            let held = engine.tags_asked_by_role(role);
+            if held.is_empty() && asking.is_empty() {
                 continue;
             }
             self.taggable.push(index);
-            let session = tagging.of_session(effective);
-            let twin = self.edges.len();
-            let known = std::mem::take(&mut self.edges[index]);
-            self.add_edges(index, &session, view.touches_iam, engine);
-            for asked in asking.iter().filter(|asked| asked.role != index) {
-                let node = &self.nodes[index];
-                let fits = asked.conditions.iter().all(|c| node.meets(c) || tagging.meets(c));
-                let open = self.comes(&session, index, asked);
-                if fits && open {
-                    self.edges[index].push((asked.role, Via::Assume));
-                }
+            // A tag of the role's own that no tag of the session replaces stays.
+            let may = |tag: &str, value: Option<&str>| value.is_some() && tagging.may(tag, value);
+            let targets = self.targets_by_might(engine);
+            let found = OwnTagging { may, targets }.helpful(&self.nodes[index], &held);
+            let with_tags = found.iter().map(|tags| self.with_tags(index, tags, engine));
+            let sessions: Vec<_> =
+                std::iter::once(Rc::new(tagging.of_session(effective))).chain(with_tags).collect();
+            for session in sessions {
+                arrived.extend(self.add_session(&view, &session, &tagging, engine, asking, &mut back));
             }
-            let mut further = std::mem::replace(&mut self.edges[index], known);
-            further.retain(|edge| !self.edges[index].contains(edge));
-            let has_arrived = is_admin(&session.open, engine.catalogue);
-            if further.is_empty() && !has_arrived {
-                continue;
-            }
-            // Patterns may have come between.
-            let twin = twin.max(self.edges.len());
-            self.edges.push(further);
-            self.sessions.insert(twin, index);
-            self.note_back(&mut back);
-            for node in self.taggers(index, &tagging, &back, engine) {
-                self.edges[node].push((twin, Via::WithTags));
-                back[twin].push(node);
-            }
-            arrived.extend(has_arrived.then_some(twin));
         }
         arrived
     }
@@ -141,6 +126,44 @@ impl Graph {
         for (from, edges) in self.edges.iter().enumerate().skip(noted) {
             edges.iter().for_each(|&(to, _)| back[to].push(from));
         }
+    }
+
+    /// Adds a node for sessions of a role that may do this; it is returned where they are administrators.
+    fn add_session(
+        &mut self,
+        view: &RoleView<'_>,
+        session: &Effective,
+        tagging: &Tagging<'_>,
+        engine: &Engine<'_>,
+        asking: &[Asking],
+        back: &mut Vec<Vec<usize>>,
+    ) -> Option<usize> {
+        let index = view.index;
+        let known = std::mem::take(&mut self.edges[index]);
+        self.add_edges(index, session, view.touches_iam, engine);
+        for asked in asking.iter().filter(|asked| asked.role != index) {
+            let node = &self.nodes[index];
+            let fits = asked.conditions.iter().all(|c| node.meets(c) || tagging.meets(c));
+            let open = self.comes(session, index, asked);
+            if fits && open {
+                self.edges[index].push((asked.role, Via::Assume));
+            }
+        }
+        let mut further = std::mem::replace(&mut self.edges[index], known);
+        further.retain(|edge| !self.edges[index].contains(edge));
+        let has_arrived = is_admin(&session.open, engine.catalogue);
+        if further.is_empty() && !has_arrived {
+            return None;
+        }
+        let twin = self.edges.len();
+        self.edges.push(further);
+        self.sessions.insert(twin, index);
+        self.note_back(back);
+        for node in self.taggers(index, tagging, back, engine) {
+            self.edges[node].push((twin, Via::WithTags));
+            back[twin].push(node);
+        }
+        has_arrived.then_some(twin)
     }
 
     /// The principals that assume a role and may tag its session.
