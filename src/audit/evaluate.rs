@@ -123,10 +123,11 @@ impl<'a> Engine<'a> {
         self.of_caller(who, role.permissions_boundary.as_ref(), written, sessions)
     }
 
-    /// The statements that a role holds, as they are written.
+    /// The statements about a role, as they are written.
     pub(super) fn written_by_role(&self, role: &Role) -> Written {
         let mut written = Written::default();
         written.held(self, &role.inline, &role.attached, "");
+        self.add_beside(&role.arn, &mut written);
         written
     }
 
@@ -135,11 +136,10 @@ impl<'a> Engine<'a> {
         &self,
         who: Who<'_>,
         boundary: Option<&Boundary>,
-        mut written: Written,
+        written: Written,
         sessions: impl Fn() -> bool,
     ) -> Personal {
         let Who { arn, id, user, tags } = who;
-        self.add_beside(arn, &mut written);
         let all = || written.grants.iter().map(|(_, grant)| grant);
         let limits = boundary.and_then(|boundary| self.managed(&boundary.arn));
         let asks = |key: &str| {
@@ -403,13 +403,14 @@ impl<'a> Engine<'a> {
         })
     }
 
-    /// The statements that a user holds in these groups, as they are written.
+    /// The statements about a user in these groups, as they are written.
     pub(super) fn written_by_user(&self, user: &User, groups: &[usize]) -> Written {
         let mut written = Written::default();
         written.held(self, &user.inline, &user.attached, "");
         for group in groups.iter().map(|&place| &self.account.groups[place]) {
             written.held(self, &group.inline, &group.attached, &group.name);
         }
+        self.add_beside(&user.arn, &mut written);
         written
     }
 

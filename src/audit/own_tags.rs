@@ -21,7 +21,7 @@ const VARIABLE: &str = "${aws:principaltag/";
 pub type Target = (String, OwnTags);
 
 impl Engine<'_> {
-    /// The statements of a role, and of what bounds it, that ask for tags of it.
+    /// The statements about a role, and of what bounds it, that ask for tags of it.
     pub fn tags_asked_by_role(&self, role: &Role) -> Vec<Statement> {
         let written = self.written_by_role(role);
         let own = asking(written.grants.iter().map(|(_, grant)| grant));

@@ -224,6 +224,36 @@ fn an_organization_that_denies_iam_has_no_administrators() {
     assert!(rules_on(&admin.audit(), "a").contains(&"IAM201"));
 }
 
+/// A Deny of the organization that a tag decides holds as long as the tag does.
+#[test]
+fn what_the_organization_asks_of_tags_is_met_first() {
+    let fence = |operator: &str, key: &str, value: &str| {
+        let writes = ["iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"];
+        let fence = when(deny(&writes, &["*"]), operator, key, value);
+        json!({"ServiceControlPolicies": {"fence": document(fence)}})
+    };
+    let own = |action: &str| {
+        let writes = allow(&["iam:PutRolePolicy", action], &[&role_arn("t")]);
+        let world = World::of([role("t").tag("locked", "1").can(writes)]);
+        let (audit, _) = audited(&world, fence("StringEquals", "aws:PrincipalTag/locked", "1"));
+        rules_on(&audit, "t").contains(&"IAM202")
+    };
+    assert!(own("iam:UntagRole"));
+    assert!(!own("iam:UntagUser"));
+    let session = |calls: &[&str]| {
+        let both = json!({"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}});
+        let mid = role("mid").trusts(document(both));
+        let mid = mid.can(allow(&["iam:UpdateAssumeRolePolicy"], &[&role_arn("adm")]));
+        let adm = role("adm").trusts(trust_service("lambda.amazonaws.com")).can(allow(&["*"], &["*"]));
+        let world = World::of([role("t").can(allow(calls, &[&role_arn("mid")])), mid, adm]);
+        let (audit, _) = audited(&world, fence("StringNotEquals", "aws:PrincipalTag/approved", "yes"));
+        rules_on(&audit, "t").contains(&"IAM208")
+    };
+    assert!(session(&["sts:AssumeRole", "sts:TagSession"]));
+    assert!(!session(&["sts:AssumeRole"]));
+}
+
 #[test]
 fn what_cannot_be_read_is_told() {
     let (audit, _) = audited(&World::of([role("a")]), json!({"ResourcePolicies": {BUCKET: "%7B"}}));
