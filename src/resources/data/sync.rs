@@ -501,7 +501,7 @@ fn all_ours(uri: &str, replaced: &BTreeSet<String>) -> OpResult<()> {
 /// not there.
 ///
 /// Objects that the manifest does not name are somebody else's, and are left alone; those that the folder
-/// does not name either are in [`Unlike`].
+/// does not name either are told beside it.
 pub async fn verify(
     cx: &OpCx<'_>,
     spec: &Spec,
