@@ -251,7 +251,7 @@ impl<'a> Engine<'a> {
         all.extend(grants.map(|grant| Beside { source: Rc::clone(&source), grant }));
     }
 
-    /// The customer's policies that a principal may make or rewrite: one ARN for each pattern that lets it,
+    /// The customer's policies that a principal may make, rewrite or set back to a mighty version: one ARN for each pattern that lets it,
     /// and for each by which its own statements ask for a policy.
     fn makeable<'g, I: Iterator<Item = &'g Grant>>(
         &self,
@@ -292,8 +292,10 @@ impl<'a> Engine<'a> {
         let named = |pattern: String| {
             let is_policy = pattern.contains(":policy/") && !super::account::is_aws_owned(&pattern);
             let known = self.account.policies.iter().map(|policy| &policy.arn);
+            let back =
+                |arn: &str| may("iam:SetDefaultPolicyVersion", arn) && self.mighty_version(arn).is_some();
             let rewritten = known.filter(|arn| pattern::matches(&pattern, arn));
-            let rewritten = rewritten.filter(|arn| may("iam:CreatePolicyVersion", arn)).cloned();
+            let rewritten = rewritten.filter(|arn| may("iam:CreatePolicyVersion", arn) || back(arn)).cloned();
             let new = pattern.replace(['*', '?'], "x");
             let is_new = self.policy(&new).is_none() && may("iam:CreatePolicy", &new);
             let all: Vec<String> = rewritten.chain(is_new.then_some(new)).collect();

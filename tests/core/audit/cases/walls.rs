@@ -51,6 +51,25 @@ fn an_older_version_that_makes_an_administrator() {
     check("of a role that is assumed", chain.policy(policy(everything())), &["IAM208"], &[]);
 }
 
+/// A policy that one may attach is what its version in force says, which may be an older one again.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html>
+#[test]
+fn a_policy_that_is_attached_is_set_back_to_a_mighty_version() {
+    let world = |old: Value, action: &str, on: &str| {
+        let mut policy = customer_policy("own", allow(&["s3:ListBucket"], &["*"]));
+        let old = json!({"VersionId": "v0", "IsDefaultVersion": false, "Document": document(old)});
+        policy["PolicyVersionList"].as_array_mut().unwrap().push(old);
+        let attach = allow(&["iam:AttachRolePolicy"], &[&role_arn("t")]);
+        let attach = when(attach, "ArnEquals", "iam:PolicyARN", policy_arn("own"));
+        one(vec![attach, allow(&[action], &[&policy_arn(on)])].into()).policy(policy)
+    };
+    let back = "iam:SetDefaultPolicyVersion";
+    check("set back", world(everything(), back, "own"), &["IAM201:critical"], &[]);
+    check("to a weak one", world(allow(&["s3:*"], &["*"]), back, "own"), &[], &["IAM201:critical", "IAM208"]);
+    check("of another", world(everything(), back, "other"), &[], &["IAM201:critical", "IAM208"]);
+    check("only read", world(everything(), "iam:GetPolicy", "own"), &[], &["IAM201:critical", "IAM208"]);
+}
+
 #[test]
 fn a_condition_on_the_boundary_that_admits_one_that_bounds_nothing() {
     let edge = |statement: Value| customer_policy("edge", statement);
