@@ -53,7 +53,7 @@ pub struct OwnTagging<'a, F> {
 }
 
 impl<F: Fn(&str, Option<&str>) -> bool> OwnTagging<'_, F> {
-    /// The sets of tags, other than its own, with which statements read in a principal's favour.
+    /// The sets of tags, other than its own, with which statements read in a principal's favor.
     pub fn helpful(&self, node: &Node, statements: &[Statement]) -> Vec<OwnTags> {
         let mut all = vec![node.tags.clone()];
         for statement in statements {
