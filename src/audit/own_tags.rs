@@ -71,7 +71,7 @@ impl<F: Fn(&str, Option<&str>) -> bool> OwnTagging<'_, F> {
         all
     }
 
-    /// The sets of tags with which a statement reads in favour: an Allow whose every condition on tags holds,
+    /// The sets of tags with which a statement reads in favor: an Allow whose every condition on tags holds,
     /// a Deny of which one does not.
     fn fitting(&self, node: &Node, statement: &Statement) -> Vec<OwnTags> {
         let on_tags = statement.conditions.iter().filter(|c| is_on_tag(c));
