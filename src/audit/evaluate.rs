@@ -251,8 +251,8 @@ impl<'a> Engine<'a> {
         all.extend(grants.map(|grant| Beside { source: Rc::clone(&source), grant }));
     }
 
-    /// The customer's policies that a principal may make, rewrite or set back to a mighty version: one ARN for
-    /// each pattern that lets it, and for each by which its own statements ask for a policy.
+    /// The customer's policies that a principal may make, rewrite or set back to a mighty version: one ARN
+    /// for each pattern that lets it, and for each by which its own statements ask for a policy.
     fn makeable<'g, I: Iterator<Item = &'g Grant>>(
         &self,
         grants: impl Fn() -> I,
