@@ -8,15 +8,20 @@ use super::{Group, ManagedPolicy, Role, User};
 use opsctl_iam::policy::{Document, Policy};
 
 /// What is listed under an ARN.
-pub(super) trait Listed: Clone {
+pub(super) trait Listed: Clone + PartialEq {
     /// Its ARN.
     fn arn(&self) -> &str;
 
     /// Whether another entry says the same of its rights: a page that was read twice.
-    fn says_the_same(&self, other: &Self) -> bool;
+    fn says_the_same(&self, other: &Self) -> bool {
+        self == other
+    }
 
-    /// Takes in what another entry says; gives it back where the two must stand beside each other.
-    fn take_in(&mut self, other: Self) -> Option<Self>;
+    /// Takes in what another entry says; gives it back where the two must stand beside each other: a Deny of
+    /// one says nothing of the other, and members are members of both.
+    fn take_in(&mut self, other: Self) -> Option<Self> {
+        Some(other)
+    }
 }
 
 impl Listed for Role {
@@ -28,39 +33,17 @@ impl Listed for Role {
         let last_used = self.last_used.clone();
         *self == Self { last_used, max_session_duration: self.max_session_duration, ..other.clone() }
     }
-
-    /// A Deny of one entry says nothing of the other.
-    fn take_in(&mut self, other: Self) -> Option<Self> {
-        Some(other)
-    }
 }
 
 impl Listed for User {
     fn arn(&self) -> &str {
         &self.arn
     }
-
-    fn says_the_same(&self, other: &Self) -> bool {
-        self == other
-    }
-
-    fn take_in(&mut self, other: Self) -> Option<Self> {
-        Some(other)
-    }
 }
 
 impl Listed for Group {
     fn arn(&self) -> &str {
         &self.arn
-    }
-
-    fn says_the_same(&self, other: &Self) -> bool {
-        self == other
-    }
-
-    /// Members are members of both.
-    fn take_in(&mut self, other: Self) -> Option<Self> {
-        Some(other)
     }
 }
 

@@ -129,12 +129,15 @@ pub struct Others {
 }
 
 impl Others {
-    /// Whether a version is one that was seen, or a marker above it.
+    /// Whether a version is one that was seen, or a marker above it; unfinished uploads are not counted.
     pub fn has(&self, key: &str, version: Which<'_>) -> bool {
-        self.seen.get(key).is_some_and(|etags| match version {
-            Which::Current(etag) | Which::Old(etag) => etags.contains(etag),
-            Which::Marker | Which::Unnamed | Which::Unfinished => true,
-        }) || matches!(version, Which::Unfinished)
+        match version {
+            Which::Current(etag) | Which::Old(etag) => {
+                self.seen.get(key).is_some_and(|etags| etags.contains(etag))
+            }
+            Which::Marker | Which::Unnamed => self.seen.contains_key(key),
+            Which::Unfinished => true,
+        }
     }
 }
 
