@@ -84,7 +84,7 @@ pub struct OpError {
     pub aws_code: Option<Box<str>>,
     pub request_id: Option<String>,
     /// What to do about it, where that is more than the code's explanation says.
-    pub help: Option<&'static str>,
+    pub help: Option<Cow<'static, str>>,
     /// The run was stopped while AWS still refused the call: nothing was made.
     pub refused: bool,
     /// The run was stopped before AWS answered the call of [`Self::action`]: it may have been carried out.
@@ -117,8 +117,8 @@ impl OpError {
 
     /// With what to do about it.
     #[must_use]
-    pub fn with_help(self, help: &'static str) -> Self {
-        Self { help: Some(help), ..self }
+    pub fn with_help(self, help: impl Into<Cow<'static, str>>) -> Self {
+        Self { help: Some(help.into()), ..self }
     }
 
     /// What ended otherwise than it should: AWS's words alone say it.

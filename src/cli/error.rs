@@ -213,8 +213,8 @@ pub fn help_of(code: Code) -> &'static str {
 }
 
 /// What to do about a failed call: of credentials that were found, what is wrong with them.
-pub fn help_with(error: &OpError) -> &'static str {
-    if let Some(help) = error.help {
+pub fn help_with(error: &OpError) -> &str {
+    if let Some(help) = &error.help {
         return help;
     }
     let code = error.aws_code.as_deref().filter(|_| error.kind == OpErrorKind::Credentials);

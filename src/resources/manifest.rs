@@ -24,7 +24,7 @@ pub struct Manifest {
     /// By path relative to the prefix.
     pub files: BTreeMap<String, Stored>,
     /// What uploads that have not come to their end were about to send, with its checksums. None are known of
-    /// what a first upload sends while it reads it.
+    /// what a first upload reads only while it sends it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub meant: BTreeMap<String, BTreeSet<Crc64>>,
 }

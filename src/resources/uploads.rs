@@ -1,7 +1,7 @@
 //! What opsctl has uploaded below a prefix of a bucket: by the manifest beside it, and by the journal of an
 //! upload from this machine that was interrupted.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use aws_sdk_s3::types::ChecksumMode;
@@ -64,18 +64,8 @@ pub struct Uploaded {
 pub struct Known {
     /// Entity tags that S3 has confirmed.
     etags: Vec<String>,
-    /// Checksums of what uploads that did not come to their end were about to send.
-    meant: HashSet<Crc64>,
-    /// A first upload into a bucket that opsctl made was about to send it, and nothing was there before; that
-    /// was before its checksum was known.
-    is_first: bool,
-}
-
-impl Known {
-    /// Whether it is known by its path alone.
-    fn is_unread(&self) -> bool {
-        self.is_first && self.etags.is_empty()
-    }
+    /// Uploads that did not come to their end were about to send it: the checksums that were known before.
+    meant: Option<BTreeSet<Crc64>>,
 }
 
 /// Whether an object is what was uploaded, and not what somebody has put there before or since.
@@ -83,7 +73,7 @@ impl Known {
 pub enum IsOurs {
     Yes,
     No,
-    /// If its checksum is one of those that were meant; any, where none is known.
+    /// If it is what was about to be sent, as [`was_sent`] says.
     IfMeant,
 }
 
@@ -92,12 +82,12 @@ impl Uploaded {
     pub fn is_ours(&self, path: &str, etag: &str) -> IsOurs {
         match self.paths.get(path) {
             Some(known) if known.etags.iter().any(|its| its == etag) => IsOurs::Yes,
-            Some(known) if !known.meant.is_empty() || known.is_unread() => IsOurs::IfMeant,
+            Some(known) if known.meant.is_some() => IsOurs::IfMeant,
             _ => IsOurs::No,
         }
     }
 
-    /// Whether an object, or an old version of it, has the checksum of what was meant.
+    /// Whether an object, or an old version of it, is what was meant.
     pub async fn was_meant(
         &self,
         cx: &OpCx<'_>,
@@ -108,10 +98,18 @@ impl Uploaded {
         let action = if version.is_some() { action::s3::GetObjectVersion } else { action::s3::GetObject };
         let head = cx.aws.s3.head_object().bucket(bucket).key(key).set_version_id(version);
         let head = head.checksum_mode(ChecksumMode::Enabled).send().await.op(action).found()?;
-        let crc = head.and_then(|head| Object::from(head).crc);
-        let known = self.paths.get(path).zip(crc);
-        Ok(known.is_some_and(|(known, crc)| known.meant.contains(&crc) || known.is_unread()))
+        let meant = self.paths.get(path).and_then(|known| known.meant.as_ref());
+        let found = meant.zip(head.map(Object::from));
+        Ok(found.is_some_and(|(meant, object)| was_sent(cx, &object, meant)))
     }
+}
+
+/// Whether an object under a path that an upload was about to send, with one of these checksums where they
+/// were known, is what that has left: it has such a checksum, or says whose it is. The file may have changed
+/// before it was sent.
+pub fn was_sent(cx: &OpCx<'_>, object: &Object, meant: &BTreeSet<Crc64>) -> bool {
+    object.crc.is_some_and(|crc| meant.contains(&crc))
+        || object.whose.as_ref().is_some_and(|whose| *whose == cx.scope.whose())
 }
 
 /// What is below the prefix by this project's manifest, and by the journal of an upload from this machine
@@ -127,9 +125,7 @@ pub async fn uploaded(cx: &OpCx<'_>, uri: &str, bucket_owner: &Owner) -> OpResul
             paths.entry(path.clone()).or_default().etags.push(stored.etag.clone());
         }
         for (path, crcs) in &manifest.meant {
-            let known = paths.entry(path.clone()).or_default();
-            known.meant.extend(crcs);
-            known.is_first = crcs.is_empty() && *bucket_owner == Owner::Ours;
+            paths.entry(path.clone()).or_default().meant = Some(crcs.clone());
         }
     }
     for (path, (_, stored)) in Noted::of(&journal_of(cx, uri)).sent {

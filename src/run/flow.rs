@@ -202,7 +202,13 @@ impl<'a> Run<'a> {
 
     /// A job of an earlier deploy may be at work, and read what the plan changes.
     async fn nobody_reads(&self, plan: &Plan) -> Result<(), Refusal> {
-        let is_changed = |step: &&Step| step.target.kind == KindName::Data && step.op.verb() == Verb::Update;
+        let is =
+            |step: &Step, kind, verbs: &[Verb]| step.target.kind == kind && verbs.contains(&step.op.verb());
+        // A manifest may have been deleted, but nobody reads a bucket that is still to be made.
+        if plan.steps.iter().any(|step| is(step, KindName::Bucket, &[Verb::Create])) {
+            return Ok(());
+        }
+        let is_changed = |step: &&Step| is(step, KindName::Data, &[Verb::Create, Verb::Update]);
         for step in plan.steps.iter().filter(is_changed) {
             let with = (self.context, self.registry);
             let look = Box::pin(readers::none_of(with, &step.target, &step.physical));

@@ -35,6 +35,7 @@ pub(super) async fn none_of(
     }
     let work = if readers.len() == 1 { "is at work and may read" } else { "are at work and may read" };
     let message = format!("{} {work} {uri}, so nothing was changed there", readers.join(" and "));
-    let help = "wait, or end it by this name (`opsctl stop KIND/NAME`), and run the same command again";
+    let stop: Vec<String> = readers.iter().map(|reader| format!("`opsctl stop {reader}`")).collect();
+    let help = format!("wait, or end it by {}, and run the same command again", stop.join(" and "));
     Err(OpError::new("upload", OpErrorKind::StillRead, message).with_help(help))
 }

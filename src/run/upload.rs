@@ -296,7 +296,7 @@ impl Upload {
 
 /// Sends one data set; returns its summary.
 async fn send(session: &mut Session, step: usize, set: DataSet) -> OpResult<String> {
-    if !set.there.manifest.files.is_empty() && !set.difference(session).is_empty() {
+    if !set.difference(session).is_empty() {
         let (with, uri) = ((&session.context, &session.registry), set.spec.uri());
         let look = readers::none_of(with, &set.id, &uri);
         session.context.cancel.reading("looking", look).await?;

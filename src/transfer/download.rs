@@ -13,6 +13,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use super::WHOSE;
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::domain::{Crc64, Stored, action};
 use crate::engine::OpCx;
@@ -42,15 +43,23 @@ pub struct Object {
     pub etag: String,
     /// Of the whole; S3 has none of objects that were uploaded with another algorithm.
     pub crc: Option<Crc64>,
+    /// The project and environment that have uploaded it, if opsctl has.
+    pub whose: Option<String>,
 }
 
 impl From<&Stored> for Object {
     fn from(stored: &Stored) -> Self {
-        Self { size: stored.size, etag: stored.etag.clone(), crc: Some(stored.crc) }
+        Self { size: stored.size, etag: stored.etag.clone(), crc: Some(stored.crc), whose: None }
     }
 }
 
 impl Object {
+    /// With its checksum; `None`: S3 has none of it.
+    pub fn stored(self) -> Option<Stored> {
+        let Self { size, etag, crc, whose: _ } = self;
+        Some(Stored { size, crc: crc?, etag })
+    }
+
     /// Looks at an object; `None`: there is none.
     pub async fn head(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> OpResult<Option<Self>> {
         let head = s3.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
@@ -64,6 +73,7 @@ impl From<HeadObjectOutput> for Object {
         Self {
             size: head.content_length().unwrap_or_default().try_into().unwrap_or_default(),
             crc: head.checksum_crc64_nvme().filter(|_| whole).and_then(|text| text.parse().ok()),
+            whose: head.metadata.and_then(|mut metadata| metadata.remove(WHOSE)),
             etag: head.e_tag.unwrap_or_default(),
         }
     }

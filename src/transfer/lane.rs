@@ -17,17 +17,17 @@ use object_store::client::{
     HttpResponse, HttpResponseBody, HttpService,
 };
 use object_store::path::Path;
-use object_store::{BackoffConfig, ObjectStore, PutMode, PutOptions, RetryConfig};
+use object_store::{Attribute, Attributes, BackoffConfig, ObjectStore, PutMode, PutOptions, RetryConfig};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::WHOSE;
 use super::limit::ConcurrencyLimit;
 use crate::aws::{
-    CallCounter, Clients, Fence, OpError, OpErrorKind, OpResult, Routes, SdkResultExt, Target,
-    for_large_bodies, s3,
+    CallCounter, Fence, OpError, OpErrorKind, OpResult, Routes, SdkResultExt, Target, for_large_bodies, s3,
 };
-use crate::domain::Crc64;
-use crate::domain::action;
+use crate::domain::{Crc64, action};
+use crate::engine::OpCx;
 
 const CRC: &str = "x-amz-checksum-crc64nvme";
 /// For whoever gives credentials: STS, SSO, a program.
@@ -36,18 +36,14 @@ const CREDENTIALS: Duration = Duration::from_secs(30);
 /// Sends one buffer as one object.
 pub(super) struct Lane {
     store: AmazonS3,
+    attributes: Attributes,
     pub over_tls: bool,
 }
 
 impl Lane {
     /// Connects to the bucket with the credentials of the SDK.
-    pub async fn open(
-        aws: &Clients,
-        bucket: &str,
-        region: &str,
-        limit: Arc<ConcurrencyLimit>,
-    ) -> OpResult<Self> {
-        let target = &aws.target;
+    pub async fn open(cx: &OpCx<'_>, bucket: &str, limit: Arc<ConcurrencyLimit>) -> OpResult<Self> {
+        let (aws, target) = (&cx.aws, &cx.aws.target);
         let base = base_url(target, bucket).await?;
         let over_tls = base.starts_with("https://");
         let Some(credentials) = target.sdk.credentials_provider() else {
@@ -66,7 +62,7 @@ impl Lane {
         };
         let store = AmazonS3Builder::new()
             .with_bucket_name(bucket)
-            .with_region(region)
+            .with_region(&cx.scope.region)
             // The URL holds the bucket already, in the host or in the path.
             .with_virtual_hosted_style_request(true)
             .with_allow_http(!over_tls)
@@ -79,7 +75,9 @@ impl Lane {
             .with_http_connector(wire)
             .build()
             .map_err(|e| OpError::new(action::s3::PutObject, OpErrorKind::Unexpected, e.to_string()))?;
-        Ok(Self { store, over_tls })
+        let whose = Attribute::Metadata(WHOSE.into());
+        let attributes = Attributes::from_iter([(whose, cx.scope.whose())]);
+        Ok(Self { store, attributes, over_tls })
     }
 
     /// The checksum that went with the bytes, by which S3 checked them, and the new ETag. `None`: it could
@@ -88,7 +86,8 @@ impl Lane {
         // Keys that object_store would change (`.` and `..`, double slashes) go the other way.
         let path = Path::parse(key).ok().filter(|path| path.as_ref() == key)?;
         let mode = if create { PutMode::Create } else { PutMode::Overwrite };
-        let done = self.store.put_opts(&path, body.into(), PutOptions::from(mode)).await;
+        let options = PutOptions { mode, attributes: self.attributes.clone(), ..PutOptions::default() };
+        let done = self.store.put_opts(&path, body.into(), options).await;
         match done {
             Ok(done) => Some((*done.extensions.get::<Crc64>()?, done.e_tag?)),
             Err(error) => {

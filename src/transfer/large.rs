@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::download::Object;
 use super::journal::Upload;
-use super::{DAMAGED, PATIENCE, Route, interrupted, panicked, undamaged};
+use super::{DAMAGED, PATIENCE, Route, WHOSE, interrupted, panicked, undamaged};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::domain::{Crc64, Stored, action};
 use crate::inputs::{Entry, FileStamp};
@@ -118,6 +118,7 @@ async fn begin(route: &Route, path: &str, stamp: FileStamp) -> OpResult<(Upload,
         .create_multipart_upload()
         .bucket(&route.bucket)
         .key(route.key(path))
+        .metadata(WHOSE, &route.whose)
         .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
         .checksum_type(ChecksumType::FullObject)
         .send()

@@ -41,6 +41,8 @@ use tally::Tally;
 
 /// Files up to this size go in one request.
 const LARGE: u64 = 16 << 20;
+/// The metadata of an object that says which project has sent it.
+const WHOSE: &str = "opsctl";
 /// Files that are read at the same time.
 const READERS: usize = 8;
 /// How often a damaged buffer is sent again.
@@ -80,6 +82,8 @@ struct Route {
     journal: Journal,
     bucket: String,
     prefix: String,
+    /// Goes with each object as [`Object::whose`].
+    whose: String,
     root: PathBuf,
     fresh: Arc<HashSet<String>>,
     events: Events,
@@ -150,6 +154,7 @@ impl Route {
     async fn put(&self, path: &str, body: Bytes, crc: Crc64) -> OpResult<String> {
         let size = body.len() as u64;
         let call = self.s3.put_object().bucket(&self.bucket).key(self.key(path));
+        let call = call.metadata(WHOSE, &self.whose);
         let call = call.set_if_none_match(self.none_match(path)).checksum_crc64_nvme(crc.to_string());
         let call = call.body(ByteStream::from(body)).customize();
         // TLS protects the body; over plain HTTP the signature must.
@@ -250,12 +255,13 @@ async fn send(
     let limit = Arc::new(ConcurrencyLimit::new(order.max_concurrency.max(1), order.bytes_per_second));
     let route = Arc::new(Route {
         s3: client::client_with_retries(&cx.aws, limit.clone()),
-        lane: Lane::open(&cx.aws, order.bucket, &cx.scope.region, limit.clone()).await?,
+        lane: Lane::open(cx, order.bucket, limit.clone()).await?,
         limit,
         tally: Tally::new(files.len(), files.iter().map(|e| e.size()).sum()),
         journal,
         bucket: order.bucket.to_owned(),
         prefix: order.prefix.to_owned(),
+        whose: cx.scope.whose(),
         root: order.root.to_owned(),
         fresh: order.fresh,
         events: cx.events.clone(),

@@ -278,6 +278,19 @@ fn a_first_upload_that_was_broken_off_goes_on_elsewhere_with_other_files() {
     bench.ours("a", b"edited");
     bench.upload();
     assert_eq!(bench.there("a"), b"edited");
+
+    // What somebody has put there since is not what it has sent.
+    for then in ["upload", "deploy", "destroy"] {
+        let bench = Bench::with(&[("a", "1")], &[]);
+        bench.killed_with("a");
+        bench.theirs("a", b"theirs");
+        bench.forget();
+        match then {
+            "destroy" => drop(bench.world.run(["destroy", "--yes"]).success().says("others put objects")),
+            _ => drop(bench.world.run([then, "--yes"]).ended(1).says("error[E203]").says(UNKNOWN)),
+        }
+        assert_eq!(bench.there("a"), b"theirs", "{then}");
+    }
 }
 
 /// Each time with other files.

@@ -6,6 +6,8 @@ use aws_sdk_sagemaker::types::SecondaryStatus;
 
 use crate::support::{Beside, World};
 
+const BUCKET: &str = "small-dev-123456789012-eu-west-1";
+
 /// Waits for a file in the project's folder.
 const SCRIPT: &str = "import os, pathlib, time\n\
                       while not pathlib.Path(os.environ['GO']).exists(): time.sleep(.05)\n\
@@ -50,7 +52,7 @@ impl Trained {
 
     fn there(&self) -> Vec<u8> {
         self.served.with("eu-west-1", async |aws| {
-            let object = aws.s3.get_object().bucket("small-dev-123456789012-eu-west-1").key("data/things/a");
+            let object = aws.s3.get_object().bucket(BUCKET).key("data/things/a");
             object.send().await.expect("it is there").body.collect().await.expect("read").to_vec()
         })
     }
@@ -81,6 +83,23 @@ fn data_waits_for_the_job_that_may_read_it() {
         trained.world.run(["upload", "--yes"]).success();
         assert_eq!(trained.there(), b"22");
     }
+}
+
+/// Then nothing says that the data set is not a new one.
+#[test]
+fn a_manifest_that_was_deleted_is_no_reason_to_change_data() {
+    let trained = Trained::with("spot = true\nmax_wait = \"25h\"\n");
+    trained.served.with("eu-west-1", async |aws| {
+        let key = "data/things.opsctl-manifest.json";
+        aws.s3.delete_object().bucket(BUCKET).key(key).send().await.expect("deleted");
+    });
+    trained.world.write("things/a", "22");
+    for command in ["upload", "deploy"] {
+        let refused = trained.world.run([command, "--yes"]).ended(1).says("error[E267]");
+        refused.says("end it by `opsctl --sandbox stop training/small-dev-t-");
+    }
+    assert_eq!(trained.there(), b"1");
+    fs::write(trained.world.path("go"), "").expect("written");
 }
 
 #[test]

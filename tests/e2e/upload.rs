@@ -82,10 +82,10 @@ fn only_what_differs_is_sent() {
 
     let first = upload(&world);
     assert_eq!(report(&first), "8 sent (51 B)");
-    // Who are we, whose bucket is it, is there a manifest, and still under the lease, and nothing of others
-    // where it goes; then the lease, a manifest of what is about to come, the files, the manifest,
+    // Who are we, whose bucket is it, is there a manifest, and still under the lease, do jobs or instances
+    // read there, and nothing of others where it goes; then the lease, a manifest of what is about to come, the files, the manifest,
     // whether the lease is still ours, and its end.
-    assert_eq!(calls(&first), (6, 12));
+    assert_eq!(calls(&first), (8, 12));
     same_in_the_bucket(&world);
 
     // Unchanged: who are we, is it still that manifest. Nothing is shown as done, because nothing was.

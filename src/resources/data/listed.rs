@@ -6,12 +6,11 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::Spec;
 use crate::aws::{OpResult, SdkResultExt};
-use crate::domain::{Owner, Stored, action, few, many, shown};
+use crate::domain::{Stored, action, few, many, shown};
 use crate::engine::OpCx;
 use crate::inputs::{FileStamp, Tree};
-use crate::resources::bucket::owner;
 use crate::resources::manifest::Manifest;
-use crate::resources::uploads::journal_of;
+use crate::resources::uploads::{journal_of, was_sent};
 use crate::transfer::{Noted, Object};
 
 /// An object as a listing has it.
@@ -87,9 +86,7 @@ pub(super) async fn unlike(
 }
 
 /// What uploads that did not come to their end have left under the paths that are wanted: what S3 confirmed
-/// to this machine, with the file as it was then, and what has a checksum that the manifest announced. What
-/// was announced without one, by a first upload that had not read its files, is ours in a bucket that opsctl
-/// made: nothing was there before.
+/// to this machine, with the file as it was then, and what they were about to send by the manifest.
 pub(super) async fn broken_off(
     cx: &OpCx<'_>,
     spec: &Spec,
@@ -107,30 +104,24 @@ pub(super) async fn broken_off(
         listed.contains_key(*path) && is_wanted(path) && !left.contains_key(*path) && !is_named(path)
     };
     let unsure: Vec<String> = manifest.meant.keys().filter(is_unsure).cloned().collect();
-    let is_unread = |path: &String| manifest.meant[path].is_empty();
-    let is_made = unsure.iter().any(is_unread) && owner(cx, &spec.bucket).await? == Some(Owner::Ours);
     let found = heads(cx, spec, unsure).await?.into_iter();
-    let meant = found.filter(|(path, stored)| match is_unread(path) {
-        true => is_made,
-        false => manifest.meant[path].contains(&stored.crc),
-    });
-    left.extend(meant.map(|(path, stored)| (path, (None, stored))));
+    let meant = found.filter(|(path, object)| was_sent(cx, object, &manifest.meant[path]));
+    left.extend(meant.filter_map(|(path, object)| Some((path, (None, object.stored()?)))));
     Ok(left)
 }
 
-/// The objects of these paths, those that S3 has a checksum of.
-pub(super) async fn heads(cx: &OpCx<'_>, spec: &Spec, paths: Vec<String>) -> OpResult<Vec<(String, Stored)>> {
+/// The objects of these paths that are there.
+pub(super) async fn heads(cx: &OpCx<'_>, spec: &Spec, paths: Vec<String>) -> OpResult<Vec<(String, Object)>> {
     const AT_ONCE: usize = 32;
     let heads = paths.into_iter().map(|path| {
         async move {
             let object = Object::head(&cx.aws.s3, &spec.bucket, &format!("{}{path}", spec.prefix)).await?;
-            let Some(Object { size, crc: Some(crc), etag }) = object else { return Ok(None) };
-            Ok(Some((path, Stored { size, crc, etag })))
+            Ok(object.map(|object| (path, object)))
         }
         .boxed()
     });
     let heads = stream::iter(heads.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
-    let found: Vec<Option<(String, Stored)>> = heads.try_collect().await?;
+    let found: Vec<Option<(String, Object)>> = heads.try_collect().await?;
     Ok(found.into_iter().flatten().collect())
 }
 

@@ -23,6 +23,9 @@ use crate::resources::objects::{if_unchanged, split};
 use crate::resources::uploads::{journal_of, local_file};
 use crate::transfer::{self, Journal, Noted, TransferOptions, TransferReport};
 
+/// Objects, by the path below the prefix.
+type Files = BTreeMap<String, Stored>;
+
 /// What is in the bucket, as far as its manifest says.
 #[derive(Clone, Debug, Default)]
 pub struct RemoteState {
@@ -140,10 +143,10 @@ pub async fn read(cx: &OpCx<'_>, spec: &Spec) -> OpResult<RemoteState> {
 /// Leaves of the manifest's files those that are there, with what uploads that were broken off have left.
 /// Gives those that are gone, or somebody's.
 fn settle(
-    files: &mut BTreeMap<String, Stored>,
+    files: &mut Files,
     left: impl Iterator<Item = (String, Stored)>,
     listed: &BTreeMap<String, Listed>,
-) -> BTreeMap<String, Stored> {
+) -> Files {
     let is_there = |path: &str, stored: &Stored| listed.get(path).is_some_and(|o| o.is(stored));
     let mut replaced: BTreeMap<_, _> = files.extract_if(.., |path, stored| !is_there(path, stored)).collect();
     for (path, stored) in left {
@@ -197,7 +200,7 @@ async fn refuse_foreign(cx: &OpCx<'_>, spec: &Spec, there: &RemoteState) -> OpRe
 }
 
 /// The files of the others may have changed since it was planned.
-fn refuse_mistake(spec: &Spec, files: &BTreeMap<String, Stored>) -> OpResult<()> {
+fn refuse_mistake(spec: &Spec, files: &Files) -> OpResult<()> {
     let state = State { files: files.len(), ..State::default() };
     let mistake = Data::mistaken(spec, &state);
     mistake.map_or(Ok(()), |Mistake { why, help, .. }| {
@@ -235,8 +238,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, mut there: RemoteS
     for _ in 0..ROUNDS {
         refuse_foreign(cx, spec, &there).await?;
         let journal = Journal::open(&journal_of(cx, &uri))?;
-        let Comparison { mut files, replaced, listed } =
-            compare(cx, spec, &mut there, &journal, tree).await?;
+        let (mut files, replaced) = compare(cx, spec, &mut there, &journal, tree).await?;
         let difference = Difference::of(tree, &files, spec.delete);
         refuse_mistake(spec, &files)?;
         let is_current = difference.is_empty();
@@ -246,7 +248,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, mut there: RemoteS
         report.same = difference.same;
         let fresh = fresh(tree, &there, &files, &replaced);
         if !is_current {
-            match open(cx, spec, &mut there, &mut files, replaced, &send, listed.as_ref()).await {
+            match open(cx, spec, &mut there, &mut files, replaced, &send).await {
                 Err(error) if error.kind == OpErrorKind::Conflict => {
                     there = read_manifest(cx, &uri).await?;
                     continue;
@@ -289,7 +291,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, mut there: RemoteS
 }
 
 /// What was sent is there, and its files were so.
-fn learn(tree: &mut Tree, files: &mut BTreeMap<String, Stored>, sent: TransferReport) {
+fn learn(tree: &mut Tree, files: &mut Files, sent: TransferReport) {
     for (path, stamp, stored) in &sent.files {
         let entry = tree.entry_mut(path).expect("what was sent is of the folder");
         (entry.stamp, entry.crc) = (*stamp, Some(stored.crc));
@@ -300,17 +302,7 @@ fn learn(tree: &mut Tree, files: &mut BTreeMap<String, Stored>, sent: TransferRe
     );
 }
 
-/// What is in the bucket before an upload.
-struct Comparison {
-    /// What opsctl has put there.
-    files: BTreeMap<String, Stored>,
-    /// What the manifest names and is gone, or somebody's.
-    replaced: BTreeMap<String, Stored>,
-    /// All that is there, where somebody had to look.
-    listed: Option<BTreeMap<String, Listed>>,
-}
-
-/// Takes the manifest's files. It is believed but before the first upload, and after one that did not come
+/// What opsctl has put there, and what the manifest names and is gone, or somebody's. The manifest is believed but before the first upload, and after one that did not come
 /// to its end: then only what is listed as S3 confirmed it is there, whatever the folder has by now.
 async fn compare(
     cx: &OpCx<'_>,
@@ -318,14 +310,10 @@ async fn compare(
     there: &mut RemoteState,
     journal: &Journal,
     tree: &mut Tree,
-) -> OpResult<Comparison> {
+) -> OpResult<(Files, Files)> {
     let manifest = &mut there.manifest;
     if !manifest.is_open() && !journal.resumed {
-        return Ok(Comparison {
-            files: std::mem::take(&mut manifest.files),
-            replaced: BTreeMap::new(),
-            listed: None,
-        });
+        return Ok((std::mem::take(&mut manifest.files), Files::new()));
     }
     let listed = list(cx, spec).await?;
     if there.etag.is_none() {
@@ -345,7 +333,7 @@ async fn compare(
     let mut files = std::mem::take(&mut manifest.files);
     let left = left.into_iter().map(|(path, (_, stored))| (path, stored));
     let replaced = settle(&mut files, left, &listed);
-    Ok(Comparison { files, replaced, listed: Some(listed) })
+    Ok((files, replaced))
 }
 
 /// Says in the manifest what is about to be sent, before the first change: what a killed upload leaves is not
@@ -355,19 +343,15 @@ async fn open(
     cx: &OpCx<'_>,
     spec: &Spec,
     there: &mut RemoteState,
-    files: &mut BTreeMap<String, Stored>,
-    replaced: BTreeMap<String, Stored>,
+    files: &mut Files,
+    replaced: Files,
     send: &[&Entry],
-    listed: Option<&BTreeMap<String, Listed>>,
 ) -> OpResult<()> {
     if there.manifest.format != Manifest::FORMAT {
         return Ok(());
     }
-    // What nobody has read yet is known by its path alone: not where something is there already.
-    let is_absent = |path: &str| listed.is_some_and(|listed| !listed.contains_key(path));
-    let news = send.iter().filter(|entry| entry.crc.is_some() || is_absent(&entry.path));
     let manifest = &mut there.manifest;
-    let is_new = news.fold(there.etag.is_none() || !manifest.is_open(), |is_new, entry| {
+    let is_new = send.iter().fold(there.etag.is_none() || !manifest.is_open(), |is_new, entry| {
         let is_unknown = !manifest.meant.contains_key(&*entry.path);
         let crcs = manifest.meant.entry(entry.path.to_string()).or_default();
         entry.crc.map_or(is_unknown, |crc| crcs.insert(crc)) || is_new
@@ -397,7 +381,8 @@ async fn in_the_way(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, fresh: &HashSet<Str
     let paths: Vec<String> = paths.map(|(path, _)| path).collect();
     let same: HashSet<String> = match heads(cx, spec, paths.clone()).await {
         Ok(found) => {
-            let is_same = |path: &str, crc| tree.entry(path).is_some_and(|entry| entry.crc == Some(crc));
+            let is_same =
+                |path: &str, crc: Option<_>| tree.entry(path).is_some_and(|e| crc.is_some() && e.crc == crc);
             found.into_iter().filter(|(path, there)| is_same(path, there.crc)).map(|(path, _)| path).collect()
         }
         Err(_) => HashSet::new(),
@@ -413,12 +398,7 @@ fn unknown(uri: &str, paths: &[String]) -> OpError {
 }
 
 /// Paths of the folder that no upload has put there.
-fn fresh(
-    tree: &Tree,
-    there: &RemoteState,
-    files: &BTreeMap<String, Stored>,
-    replaced: &BTreeMap<String, Stored>,
-) -> Arc<HashSet<String>> {
+fn fresh(tree: &Tree, there: &RemoteState, files: &Files, replaced: &Files) -> Arc<HashSet<String>> {
     // Where the manifest cannot be read, nobody knows.
     if there.manifest.format != Manifest::FORMAT {
         return Arc::default();
@@ -518,7 +498,8 @@ pub async fn verify(
             _ => unsure.push(path),
         }
     }
-    files.extend(heads(cx, spec, unsure).await?);
+    let found = heads(cx, spec, unsure).await?.into_iter();
+    files.extend(found.filter_map(|(path, object)| Some((path, object.stored()?))));
     let mut manifest = there.manifest;
     let said = std::mem::replace(&mut manifest.files, files);
     let other = said.into_keys().filter(|path| !manifest.files.contains_key(path));
