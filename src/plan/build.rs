@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::adopt::may_adopt;
-use super::dependents::{Dependents, whole};
+use super::dependents::{Dependents, goes_whole, holder, whole};
 use super::kept::Kept;
 use super::keys;
 use super::scale::Scaled;
@@ -423,12 +423,9 @@ impl<'a> Planner<'a> {
         .next()
     }
 
-    /// Whether what carries the tags for a node ([`crate::desired::Kind::OWNED_WITH`]) is there and not this
-    /// project's.
+    /// Whether what carries the tags for a node is there and not this project's.
     fn stands_on_foreign(&self, node: &Node) -> bool {
-        let Some(kind) = self.kind(node.id.kind).owned_with() else { return false };
-        let whole = node.needs.iter().find(|need| need.kind == kind);
-        whole.is_some_and(|whole| match self.observed(whole) {
+        holder(node, self.kinds).is_some_and(|holder| match self.observed(holder) {
             // What is on its way out may have lost its tags before.
             Observation::Present(seen) => !seen.owner().is_managed() && seen.status().phase != Phase::Leaving,
             Observation::Absent | Observation::Taken(_) | Observation::Unreadable(..) => false,
@@ -468,6 +465,12 @@ impl<'a> Planner<'a> {
                 }),
             }
         }
+        let (want, kinds, steps) = (self.want, self.kinds, &self.steps.list);
+        // What lies in a bucket goes with it.
+        self.foreign.retain(|foreign| {
+            let holder = want.node(&foreign.target).and_then(|node| holder(node, kinds));
+            !holder.is_some_and(|of| goes_whole(of, steps))
+        });
         self.foreign.reverse();
         self.delete_leftovers(Step::DESTROY, &BTreeSet::new(), &kept, Kept::user_of);
     }

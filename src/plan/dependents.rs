@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Leftover, Observed};
+use super::{Leftover, Observed, Op, Step};
 use crate::desired::{AnyKind, Desired, Node, kind_of};
 use crate::domain::{KindName, ResourceId};
 
@@ -36,6 +36,17 @@ impl<'a> Dependents<'a> {
         }
         on
     }
+}
+
+/// The node that carries the tags for `node` ([`crate::desired::Kind::OWNED_WITH`]).
+pub(super) fn holder<'n>(node: &'n Node, kinds: &[Box<dyn AnyKind>]) -> Option<&'n ResourceId> {
+    let of = kind_of(kinds, node.id.kind).owned_with()?;
+    node.needs.iter().find(|need| need.kind == of)
+}
+
+/// Whether it is deleted with all that others have put into it.
+pub(super) fn goes_whole(id: &ResourceId, steps: &[Step]) -> bool {
+    steps.iter().any(|step| step.target == *id && matches!(step.op, Op::DeleteWhole { .. }))
 }
 
 /// The node that `node` is a part of.

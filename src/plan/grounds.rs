@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::dependents::{goes_whole, holder};
 use super::keys;
 use super::predecessors::Predecessors;
 use super::{Leftover, Mode, Observation, Observed, Op, Plan, Step};
@@ -123,7 +124,8 @@ impl Reasons<'_> {
         }
         let there = |node: &&Node| matches!(have.observations.get(&node.id), Some(Observation::Present(_)));
         let left = self.want.nodes.iter().filter(|node| self.mode.destroys() && untouched(&node.id));
-        let left = left.filter(there).map(|node| (&node.id, &node.physical));
+        let goes = |node: &&Node| holder(node, self.kinds).is_some_and(|of| goes_whole(of, &plan.steps));
+        let left = left.filter(there).filter(|node| !goes(node)).map(|node| (&node.id, &node.physical));
         let kept = have.leftovers.iter().filter(|left| untouched(&left.id) && self.is_kept(left));
         let left = left.chain(kept.map(|left| (&left.id, &left.physical)));
         let left = left.chain(have.lost.iter().map(|lost| (&lost.id, &lost.id.name)));

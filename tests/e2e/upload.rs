@@ -83,8 +83,8 @@ fn only_what_differs_is_sent() {
     let first = upload(&world);
     assert_eq!(report(&first), "8 sent (51 B)");
     // Who are we, whose bucket is it, is there a manifest, and still under the lease, do jobs or instances
-    // read there, and nothing of others where it goes; then the lease, a manifest of what is about to come, the files, the manifest,
-    // whether the lease is still ours, and its end.
+    // read there, and nothing of others where it goes; then the lease, a manifest of what is about to come,
+    // the files, the manifest, whether the lease is still ours, and its end.
     assert_eq!(calls(&first), (8, 12));
     same_in_the_bucket(&world);
 

@@ -302,8 +302,9 @@ fn learn(tree: &mut Tree, files: &mut Files, sent: TransferReport) {
     );
 }
 
-/// What opsctl has put there, and what the manifest names and is gone, or somebody's. The manifest is believed but before the first upload, and after one that did not come
-/// to its end: then only what is listed as S3 confirmed it is there, whatever the folder has by now.
+/// What opsctl has put there, and what the manifest names and is gone, or somebody's. The manifest is
+/// believed but before the first upload, and after one that did not come to its end: then only what is
+/// listed as S3 confirmed it is there, whatever the folder has by now.
 async fn compare(
     cx: &OpCx<'_>,
     spec: &Spec,

@@ -4,6 +4,7 @@ mod breakages;
 mod changes;
 mod channels;
 mod containers;
+mod contents;
 mod cost;
 mod growth;
 pub mod keys;

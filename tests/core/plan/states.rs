@@ -1,10 +1,10 @@
 //! What is found in the account decides: busy, failed, foreign, unreadable, changed behind our back.
 
-use opsctl::domain::{Contents, Needs, Owner, ResourceId, Tally};
+use opsctl::domain::{Needs, Owner, ResourceId};
 use opsctl::plan::{Lost, Op, Verb};
 use serde_json::json;
 
-use super::world::{ADOPT, Account, DEPLOY, DESTROY, DESTROY_ADOPTED, Files, PRUNE, shown};
+use super::world::{ADOPT, Account, DEPLOY, DESTROY, Files, PRUNE, shown};
 use expect_test::expect_file;
 
 /// The steps as words.
@@ -223,47 +223,6 @@ fn an_adopted_thing_is_never_made_again() {
                         (delete it yourself, or rename yours)";
         assert_eq!(said, [not_ours]);
     }
-}
-
-fn holds(others: u64) -> Contents {
-    let examples = (0..others.min(3)).map(|n| format!("precious/{n}.pdf")).collect();
-    Contents {
-        ours: Tally { objects: 7, old_versions: 2, bytes: 7_000 },
-        others: Tally { objects: others, old_versions: 0, bytes: others * 1_000 },
-        examples,
-    }
-}
-
-/// What was there before stays; all that opsctl made around it goes.
-#[test]
-fn destroy_releases_what_was_adopted() {
-    let want = Files::new().desired();
-    let mut account = Account::with(&want);
-    account.seen(&want, "bucket/main")["owner"] = json!("adopted");
-    account.seen(&want, "role/training-numbers")["owner"] = json!("adopted");
-    account.contents.insert("bucket/main".parse().unwrap(), holds(5));
-    let plan = account.clone().deploy(&want, DESTROY);
-    let released: Vec<_> =
-        plan.steps.iter().filter(|s| s.op == Op::Release).map(|s| s.target.to_string()).collect();
-    assert_eq!(released, ["role/training-numbers", "bucket/main"]);
-    assert_eq!(plan.steps.len(), want.nodes.len());
-    expect_file!["plans/release.txt"].assert_eq(&shown(&plan));
-    let plan = account.deploy(&want, DESTROY_ADOPTED);
-    assert!(account.is_empty());
-    expect_file!["plans/destroy_adopted.txt"].assert_eq(&shown(&plan));
-}
-
-/// Our own bucket stays for the objects that others have put into it.
-#[test]
-fn destroy_leaves_the_objects_of_others() {
-    let want = Files::new().desired();
-    let mut account = Account::with(&want);
-    account.contents.insert("bucket/main".parse().unwrap(), holds(1));
-    let plan = account.clone().deploy(&want, DESTROY);
-    let last = plan.steps.last().unwrap();
-    assert_eq!((last.target.to_string().as_str(), &last.op), ("bucket/main", &Op::Release));
-    account.deploy(&want, DESTROY_ADOPTED);
-    assert!(account.is_empty());
 }
 
 #[test]
@@ -594,7 +553,7 @@ fn what_lost_all_its_tags_is_left_of_this_project() {
         let foreign = plan.foreign.iter().find(|foreign| foreign.target.to_string() == id).unwrap();
         assert_eq!(foreign.may_be_ours(&plan.scope), is_left, "{foreign:?}");
         // What lies in it is said with it.
-        let lies = plan.foreign.iter().find(|foreign| foreign.target.to_string() == "data/numbers");
+        let lies = plan.foreign.iter().find(|foreign| foreign.target.to_string() == "data/digits");
         assert!(lies.is_none_or(|data| !data.may_be_ours(&plan.scope)), "{lies:?}");
     }
 }
