@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Bill, Estimate, Item, Prices, Rate};
-use crate::desired::{AnyKind, AnySeen, Desired, Node, kind_of};
+use crate::desired::{AnyKind, Desired, Node, kind_of};
 use crate::domain::{HumanDuration, KindName, Money, ResourceId, Usage};
-use crate::plan::{Kept, Observation, Observed, Op, Plan, Step};
+use crate::plan::{Kept, Observation, Observed, Op, Plan, Step, holder};
 
 /// What a plan changes in what is billed.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Cost {
     ) -> Self {
         let runs = |node: &&Node| steps(plan, &node.id).any(|step| matches!(step.op, Op::Create { .. }));
         let before = live(want, have, kinds, &prices);
-        let mut after = bill(&after(plan, want, have), have, kinds, &prices);
+        let mut after = bill(&after(plan, want, have, kinds), have, kinds, &prices);
         // One that is awaited has a step too.
         let is_kept = |step: &Step| matches!(step.op, Op::Update { .. });
         let goes_on = |id: &ResourceId| before.of(id).is_some() && steps(plan, id).all(is_kept);
@@ -88,7 +88,7 @@ pub fn live(want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>], prices:
     let present = want.nodes.iter().filter_map(|node| {
         let Some(Observation::Present(seen)) = have.observations.get(&node.id) else { return None };
         Some(Used { id: node.id.clone(), physical: node.physical.clone(), usage: seen.used() })
-            .filter(|_| may_be_ours(seen))
+            .filter(|_| seen.owner().is_managed() || is_lost(node, have, kinds))
     });
     let used: Vec<Used> = present.chain(leftovers(have, |_| true)).chain(lost(have)).collect();
     let mut bill = bill(&used, have, kinds, prices);
@@ -126,12 +126,12 @@ fn steps<'p>(plan: &'p Plan, id: &'p ResourceId) -> impl Iterator<Item = &'p Ste
 
 /// What is there when the plan is carried out: all that it makes, all that it leaves, and what was not looked
 /// at as the config says.
-fn after(plan: &Plan, want: &Desired, have: &Observed) -> Vec<Used> {
+fn after(plan: &Plan, want: &Desired, have: &Observed, kinds: &[Box<dyn AnyKind>]) -> Vec<Used> {
     let usage = |node: &Node| {
         let mut steps = steps(plan, &node.id).peekable();
         match (steps.peek(), have.observations.get(&node.id)) {
             (None, None) => Some(node.spec.usage()),
-            (None, Some(Observation::Present(seen))) if seen.is_lost() => Some(seen.used()),
+            (None, Some(Observation::Present(seen))) if is_lost(node, have, kinds) => Some(seen.used()),
             (None, Some(Observation::Present(seen))) => seen.owner().is_managed().then(|| node.spec.usage()),
             (None, Some(_)) => None,
             // The spec of the step: `scale` has its own numbers.
@@ -147,9 +147,10 @@ fn after(plan: &Plan, want: &Desired, have: &Observed) -> Vec<Used> {
     nodes.chain(leftovers(have, |id| steps(plan, id).next().is_none())).chain(lost(have)).collect()
 }
 
-/// What has lost its tags, and is at work, is billed to whoever made it.
-fn may_be_ours(seen: &AnySeen) -> bool {
-    seen.owner().is_managed() || seen.is_lost()
+/// Whether it, or what carries the tags for it, has lost them and is at work: whoever made it pays for it.
+fn is_lost(node: &Node, have: &Observed, kinds: &[Box<dyn AnyKind>]) -> bool {
+    let seen = have.observations.get(holder(node, kinds).unwrap_or(&node.id));
+    matches!(seen, Some(Observation::Present(seen)) if seen.is_lost())
 }
 
 /// The same of what has left the config.

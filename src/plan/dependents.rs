@@ -39,7 +39,7 @@ impl<'a> Dependents<'a> {
 }
 
 /// The node that carries the tags for `node` ([`crate::desired::Kind::OWNED_WITH`]).
-pub(super) fn holder<'n>(node: &'n Node, kinds: &[Box<dyn AnyKind>]) -> Option<&'n ResourceId> {
+pub fn holder<'n>(node: &'n Node, kinds: &[Box<dyn AnyKind>]) -> Option<&'n ResourceId> {
     let of = kind_of(kinds, node.id.kind).owned_with()?;
     node.needs.iter().find(|need| need.kind == of)
 }

@@ -211,9 +211,7 @@ impl Reasons<'_> {
 
     /// Whether what it stands on, which has the tags for both, is there and not this project's.
     fn stands_on_foreign(&self, node: &Node) -> bool {
-        let whole = self.kind(node.id.kind).owned_with();
-        let whole = node.needs.iter().find(|need| Some(need.kind) == whole);
-        whole.is_some_and(|whole| match self.have.observations.get(whole) {
+        holder(node, self.kinds).is_some_and(|holder| match self.have.observations.get(holder) {
             Some(Observation::Present(seen)) => {
                 !seen.owner().is_managed() && seen.status().phase != Phase::Leaving
             }

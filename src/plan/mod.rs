@@ -26,6 +26,7 @@ use crate::domain::{
 
 pub use crate::domain::Verb;
 pub use build::build;
+pub use dependents::holder;
 pub use kept::Kept;
 pub use keys::refused as refused_for_keys;
 pub use mode::Mode;

@@ -14,7 +14,7 @@ use crate::desired::{AnySeen, Desired, Log, LogObject, Node};
 use crate::domain::{Facts, HumanDuration, KindName, Owner, Phase, ResourceId, Status};
 use crate::engine::{self, OpCx, Probe, lease};
 use crate::evidence::Instead;
-use crate::plan::{Leftover, Lost, Observation, Observed};
+use crate::plan::{Leftover, Lost, Observation, Observed, holder};
 use crate::resources::instance::Instance;
 use crate::resources::parted_log::tail;
 use crate::resources::training::metrics::Metrics;
@@ -135,9 +135,7 @@ async fn row(session: &Session, node: &Node, have: &Observed) -> Row {
         }
     };
     // A part is its whole's.
-    let with = session.kind(node.id.kind).owned_with();
-    let whole = node.needs.iter().find(|need| Some(need.kind) == with);
-    let whole = whole.and_then(|whole| match have.observations.get(whole) {
+    let whole = holder(node, &session.kinds).and_then(|whole| match have.observations.get(whole) {
         Some(Observation::Present(seen)) => Some(seen.owner()).filter(|owner| !owner.is_managed()),
         _ => None,
     });

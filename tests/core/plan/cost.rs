@@ -296,10 +296,12 @@ fn what_lost_its_tags_has_a_price() {
     let mut account = deployed(&want, 2);
     let have = account.observe(&want);
     let before = live(&want, &have, &kinds(), &prices());
-    account.seen(&want, "endpoint/numbers")["owner"] = json!("nobody");
+    for id in ["endpoint/numbers", "autoscaling/numbers"] {
+        account.seen(&want, id)["owner"] = json!("nobody");
+    }
     let have = account.observe(&want);
     let bill = live(&want, &have, &kinds(), &prices());
-    assert_eq!(bill.now(), before.now());
+    assert_eq!((bill.now(), bill.most()), (before.now(), before.most()));
     let ended_by = |id: &str| &bill.0.iter().find(|it| it.id.to_string() == id).unwrap().ended_by;
     assert_eq!(ended_by("endpoint/numbers"), "`opsctl destroy` when it has its tags again");
     let destroyed = cost(&account, &want, DESTROY);
