@@ -44,4 +44,7 @@ pub struct Contents {
     pub others: Tally,
     /// The first few of the others, by which their owner knows them.
     pub examples: Vec<String>,
+    /// Of all the others, by which it is seen that they are the same. Empty: there are none.
+    #[serde(skip)]
+    pub digest: String,
 }

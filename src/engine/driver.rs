@@ -4,7 +4,7 @@ use super::OpCx;
 use super::invoke::{NoAnswer, Request, Response};
 use crate::aws::{OpError, OpErrorKind, OpResult};
 use crate::desired::{Kind, Seen};
-use crate::domain::{Contents, FieldChange, Owner, Tags, Tally};
+use crate::domain::{Contents, FieldChange, Owner, Tags};
 
 /// A resource that AWS says is ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,12 +87,13 @@ pub trait Driver: Kind {
     /// rest again. The engine awaits the end ([`super::gone`]).
     fn delete(&self, cx: &OpCx<'_>, physical: &str) -> impl Future<Output = OpResult<()>> + Send;
 
-    /// Deletes it with what others put into it (`destroy --adopted`), if that is not more than was agreed to.
+    /// Deletes it with what others put into it (`destroy --adopted`), if that is what was agreed to, by
+    /// [`Contents::digest`].
     fn delete_whole(
         &self,
         cx: &OpCx<'_>,
         physical: &str,
-        _agreed: Tally,
+        _agreed: &str,
     ) -> impl Future<Output = OpResult<()>> + Send {
         self.delete(cx, physical)
     }

@@ -108,7 +108,7 @@ impl<D: Driver> AnyDriver for D {
                     gone(self, cx, &step.physical).await
                 }
                 Op::DeleteWhole { others } => {
-                    self.delete_whole(cx, &step.physical, *others).await?;
+                    self.delete_whole(cx, &step.physical, others).await?;
                     gone(self, cx, &step.physical).await
                 }
                 Op::Release => self.release(cx, &step.physical).await,

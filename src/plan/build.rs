@@ -477,13 +477,14 @@ impl<'a> Planner<'a> {
 
     /// How a resource of this project goes: what is not ours stays, unless it was agreed that it goes too.
     fn removal(&self, id: &ResourceId, adopted: bool, why: &str) -> (Op, Vec<String>) {
-        let others = self.have.contents.get(id).map(|contents| contents.others).unwrap_or_default();
+        let contents = self.have.contents.get(id).cloned().unwrap_or_default();
         let why = vec![why.to_owned()];
-        if !adopted && others.is_empty() {
+        if !adopted && contents.others.is_empty() {
             return (Op::Delete, why);
         }
         if self.mode.deletes_adopted() {
-            return (Op::DeleteWhole { others }, why);
+            let why = if adopted { vec![TOO.to_owned()] } else { why };
+            return (Op::DeleteWhole { others: contents.digest }, why);
         }
         let reason = if adopted { "it was there before this project" } else { "others put objects into it" };
         (Op::Release, vec![format!("is kept, without what opsctl added: {reason}")])
@@ -552,6 +553,8 @@ impl<'a> Planner<'a> {
         })
     }
 }
+
+const TOO: &str = "was there before this project; `--adopted` deletes it with all that is in it";
 
 /// Ours; or on its way out without tags, which may go before the resource does: then the end is awaited.
 fn may_be_deleted(seen: &AnySeen) -> bool {

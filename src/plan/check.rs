@@ -214,7 +214,7 @@ fn touches_foreign(
         (_, Some(leftover)) => leftover.owner(),
         _ => return None,
     };
-    let others = have.contents.get(&step.target).map(|c| c.others).unwrap_or_default();
+    let contents = have.contents.get(&step.target).cloned().unwrap_or_default();
     let agreed = mode == Mode::Destroy { adopted: true };
     let adopts = |changes: &[FieldChange]| {
         let nothing_else = changes.iter().all(|c| c.is_adoption() || c.needs == Needs::Wait);
@@ -236,9 +236,9 @@ fn touches_foreign(
         (_, Owner::Nobody | Owner::Partly { .. } | Owner::Other(_)) => false,
         (Op::Update { .. }, _) => true,
         (Op::Release, Owner::Adopted) => true,
-        (Op::Release, _) => !others.is_empty(),
-        (Op::DeleteWhole { others: said }, _) => agreed && *said == others,
-        (Op::Delete, Owner::Ours) => others.is_empty(),
+        (Op::Release, _) => !contents.others.is_empty(),
+        (Op::DeleteWhole { others: said }, _) => agreed && *said == contents.digest,
+        (Op::Delete, Owner::Ours) => contents.others.is_empty(),
         // A replacement: the delete before it is judged above.
         (Op::Create { .. }, Owner::Ours) => true,
         (Op::Delete | Op::Create { .. }, _) => false,

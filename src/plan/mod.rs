@@ -20,9 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::desired::{AnyKind, AnySeen, AnySpec, kind_of};
-use crate::domain::{
-    Code, Contents, FieldChange, HumanDuration, KindName, Owner, ResourceId, Scope, Tags, Tally,
-};
+use crate::domain::{Code, Contents, FieldChange, HumanDuration, KindName, Owner, ResourceId, Scope, Tags};
 
 pub use crate::domain::Verb;
 pub use build::build;
@@ -46,10 +44,10 @@ pub enum Op {
     Delete,
     /// Takes out of somebody else's resource what opsctl put into it, tags included, and leaves the rest.
     Release,
-    /// Deletes it with all its contents, whoever made it: only with `destroy --adopted`. The tally is of
-    /// what others put there, so that a plan says how much was agreed to.
+    /// Deletes it with all its contents, whoever made it: only with `destroy --adopted`. What others put
+    /// there, by [`Contents::digest`], is what was agreed to.
     DeleteWhole {
-        others: Tally,
+        others: String,
     },
 }
 

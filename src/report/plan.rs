@@ -198,7 +198,8 @@ fn notes(step: &Step, plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Vec<String> {
 fn inside(step: &Step, plan: &Plan, kinds: &[Box<dyn AnyKind>]) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(step.takes_along(kinds).map(|along| format!("deletes with it {along}")));
-    let Contents { ours, others, examples } = plan.contents.get(&step.target).cloned().unwrap_or_default();
+    let Contents { ours, others, examples, .. } =
+        plan.contents.get(&step.target).cloned().unwrap_or_default();
     let named = || {
         let more = if others.objects + others.old_versions > examples.len() as u64 { ", …" } else { "" };
         let names: Vec<_> = examples.iter().map(|key| shown::line(key)).collect();

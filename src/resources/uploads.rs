@@ -4,11 +4,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use aws_sdk_s3::types::ChecksumMode;
-
 use super::manifest::Manifest;
 use super::objects::split;
-use crate::aws::{OpResult, OpResultExt, PollPace, SdkResultExt, whole};
+use crate::aws::{OpErrorKind, OpResult, OpResultExt, PollPace, SdkResultExt, whole};
 use crate::domain::{Crc64, Owner, action};
 use crate::engine::OpCx;
 use crate::transfer::{Noted, Object};
@@ -87,19 +85,10 @@ impl Uploaded {
         }
     }
 
-    /// Whether an object, or an old version of it, is what was meant.
-    pub async fn was_meant(
-        &self,
-        cx: &OpCx<'_>,
-        bucket: &str,
-        key: &str,
-        (path, version): (&str, Option<String>),
-    ) -> OpResult<bool> {
-        let action = if version.is_some() { action::s3::GetObjectVersion } else { action::s3::GetObject };
-        let head = cx.aws.s3.head_object().bucket(bucket).key(key).set_version_id(version);
-        let head = head.checksum_mode(ChecksumMode::Enabled).send().await.op(action).found()?;
+    /// Whether the object that is there is what was meant.
+    pub async fn was_meant(&self, cx: &OpCx<'_>, bucket: &str, key: &str, path: &str) -> OpResult<bool> {
         let meant = self.paths.get(path).and_then(|known| known.meant.as_ref());
-        let found = meant.zip(head.map(Object::from));
+        let found = meant.zip(Object::head(&cx.aws.s3, bucket, key).await?);
         Ok(found.is_some_and(|(meant, object)| was_sent(cx, &object, meant)))
     }
 }
@@ -108,8 +97,21 @@ impl Uploaded {
 /// were known, is what that has left: it has such a checksum, or says whose it is. The file may have changed
 /// before it was sent.
 pub fn was_sent(cx: &OpCx<'_>, object: &Object, meant: &BTreeSet<Crc64>) -> bool {
-    object.crc.is_some_and(|crc| meant.contains(&crc))
-        || object.whose.as_ref().is_some_and(|whose| *whose == cx.scope.whose())
+    object.crc.is_some_and(|crc| meant.contains(&crc)) || is_sent_by(cx, object)
+}
+
+fn is_sent_by(cx: &OpCx<'_>, object: &Object) -> bool {
+    object.whose.as_ref().is_some_and(|whose| *whose == cx.scope.whose())
+}
+
+/// Whether a version of an object says that this project has sent it. What may not be looked at does not: it
+/// may be under a key of somebody's.
+pub async fn says_ours(cx: &OpCx<'_>, bucket: &str, key: &str, version: Option<String>) -> OpResult<bool> {
+    let head = cx.aws.s3.head_object().bucket(bucket).key(key).set_version_id(version);
+    match head.send().await.op(action::s3::GetObjectVersion).found() {
+        Err(error) if matches!(error.kind, OpErrorKind::Denied | OpErrorKind::Invalid) => Ok(false),
+        head => Ok(head?.is_some_and(|head| is_sent_by(cx, &Object::from(head)))),
+    }
 }
 
 /// What is below the prefix by this project's manifest, and by the journal of an upload from this machine

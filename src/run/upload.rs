@@ -153,7 +153,7 @@ async fn read_manifests(session: &Session, intent: &Intent, verify: bool) -> OpR
     };
     let sets = try_join_all(nodes.map(|(id, spec): (&ResourceId, &Spec)| async move {
         let cx = OpCx::new(&session.context, id.clone());
-        let mut there = sync::read(&cx, spec).await?;
+        let mut there = sync::read(&cx, &spec.uri()).await?;
         let (mut rewrite, mut mixed) = (false, None);
         if verify && !there.bucket_is_missing {
             let said = there.manifest.files.clone();

@@ -16,7 +16,6 @@ use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
 };
 use opsctl::aws::Clients;
-use opsctl::domain::Tally;
 use opsctl::plan::{Mode, Observation, Op};
 use serde_json::json;
 
@@ -164,7 +163,7 @@ async fn archives_and_buckets_that_are_gone_are_made_again() {
     assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());
 
     let bucket = project.desired.node(&"bucket/main".parse().expect("an id")).expect("wanted");
-    let whole = Op::DeleteWhole { others: Tally::default() };
+    let whole = Op::DeleteWhole { others: String::new() };
     inside::perform(&project, bucket, whole).await.expect("the bucket goes");
     project.succeed(DEPLOY).await;
     assert_eq!(project.steps(DEPLOY).await, Vec::<String>::new());

@@ -16,6 +16,7 @@ mod clients;
 mod company;
 mod contract;
 mod cost;
+mod cut_short;
 mod doctor;
 mod documents;
 mod drift;

@@ -133,7 +133,8 @@ async fn who_looks_goes_on_without() {
     sandbox.stop().await;
 }
 
-/// Whoever deletes it by hand has trainings read something else than what was planned.
+/// Whoever deletes it by hand has trainings read something else: it is planned so, and what comes after the
+/// plan is noticed.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_gone_meanwhile_is_not_trained_on_under_its_name() {
     let (folder, state) = (project(), tempfile::tempdir().expect("a folder"));
@@ -142,19 +143,20 @@ async fn what_has_gone_meanwhile_is_not_trained_on_under_its_name() {
     deploy().await;
     fs::remove_file(folder.path().join("data/b")).expect("removed");
     deploy().await;
-    let session = Box::pin(opened(&sandbox, folder.path(), CONFIG, Folders::Read)).await.expect("it opens");
-    let call = session.context.aws.s3.delete_object().bucket(session.bucket()).key("data/d/b");
-    call.send().await.expect("deleted");
     put(folder.path(), "data/a", "other");
     let session = Box::pin(opened(&sandbox, folder.path(), CONFIG, Folders::Read)).await.expect("it opens");
     let planned = jobs(&session);
+    let delete = session.context.aws.s3.delete_object().bucket(session.bucket()).key("data/d/b");
+    delete.send().await.expect("deleted");
     let intent = Intent::deploy(&session, false, false);
     let done = Box::pin(session.run(&intent).carry_out(&LeaseHolder::default())).await.expect("it begins");
     assert!(!done.is_ok());
     let said = format!("{done:?}");
     assert!(said.contains("changed since it was planned; run the command again"), "{said}");
+    put(folder.path(), "code/train.py", "2");
+    let session = Box::pin(opened(&sandbox, folder.path(), CONFIG, Folders::Read)).await.expect("it opens");
     let (now, is_new) = deploy().await;
-    assert!(is_new && now != planned);
+    assert!(is_new && now != planned && now == jobs(&session));
     assert_eq!(deploy().await, (now, false));
     sandbox.stop().await;
 }

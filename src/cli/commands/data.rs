@@ -100,7 +100,7 @@ fn no_data(id: &ResourceId, none: NoData) -> Failure {
     match none {
         NoData::Elsewhere => elsewhere(id),
         NoData::Absent { uri } => {
-            let message = format!("{id} was never uploaded to {uri}");
+            let message = format!("{id} is not at {uri}");
             Failure::new(codes::NOT_DEPLOYED, Exit::Failed, message, "`opsctl upload` does it")
         }
         NoData::OtherFormat => {

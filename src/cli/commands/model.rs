@@ -87,7 +87,7 @@ fn no_model(session: &Session, job: &Job, none: NoModel) -> Failure {
     };
     let Some(seen) = seen else {
         let help = "`opsctl train` trains it";
-        return said(codes::NOT_DEPLOYED, format!("{id} is not trained yet"), help.to_owned());
+        return said(codes::NOT_DEPLOYED, format!("{id} has no model: it is not trained"), help.to_owned());
     };
     let status = seen.status();
     let cause = status.cause().map(|cause| format!(": {cause}")).unwrap_or_default();

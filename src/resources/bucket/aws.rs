@@ -16,7 +16,7 @@ use super::spec::OwnRule;
 use super::{Bucket, Keys, Spec, State, Which, data_sets, empty};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
-use crate::domain::{Contents, FieldChange, KindName, Owner, Scope, Tags, Tally, action, many};
+use crate::domain::{Contents, FieldChange, KindName, Owner, Scope, Tags, action, many};
 use crate::engine::{Driver, Found, OpCx, make};
 use crate::resources::manifest::Manifest;
 use crate::resources::tagged::tagged;
@@ -129,13 +129,12 @@ impl Driver for Bucket {
         delete_with(cx, bucket, |key, version| keys.has(key, version)).await
     }
 
-    async fn delete_whole(&self, cx: &OpCx<'_>, bucket: &str, agreed: Tally) -> OpResult<()> {
+    async fn delete_whole(&self, cx: &OpCx<'_>, bucket: &str, agreed: &str) -> OpResult<()> {
         let owner = owner(cx, bucket).await?.unwrap_or(Owner::Nobody);
         let keys = keys(cx, bucket, &owner).await?;
         let others = empty::others(cx, bucket, |key, version| keys.has(key, version)).await?;
-        if others.tally.objects > agreed.objects || others.tally.bytes > agreed.bytes {
-            let more = others.tally.objects.saturating_sub(agreed.objects).max(1);
-            return Err(meanwhile(usize::try_from(more).unwrap_or(usize::MAX)));
+        if others.digest != agreed {
+            return Err(meanwhile("others have changed what is in the bucket"));
         }
         delete_with(cx, bucket, |key, version| keys.has(key, version) || others.has(key, version)).await
     }
@@ -204,7 +203,10 @@ async fn delete_with(cx: &OpCx<'_>, bucket: &str, goes: impl Fn(&str, Which<'_>)
     let empty = || async {
         match empty::remove(cx, bucket, "", &goes).await? {
             0 => Ok(()),
-            others => Err(meanwhile(others)),
+            others => {
+                let objects = many(others, "object");
+                Err(meanwhile(&format!("others have put {objects} into the bucket")))
+            }
         }
     };
     empty().await?;
@@ -217,9 +219,8 @@ async fn delete_with(cx: &OpCx<'_>, bucket: &str, goes: impl Fn(&str, Which<'_>)
     .await
 }
 
-fn meanwhile(others: usize) -> OpError {
-    let objects = many(others, "object");
-    let message = format!("others have put {objects} into the bucket since it was planned to go");
+fn meanwhile(what: &str) -> OpError {
+    let message = format!("{what} since it was planned to go");
     OpError::new(action::s3::DeleteBucket, OpErrorKind::ChangedMeanwhile, message)
 }
 

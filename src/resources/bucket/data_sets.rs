@@ -51,7 +51,8 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
     let is_made = *bucket_owner == Owner::Ours;
     let mut has_foreign = false;
     let found = empty::keys(cx, bucket, prefix, None).await?;
-    let sent = sent(cx, bucket, prefix, &uploaded, (&found, is_made)).await?;
+    let sent = sent(cx, bucket, prefix, &uploaded, &found).await?;
+    let mut unsure = Vec::new();
     for (key, versions) in found {
         let Some(path) = key.strip_prefix(prefix) else { continue };
         let is_ours = |etag: &str| match uploaded.is_ours(path, etag) {
@@ -61,10 +62,12 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
         let is_folder = path.is_empty() || versions.iter().all(Version::is_folder);
         let (current, old): (Vec<_>, Vec<_>) = versions.into_iter().partition(|version| version.current);
         let etag = current.into_iter().next().map(|version| version.etag);
-        let (foreign, mut ours): (Vec<_>, Vec<_>) =
-            old.into_iter().map(|version| version.etag).partition(|etag| !is_made && !is_ours(etag));
-        let foreign = HashSet::from_iter(foreign);
+        let (foreign, ours): (Vec<_>, Vec<_>) =
+            old.into_iter().partition(|version| !is_made && !is_ours(&version.etag));
         has_foreign |= !foreign.is_empty();
+        let mut ours: Vec<String> = ours.into_iter().map(|version| version.etag).collect();
+        unsure.extend(foreign.iter().map(|old| (path.to_owned(), old.old_id(), old.etag.clone())));
+        let foreign = foreign.into_iter().map(|version| version.etag).collect();
         let is_current_ours = etag.as_deref().map(is_ours);
         ours.extend(etag);
         let known = Known { ours, foreign };
@@ -77,38 +80,63 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
     }
     paths.retain(|path, _| !others.contains(path));
     let is_others = uploaded.is_others;
-    let is_ours = has_manifest || (is_wanted && *bucket_owner == Owner::Ours);
+    let is_ours = has_manifest || (is_wanted && !uploaded.is_others && *bucket_owner == Owner::Ours);
     let mut below = Below { manifest: uploaded.manifest, is_ours, paths, others };
     if below.is_ours && *bucket_owner == Owner::Ours {
         below.paths.extend(gone);
     } else if !is_others && (!gone.is_empty() || !has_manifest || has_foreign) {
-        claim(cx, bucket, prefix, bucket_owner, gone, &mut below).await?;
+        claim(cx, bucket, prefix, bucket_owner, &mut gone, &mut below).await?;
+        claim_sent(cx, bucket, prefix, unsure, &mut gone, &mut below).await?;
     }
     Ok(below)
 }
 
-/// Versions that uploads which did not come to their end have sent, by path and entity tag: those of a
-/// checksum that was meant. Old ones matter in a bucket of others alone.
+/// Objects that uploads which did not come to their end have sent, by path and entity tag.
 async fn sent(
     cx: &OpCx<'_>,
     bucket: &str,
     prefix: &str,
     uploaded: &Uploaded,
-    (found, is_made): (&BTreeMap<String, Vec<Version>>, bool),
+    found: &BTreeMap<String, Vec<Version>>,
 ) -> OpResult<HashSet<(String, String)>> {
-    let mut unsure = Vec::new();
-    for (key, versions) in found {
-        let Some(path) = key.strip_prefix(prefix) else { continue };
-        let asked = versions.iter().filter(|version| version.current || !is_made);
-        let asked = asked.filter(|version| uploaded.is_ours(path, &version.etag) == IsOurs::IfMeant);
-        unsure.extend(asked.map(|v| (key.clone(), path.to_owned(), v.old_id(), v.etag.clone())));
-    }
-    let asked = unsure.into_iter().map(async |(key, path, id, etag)| {
-        let meant = uploaded.was_meant(cx, bucket, &key, (&path, id)).await?;
+    let asked = found.iter().flat_map(|(key, versions)| versions.iter().map(move |version| (key, version)));
+    let asked = asked.filter(|(_, version)| version.current).filter_map(|(key, version)| {
+        let path = key.strip_prefix(prefix)?;
+        let is_unsure = uploaded.is_ours(path, &version.etag) == IsOurs::IfMeant;
+        is_unsure.then(|| (key.clone(), path.to_owned(), version.etag.clone()))
+    });
+    let asked = asked.collect::<Vec<_>>().into_iter().map(async |(key, path, etag)| {
+        let meant = uploaded.was_meant(cx, bucket, &key, &path).await?;
         OpResult::Ok(meant.then_some((path, etag)))
     });
     let asked: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
     Ok(asked.into_iter().flatten().collect())
+}
+
+/// Adds old versions that say themselves whose they are: uploads that did not come to their end have sent
+/// them, and no manifest has confirmed them. Each is a path, the version's id, and its entity tag.
+async fn claim_sent(
+    cx: &OpCx<'_>,
+    bucket: &str,
+    prefix: &str,
+    mut unsure: Vec<(String, Option<String>, String)>,
+    gone: &mut HashMap<String, Known>,
+    below: &mut Below,
+) -> OpResult<()> {
+    let known = |path: &str| below.paths.get(path).or_else(|| gone.get(path));
+    unsure.retain(|(path, _, etag)| known(path).is_some_and(|known| known.foreign.contains(etag)));
+    let asked = unsure.into_iter().map(async |(path, id, etag)| {
+        let ours = uploads::says_ours(cx, bucket, &format!("{prefix}{path}"), id).await?;
+        OpResult::Ok(ours.then_some((path, etag)))
+    });
+    let asked: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
+    for (path, etag) in asked.into_iter().flatten() {
+        below.paths.extend(gone.remove_entry(&path));
+        if let Some(known) = below.paths.get_mut(&path) {
+            known.ours.extend(known.foreign.take(&etag));
+        }
+    }
+    Ok(())
 }
 
 /// Adds what earlier manifests of this project's name. A bucket with versions keeps them as long as what they
@@ -118,7 +146,7 @@ async fn claim(
     bucket: &str,
     prefix: &str,
     bucket_owner: &Owner,
-    mut gone: HashMap<String, Known>,
+    gone: &mut HashMap<String, Known>,
     below: &mut Below,
 ) -> OpResult<()> {
     for version in empty::old_versions(cx, bucket, &Manifest::key(prefix)).await? {
@@ -130,7 +158,7 @@ async fn claim(
         let Some(manifest) = manifest.filter(|m| uploads::is_own(cx, m, bucket_owner)) else { continue };
         below.is_ours = true;
         if *bucket_owner == Owner::Ours {
-            below.paths.extend(gone);
+            below.paths.extend(gone.drain());
             break;
         }
         let named = manifest.files.keys().chain(manifest.meant.keys());

@@ -123,9 +123,28 @@ pub async fn old_versions(cx: &OpCx<'_>, bucket: &str, key: &str) -> OpResult<Ve
 /// What is in a bucket that is not `ours`, as it is seen now.
 #[derive(Debug, Default)]
 pub struct Others {
-    pub tally: Tally,
+    /// As [`Contents::digest`] has it.
+    pub digest: String,
     /// Entity tags by key.
     seen: HashMap<String, HashSet<String>>,
+}
+
+/// Of versions in the order in which S3 lists them: by key, the newest first. Markers do not count, because a
+/// delete of ours may leave one.
+#[derive(Default)]
+struct Digest(blake3::Hasher);
+
+impl Digest {
+    fn add(&mut self, version: &Version) {
+        if !version.is_marker {
+            self.0.update(format!("{}\0{}\0", version.key, version.etag).as_bytes());
+        }
+    }
+
+    /// Empty, where nothing was added.
+    fn finish(self) -> String {
+        if self.0.count() == 0 { String::new() } else { self.0.finalize().to_hex().to_string() }
+    }
 }
 
 impl Others {
@@ -143,14 +162,15 @@ impl Others {
 
 /// See [`Others`].
 pub async fn others(cx: &OpCx<'_>, bucket: &str, ours: impl Fn(&str, Which<'_>) -> bool) -> OpResult<Others> {
-    let mut others = Others::default();
+    let (mut others, mut digest) = (Others::default(), Digest::default());
     let mut pages = Pages::of(cx, bucket, "");
     while let Some(versions) = pages.next().await? {
         for version in versions.into_iter().filter(|v| v.key != lease::KEY && !ours(&v.key, v.which())) {
-            add(&mut others.tally, &version);
+            digest.add(&version);
             others.seen.entry(version.key).or_default().insert(version.etag);
         }
     }
+    others.digest = digest.finish();
     Ok(others)
 }
 
@@ -245,7 +265,7 @@ pub async fn count(
     ours: impl Fn(&str, Which<'_>) -> bool,
 ) -> OpResult<Contents> {
     const EXAMPLES: usize = 3;
-    let mut contents = Contents::default();
+    let (mut contents, mut digest) = (Contents::default(), Digest::default());
     let mut pages = Pages::of(cx, bucket, "");
     while let Some(versions) = pages.next().await? {
         for version in versions.into_iter().filter(|version| version.key != lease::KEY) {
@@ -254,11 +274,13 @@ pub async fn count(
                 continue;
             }
             add(&mut contents.others, &version);
-            if contents.examples.len() < EXAMPLES && contents.examples.last() != Some(&version.key) {
-                contents.examples.push(version.key);
+            if contents.examples.len() < EXAMPLES && !contents.examples.contains(&version.key) {
+                contents.examples.push(version.key.clone());
             }
+            digest.add(&version);
         }
     }
+    contents.digest = digest.finish();
     Ok(contents)
 }
 

@@ -25,12 +25,12 @@ impl Driver for Data {
     }
 
     async fn observe(&self, cx: &OpCx<'_>, uri: &str) -> OpResult<Option<Seen<State>>> {
-        seen(cx, uri, &sync::read_manifest(cx, uri).await?).await
+        seen(cx, uri, &sync::read(cx, uri).await?).await
     }
 
     /// The manifest says what was uploaded, a listing what is there: one call for 1,000 objects.
     async fn observe_closely(&self, cx: &OpCx<'_>, uri: &str, spec: &Spec) -> OpResult<Option<Seen<State>>> {
-        let there = sync::read_manifest(cx, uri).await?;
+        let there = sync::read(cx, uri).await?;
         if there.bucket_is_missing {
             return Ok(None);
         }

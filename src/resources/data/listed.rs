@@ -10,6 +10,7 @@ use crate::domain::{Stored, action, few, many, shown};
 use crate::engine::OpCx;
 use crate::inputs::{FileStamp, Tree};
 use crate::resources::manifest::Manifest;
+use crate::resources::objects::split;
 use crate::resources::uploads::{journal_of, was_sent};
 use crate::transfer::{Noted, Object};
 
@@ -60,7 +61,7 @@ pub async fn compare(
     tree: Option<&Tree>,
     manifest: &Manifest,
 ) -> OpResult<Unlike> {
-    unlike(cx, spec, tree, manifest, &list(cx, spec).await?).await
+    unlike(cx, spec, tree, manifest, &list(cx, &spec.uri()).await?).await
 }
 
 pub(super) async fn unlike(
@@ -72,8 +73,9 @@ pub(super) async fn unlike(
 ) -> OpResult<Unlike> {
     let is_here = |path: &str| tree.is_none_or(|tree| tree.entry(path).is_some());
     // What an upload has sent that did not come to its end is not among the manifest's files.
-    let sent = Noted::of(&journal_of(cx, &spec.uri())).sent;
-    let left = broken_off(cx, spec, manifest, &sent, listed, |path| !is_here(path)).await?;
+    let uri = spec.uri();
+    let sent = Noted::of(&journal_of(cx, &uri)).sent;
+    let left = broken_off(cx, &uri, manifest, &sent, listed, |path| !is_here(path)).await?;
     let is_there = |(path, stored): &(&String, &Stored)| listed.get(*path).is_some_and(|o| o.is(stored));
     let sent = |path: &String| is_here(path) || left.contains_key(path);
     // What left the folder and was replaced cannot be sent again, and is not ours to delete.
@@ -89,7 +91,7 @@ pub(super) async fn unlike(
 /// to this machine, with the file as it was then, and what they were about to send by the manifest.
 pub(super) async fn broken_off(
     cx: &OpCx<'_>,
-    spec: &Spec,
+    uri: &str,
     manifest: &Manifest,
     sent: &HashMap<String, (FileStamp, Stored)>,
     listed: &BTreeMap<String, Listed>,
@@ -104,18 +106,19 @@ pub(super) async fn broken_off(
         listed.contains_key(*path) && is_wanted(path) && !left.contains_key(*path) && !is_named(path)
     };
     let unsure: Vec<String> = manifest.meant.keys().filter(is_unsure).cloned().collect();
-    let found = heads(cx, spec, unsure).await?.into_iter();
+    let found = heads(cx, uri, unsure).await?.into_iter();
     let meant = found.filter(|(path, object)| was_sent(cx, object, &manifest.meant[path]));
     left.extend(meant.filter_map(|(path, object)| Some((path, (None, object.stored()?)))));
     Ok(left)
 }
 
 /// The objects of these paths that are there.
-pub(super) async fn heads(cx: &OpCx<'_>, spec: &Spec, paths: Vec<String>) -> OpResult<Vec<(String, Object)>> {
+pub(super) async fn heads(cx: &OpCx<'_>, uri: &str, paths: Vec<String>) -> OpResult<Vec<(String, Object)>> {
     const AT_ONCE: usize = 32;
+    let (bucket, prefix) = split(uri)?;
     let heads = paths.into_iter().map(|path| {
         async move {
-            let object = Object::head(&cx.aws.s3, &spec.bucket, &format!("{}{path}", spec.prefix)).await?;
+            let object = Object::head(&cx.aws.s3, bucket, &format!("{prefix}{path}")).await?;
             Ok(object.map(|object| (path, object)))
         }
         .boxed()
@@ -125,15 +128,16 @@ pub(super) async fn heads(cx: &OpCx<'_>, spec: &Spec, paths: Vec<String>) -> OpR
     Ok(found.into_iter().flatten().collect())
 }
 
-/// The objects under the prefix, by path.
-pub(super) async fn list(cx: &OpCx<'_>, spec: &Spec) -> OpResult<BTreeMap<String, Listed>> {
-    let pages = cx.aws.s3.list_objects_v2().bucket(&spec.bucket).prefix(&spec.prefix);
+/// The objects of a data set, by path.
+pub(super) async fn list(cx: &OpCx<'_>, uri: &str) -> OpResult<BTreeMap<String, Listed>> {
+    let (bucket, prefix) = split(uri)?;
+    let pages = cx.aws.s3.list_objects_v2().bucket(bucket).prefix(prefix);
     let mut pages = pages.into_paginator().send();
     let mut objects = BTreeMap::new();
     while let Some(page) = pages.next().await {
         objects.extend(page.op(action::s3::ListBucket)?.contents.unwrap_or_default().into_iter().filter_map(
             |object| {
-                let path = object.key?.strip_prefix(&spec.prefix)?.to_owned();
+                let path = object.key?.strip_prefix(prefix)?.to_owned();
                 // The console's "folders" are objects whose names end with a slash; no file has such a name.
                 let is_file = !path.is_empty() && !path.ends_with('/');
                 is_file.then_some((path, Listed { size: object.size?, etag: object.e_tag? }))

@@ -32,8 +32,8 @@ pub struct RemoteState {
     pub manifest: Manifest,
     /// By which the manifest is replaced; `None`: there is none.
     pub etag: Option<String>,
-    /// Paths that the manifest named and that are not as it said: sent again, in the same place.
-    pub unlike: BTreeSet<String>,
+    /// What the manifest named and is not as it said: sent again, in the same place.
+    pub unlike: Files,
     pub bucket_is_missing: bool,
 }
 
@@ -127,15 +127,23 @@ pub async fn read_manifest(cx: &OpCx<'_>, spec_uri: &str) -> OpResult<RemoteStat
 
 /// The same; where an upload has not come to its end, with a look at what is there: `files` are those that
 /// are.
-pub async fn read(cx: &OpCx<'_>, spec: &Spec) -> OpResult<RemoteState> {
-    let mut there = read_manifest(cx, &spec.uri()).await?;
+pub async fn read(cx: &OpCx<'_>, uri: &str) -> OpResult<RemoteState> {
+    let there = read_manifest(cx, uri).await?;
+    match there.manifest.is_open() {
+        true => seen_there(cx, uri, there).await,
+        false => Ok(there),
+    }
+}
+
+/// Leaves of the manifest's files those that are there.
+async fn seen_there(cx: &OpCx<'_>, uri: &str, mut there: RemoteState) -> OpResult<RemoteState> {
     let manifest = &mut there.manifest;
-    if manifest.format == Manifest::FORMAT && manifest.is_open() {
-        let listed = list(cx, spec).await?;
-        let sent = Noted::of(&journal_of(cx, &spec.uri())).sent;
-        let left = broken_off(cx, spec, manifest, &sent, &listed, |_| true).await?;
+    if manifest.format == Manifest::FORMAT {
+        let listed = list(cx, uri).await?;
+        let sent = Noted::of(&journal_of(cx, uri)).sent;
+        let left = broken_off(cx, uri, manifest, &sent, &listed, |_| true).await?;
         let left = left.into_iter().map(|(path, (_, stored))| (path, stored));
-        there.unlike = settle(&mut manifest.files, left, &listed).into_keys().collect();
+        there.unlike = settle(&mut manifest.files, left, &listed);
     }
     Ok(there)
 }
@@ -156,15 +164,19 @@ fn settle(
     replaced
 }
 
-/// What a job would read beside the folder's files: those that left it after they were uploaded. Whether all
-/// of it is still there a listing says, before a job starts.
+/// What a job would read beside the folder's files: those that left it after they were uploaded, as far as
+/// they are still there.
 pub async fn strays(cx: &OpCx<'_>, spec: &Spec, tree: &Tree) -> OpResult<Strays> {
-    let there = read(cx, spec).await?;
-    let Manifest { owner, files, .. } = there.manifest;
-    if !owner.is_empty() && owner != cx.scope.whose() {
+    let uri = spec.uri();
+    let mut there = read(cx, &uri).await?;
+    if !there.manifest.owner.is_empty() && there.manifest.owner != cx.scope.whose() {
         return Ok(Strays::new());
     }
-    Ok(files.into_iter().filter(|(path, _)| tree.entry(path).is_none()).collect())
+    let is_stray = |path: &String| tree.entry(path).is_none();
+    if !there.manifest.is_open() && there.manifest.files.keys().any(is_stray) {
+        there = seen_there(cx, &uri, there).await?;
+    }
+    Ok(there.manifest.files.into_iter().filter(|(path, _)| is_stray(path)).collect())
 }
 
 /// Whose a data set is that is not this project's, and the key that tells: an upload would replace what is
@@ -314,9 +326,9 @@ async fn compare(
 ) -> OpResult<(Files, Files)> {
     let manifest = &mut there.manifest;
     if !manifest.is_open() && !journal.resumed {
-        return Ok((std::mem::take(&mut manifest.files), Files::new()));
+        return Ok((std::mem::take(&mut manifest.files), std::mem::take(&mut there.unlike)));
     }
-    let listed = list(cx, spec).await?;
+    let listed = list(cx, &spec.uri()).await?;
     if there.etag.is_none() {
         if let Some(path) = listed.keys().next()
             && owner(cx, &spec.bucket).await? != Some(Owner::Ours)
@@ -325,7 +337,7 @@ async fn compare(
         }
         (manifest.format, manifest.owner) = (Manifest::FORMAT, cx.scope.whose());
     }
-    let left = broken_off(cx, spec, manifest, &journal.noted.sent, &listed, |_| true).await?;
+    let left = broken_off(cx, &spec.uri(), manifest, &journal.noted.sent, &listed, |_| true).await?;
     for (path, (stamp, stored)) in &left {
         if let Some(entry) = tree.entry_mut(path).filter(|entry| Some(entry.stamp) == *stamp) {
             entry.crc = Some(stored.crc);
@@ -333,7 +345,9 @@ async fn compare(
     }
     let mut files = std::mem::take(&mut manifest.files);
     let left = left.into_iter().map(|(path, (_, stored))| (path, stored));
-    let replaced = settle(&mut files, left, &listed);
+    let mut replaced = settle(&mut files, left, &listed);
+    let unlike = std::mem::take(&mut there.unlike).into_iter();
+    replaced.extend(unlike.filter(|(path, _)| !files.contains_key(path)));
     Ok((files, replaced))
 }
 
@@ -375,12 +389,12 @@ async fn open(
 
 /// All that somebody has put where files of the folder would go: the upload has met the first of it.
 async fn in_the_way(cx: &OpCx<'_>, spec: &Spec, tree: &Tree, fresh: &HashSet<String>) -> Vec<String> {
-    let Ok(listed) = list(cx, spec).await else { return Vec::new() };
+    let Ok(listed) = list(cx, &spec.uri()).await else { return Vec::new() };
     let sent = Noted::of(&journal_of(cx, &spec.uri())).sent;
     let is_sent = |path: &str, there: &Listed| sent.get(path).is_some_and(|(_, stored)| there.is(stored));
     let paths = listed.into_iter().filter(|(path, there)| fresh.contains(path) && !is_sent(path, there));
     let paths: Vec<String> = paths.map(|(path, _)| path).collect();
-    let same: HashSet<String> = match heads(cx, spec, paths.clone()).await {
+    let same: HashSet<String> = match heads(cx, &spec.uri(), paths.clone()).await {
         Ok(found) => {
             let is_same =
                 |path: &str, crc: Option<_>| tree.entry(path).is_some_and(|e| crc.is_some() && e.crc == crc);
@@ -404,8 +418,7 @@ fn fresh(tree: &Tree, there: &RemoteState, files: &Files, replaced: &Files) -> A
     if there.manifest.format != Manifest::FORMAT {
         return Arc::default();
     }
-    let is_known =
-        |path: &str| files.contains_key(path) || replaced.contains_key(path) || there.unlike.contains(path);
+    let is_known = |path: &str| files.contains_key(path) || replaced.contains_key(path);
     let unknown = tree.entries.iter().filter(|entry| !is_known(&entry.path));
     Arc::new(unknown.map(|entry| entry.path.to_string()).collect())
 }
@@ -489,7 +502,7 @@ pub async fn verify(
     tree: &Tree,
     there: RemoteState,
 ) -> OpResult<(RemoteState, Unlike)> {
-    let listed = list(cx, spec).await?;
+    let listed = list(cx, &spec.uri()).await?;
     let unlike = unlike(cx, spec, Some(tree), &there.manifest, &listed).await?;
     let (mut files, mut unsure) = (BTreeMap::new(), Vec::new());
     for (path, object) in listed {
@@ -499,11 +512,11 @@ pub async fn verify(
             _ => unsure.push(path),
         }
     }
-    let found = heads(cx, spec, unsure).await?.into_iter();
+    let found = heads(cx, &spec.uri(), unsure).await?.into_iter();
     files.extend(found.filter_map(|(path, object)| Some((path, object.stored()?))));
     let mut manifest = there.manifest;
     let said = std::mem::replace(&mut manifest.files, files);
-    let other = said.into_keys().filter(|path| !manifest.files.contains_key(path));
-    let other = other.chain(there.unlike).collect();
+    let other = said.into_iter().filter(|(path, _)| !manifest.files.contains_key(path));
+    let other = there.unlike.into_iter().chain(other).collect();
     Ok((RemoteState { manifest, unlike: other, ..there }, unlike))
 }

@@ -86,7 +86,7 @@ pub async fn pull(
 
 /// What the bucket has of a data set.
 async fn manifest(cx: &OpCx<'_>, spec: &Spec) -> Result<Manifest, PullRefusal<NoData>> {
-    let there = sync::read(cx, spec).await?;
+    let there = sync::read(cx, &spec.uri()).await?;
     if there.etag.is_none() {
         return Err(PullRefusal::Nothing(NoData::Absent { uri: spec.uri() }));
     }

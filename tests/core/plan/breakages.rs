@@ -163,7 +163,8 @@ fn a_wrong_removal_is_caught() {
     let want = Files::new().desired();
     let id: ResourceId = "bucket/main".parse().unwrap();
     let others = Tally { objects: 1, old_versions: 0, bytes: 9 };
-    let whole = Op::DeleteWhole { others };
+    let digest = "theirs".to_owned();
+    let whole = Op::DeleteWhole { others: digest.clone() };
     for (owner, others_in_it, mode, right) in [
         ("ours", false, DESTROY, [true, false, false]),
         ("ours", true, DESTROY, [false, true, false]),
@@ -175,7 +176,8 @@ fn a_wrong_removal_is_caught() {
         let mut have = Account::with(&want);
         have.seen(&want, "bucket/main")["owner"] = json!(owner);
         if others_in_it {
-            have.contents.insert(id.clone(), Contents { others, ..Contents::default() });
+            let contents = Contents { others, digest: digest.clone(), ..Contents::default() };
+            have.contents.insert(id.clone(), contents);
         }
         let mut plan = have.plan(&want, mode);
         for (op, right) in [Op::Delete, Op::Release, whole.clone()].into_iter().zip(right) {
@@ -186,15 +188,16 @@ fn a_wrong_removal_is_caught() {
     }
 }
 
-/// More has come into the bucket than was said.
+/// Something else is in the bucket than what was counted.
 #[test]
-fn a_wrong_count_is_caught() {
+fn a_wrong_content_is_caught() {
     let want = Files::new().desired();
     let mut have = Account::with(&want);
     let others = Tally { objects: 1, old_versions: 0, bytes: 9 };
-    have.contents.insert("bucket/main".parse().unwrap(), Contents { others, ..Contents::default() });
+    let contents = Contents { others, digest: "theirs".into(), ..Contents::default() };
+    have.contents.insert("bucket/main".parse().unwrap(), contents);
     let mut plan = have.plan(&want, DESTROY_ADOPTED);
-    plan.steps.last_mut().unwrap().op = Op::DeleteWhole { others: Tally::default() };
+    plan.steps.last_mut().unwrap().op = Op::DeleteWhole { others: "other".into() };
     assert_eq!(wrong(&plan, &want, &have, DESTROY_ADOPTED), ["bucket/main holds what others put there"]);
 }
 

@@ -13,6 +13,7 @@ fn holds(others: u64) -> Contents {
         ours: Tally { objects: 7, old_versions: 2, bytes: 7_000 },
         others: Tally { objects: others, old_versions: 0, bytes: others * 1_000 },
         examples,
+        digest: if others == 0 { String::new() } else { "theirs".into() },
     }
 }
 

@@ -137,8 +137,8 @@ fn mutants(plan: &Plan, want: &Desired, have: &Observed, places: &[Index]) -> Ve
         let mut ops = vec![
             Op::Delete,
             Op::Release,
-            Op::DeleteWhole { others: Tally::default() },
-            Op::DeleteWhole { others: Tally { objects: 1, old_versions: 0, bytes: 1 } },
+            Op::DeleteWhole { others: String::new() },
+            Op::DeleteWhole { others: "others".into() },
         ];
         for node in want
             .nodes
