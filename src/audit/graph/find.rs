@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Graph, Passing, Takeover, Target, Via, stacks, takeover};
+use super::{Graph, KEYS, Passing, Takeover, Target, Via, passable, stacks, takeover};
 use crate::audit::account::name_of;
 use crate::audit::escalate::PASSING_WAYS;
 use crate::audit::evaluate::Engine;
@@ -113,6 +113,25 @@ impl Graph {
         let mut roles = self.rewritable_federations(effective);
         let found = roles.find(|&role| role != this && self.reaches_admin(role))?;
         Some(self.arn(found))
+    }
+
+    /// A call of one's own that leads to an administrator.
+    pub(super) fn onward(&self, effective: &Effective, this: usize, engine: &Engine<'_>) -> Option<String> {
+        let ways = [Via::Assume, Via::Rewrite].into_iter().chain((0..KEYS.len()).map(Via::Key));
+        let all = ways.chain(passable(effective, engine).into_iter().map(Via::Pass));
+        all.into_iter().find_map(|via| {
+            let action = engine.catalogue.find(via.action())?;
+            effective.allowing(action).next()?;
+            let leads = |node: &usize| *node != this && self.reaches_admin(*node);
+            let found = self.targets(effective, action, via).iter().find_map(|target| match target {
+                Target::Role(role) => Some(*role).filter(leads),
+                Target::Pattern(pattern) => {
+                    let mut aimed = self.aimed_at(via, pattern).filter(leads);
+                    aimed.find(|&node| self.admits(node, via) && self.is_given(effective, node, via))
+                }
+            });
+            found.map(|node| via.calls(self.arn(node)))
+        })
     }
 
     /// Of the roles that an action reaches, whether there is any, and one that leads to an administrator.
