@@ -211,7 +211,7 @@ impl<'g> Finder<'g> {
     /// all.
     fn shared(&self, from: usize, effective: &Rc<Effective>) -> Option<Takeover> {
         let writer = self.writer(effective);
-        if let Some(own) = self.own(from, &writer) {
+        if let Some(own) = self.own(from, &writer).or_else(|| self.bounded_first(from, effective)) {
             return Some(own);
         }
         let own = self.graph.arn(from);
