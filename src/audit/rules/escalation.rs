@@ -2,11 +2,12 @@
 //!
 //! Two tiers: CAPABLE, the actions are there; REACHABLE, a target exists now that makes an administrator.
 
+use super::center::identity_center;
 use super::found::{Gathered, Held, held, lowered_if, says_it_all, times};
 use super::rule::{Check, Context, Hit, Rule};
 use super::takeover::principal_access;
 use crate::audit::account::{User, is_aws_owned, name_of};
-use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, EscalationPath, LEADS, PASSING_WAYS};
+use crate::audit::escalate::{EXISTING_WAYS, EscalationPath, LEADS, PASSING_WAYS};
 use crate::audit::finding::Severity;
 use crate::audit::graph::Via;
 use crate::audit::role_view::RoleView;
@@ -320,7 +321,7 @@ fn pass_elsewhere(cx: &Context<'_>, view: &RoleView<'_>, pass: ActionId, found: 
 }
 
 /// The ways that the role has on all resources, each as CAPABLE; what else is known of one is added.
-fn ways_everywhere(
+pub(super) fn ways_everywhere(
     cx: &Context<'_>,
     view: &RoleView<'_>,
     ways: impl Iterator<Item = &'static EscalationPath>,
@@ -399,10 +400,6 @@ fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let ways =
         EXISTING_WAYS.iter().filter(|way| way.actions.first().copied() != commands || runs_commands(view));
     ways_everywhere(cx, view, ways, Severity::Medium, machines)
-}
-
-fn identity_center(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    ways_everywhere(cx, view, CENTER_WAYS.iter(), Severity::High, |_| None)
 }
 
 fn assume_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
