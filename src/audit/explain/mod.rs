@@ -7,6 +7,8 @@ use std::rc::Rc;
 use self::comer::Comer;
 use super::account::{Account, Role, Tag};
 use super::evaluate::{BESIDE, Engine};
+use super::node::Node;
+use super::own_tags;
 use super::variables;
 use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::Catalogue;
@@ -63,6 +65,10 @@ pub fn explain(
     let about = About::of(account, resource);
     let (mut decision, open) = variables::decide(&effective, tags, (action, resource), about.asked(action));
     lines.extend(open);
+    if let Some(calls) = about.tagged_first(&effective, action) {
+        decision = Decision::Conditional;
+        lines.push(format!("depends on tags of {resource}: allowed after {calls}, which is allowed"));
+    }
     let target = account.roles.iter().find(|role| role.arn == resource);
     if let Some(target) = target.filter(|_| action.eq_ignore_ascii_case("sts:AssumeRole")) {
         let (by_trust, told) = comer.enters(&engine, target, decision);
@@ -99,12 +105,13 @@ pub(super) fn becomes(engine: &Engine<'_>, role: &Role, who: &str) -> Option<Dec
 /// What the account knows of what is acted upon.
 #[derive(Default)]
 struct About<'a> {
+    arn: &'a str,
     tags: Option<Vec<(String, String)>>,
     boundary: Option<&'a str>,
 }
 
 impl<'a> About<'a> {
-    fn of(account: &'a Account, arn: &str) -> Self {
+    fn of(account: &'a Account, arn: &'a str) -> Self {
         let role = account.roles.iter().find(|role| role.arn == arn);
         let user = account.users.iter().find(|user| user.arn == arn);
         let known = role.map(|role| (&role.tags, &role.permissions_boundary));
@@ -113,7 +120,15 @@ impl<'a> About<'a> {
             return Self::default();
         };
         let tags = tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
-        Self { tags: Some(tags), boundary: boundary.as_ref().map(|boundary| boundary.arn.as_str()) }
+        Self { arn, tags: Some(tags), boundary: boundary.as_ref().map(|boundary| boundary.arn.as_str()) }
+    }
+
+    /// The calls on its tags after which an action on it is allowed that now is not.
+    fn tagged_first(&self, effective: &Effective, action: &str) -> Option<String> {
+        let tags = self.tags.clone()?;
+        let node = Node { tags, boundary: self.boundary.map(str::to_owned), ..Node::new(self.arn, "", &[]) };
+        let calls = own_tags::calls(&node, &node.tags_first(effective, action, None)?);
+        (!calls.is_empty()).then(|| calls.join(", then "))
     }
 
     fn asked(&self, action: &str) -> Asked<'_> {

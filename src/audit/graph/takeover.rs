@@ -318,6 +318,9 @@ impl<'g> Finder<'g> {
         };
         let direct = of_itself.iter().find(|action| self.may_call(writer, action, node));
         let mut call = direct.map(|action| format!("{action} on {arn}"));
+        if let Some(action) = direct {
+            first = graph.calls_first(&writer.effective, action, arn);
+        }
         let by_policy = |attached: &[Attachment]| {
             let own = attached.iter().map(|policy| &policy.arn).filter(|arn| !is_aws_owned(arn));
             let may = |action: &str, on: &str| writer.may(action, on);

@@ -189,7 +189,9 @@ fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             true => Severity::Critical,
             false => Severity::Medium,
         };
-        found.add(severity, format!("REACHABLE: {action} on {on} applies to the role itself"));
+        let first = cx.graph.calls_first(&view.effective, action, on).map(|calls| format!("{calls}, then "));
+        let first = first.unwrap_or_default();
+        found.add(severity, format!("REACHABLE: {first}{action} on {on} applies to the role itself"));
         cx.catalogue.find(action).into_iter().for_each(|id| found.because(cx, view, id));
     }
     for name in [
@@ -532,8 +534,11 @@ fn reaches_admin(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let chain = cx.graph.chain(view.index)?;
     let cause = chain.rsplit(' ').next().unwrap_or_default().to_owned();
     let mut evidence = vec![format!("REACHABLE: {chain}")];
+    let first = cx.graph.tagged_first(view.index, &view.effective);
+    evidence.extend(first.map(|calls| format!("before that: {calls}")));
     evidence.extend(view.written.limits());
-    Some(Hit::new(cause, evidence))
+    // Which administrator is next changes with every new one; how the role begins does not.
+    Some(Hit::new(cause, evidence).known_by(cx.graph.first_action(view.index).unwrap_or_default()))
 }
 
 /// The users themselves are not judged, but what leads from them is.
@@ -546,7 +551,8 @@ fn user_reaches_admin(cx: &Context<'_>) -> Vec<Hit> {
             evidence.push(format!("the user is in {}", opsctl_iam::grant::shorten(&user.groups)));
         }
         let cause = chain.rsplit(' ').next().unwrap_or_default().to_owned();
-        Some(Hit::new(cause, evidence).on(&*user.arn))
+        let begins = cx.graph.first_action(cx.account.roles.len() + place).unwrap_or_default();
+        Some(Hit::new(cause, evidence).on(&*user.arn).known_by(begins))
     };
     users.filter_map(hit).collect()
 }
