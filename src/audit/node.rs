@@ -1,7 +1,6 @@
 //! A principal as others see it: what trust policies ask of it, and what may be done to it.
 
 use super::account::{Role, Tag, name_of};
-use super::own_tags::OwnTags;
 use opsctl_iam::circumstance::is_on_mfa;
 use opsctl_iam::condition::{self, Asked, Bound, Tags};
 use opsctl_iam::decide::Decision;
@@ -10,6 +9,9 @@ use opsctl_iam::grant::Grant;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::Condition;
 use opsctl_iam::tagging::fitting_values;
+
+/// The tags of something.
+type Tagged = Vec<(String, String)>;
 
 /// A role or user.
 #[derive(Clone)]
@@ -221,7 +223,7 @@ impl Node {
 
     /// The tags with which it may be acted upon, of those that a statement asks for and that may be set: of
     /// something whose tags nobody knows.
-    fn tags_asked(&self, effective: &Effective, action: &str, service: Option<&str>) -> Option<OwnTags> {
+    fn tags_asked(&self, effective: &Effective, action: &str, service: Option<&str>) -> Option<Tagged> {
         let decide = |tags: Tags<'_>| self.decide(effective, action, tags, service);
         if decide(Tags::Settable) != Decision::Allowed {
             return None;
@@ -286,7 +288,7 @@ impl Node {
 
     /// Other tags than its own with which it may be acted upon, and which may be set; `None`: there are no
     /// such, or its own do.
-    pub fn tags_first(&self, effective: &Effective, action: &str, service: Option<&str>) -> Option<OwnTags> {
+    pub fn tags_first(&self, effective: &Effective, action: &str, service: Option<&str>) -> Option<Tagged> {
         let decide = |tags: Tags<'_>| self.decide(effective, action, tags, service);
         match decide(Tags::Told(&self.tags)) {
             Decision::Allowed | Decision::Unknown => None,

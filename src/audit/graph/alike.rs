@@ -1,5 +1,5 @@
 //! Whom a call reaches, worked out once for all of whom the same statements speak of it: roles that hold
-//! policies of their own, and one role with other tags of its own, mostly differ in what does not matter here.
+//! policies of their own, and one role with other tags of its own, differ mostly in what is beside it.
 //! See docs/decisions/0095-asked-once-of-a-kind.md.
 
 use std::cell::{Cell, RefCell};
@@ -94,6 +94,9 @@ fn limits(effective: &Effective) -> &[Grant] {
     }
 }
 
+/// A node, and the list that it stands for.
+type Listed = (usize, Rc<[Target]>);
+
 /// What was worked out so far.
 #[derive(Clone, Default)]
 pub(super) struct Alike {
@@ -102,7 +105,7 @@ pub(super) struct Alike {
     distinct: RefCell<HashSet<Rc<[Target]>>>,
     /// The nodes that stand for lists, by their places. The lists are kept, so that no others come to stand
     /// there.
-    nodes: HashMap<(Via, *const Target), (usize, Rc<[Target]>)>,
+    nodes: HashMap<(Via, *const Target), Listed>,
     listed: HashSet<usize>,
     /// Whether all that one such node leads to is behind another.
     within: HashMap<(usize, usize), bool>,
@@ -258,7 +261,7 @@ mod tests {
             let statements = json!([
                 {"Effect": "Allow", "Action": "iam:TagRole", "Resource": "*"},
                 {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*", "Condition": by_team},
-                {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": format!("arn:aws:sqs:*:*:q-{n}")},
+                {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": format!("arn:aws:sqs:*:*:{n}")},
             ]);
             let trust = json!({"Effect": "Allow", "Action": "sts:AssumeRole",
                 "Principal": {"AWS": format!("{own}:root")}});

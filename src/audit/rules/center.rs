@@ -1,7 +1,6 @@
 //! IAM209: rights by Identity Center, on all permission sets or on those that are named.
 
-use super::escalation::ways_everywhere;
-use super::found::{Gathered, says_it_all};
+use super::found::{Gathered, says_it_all, ways_everywhere};
 use super::rule::{Context, Hit};
 use crate::audit::escalate::CENTER_WAYS;
 use crate::audit::finding::Severity;

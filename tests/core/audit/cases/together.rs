@@ -123,7 +123,8 @@ fn users_by_what_they_become() {
 }
 
 /// An explicit Deny goes before what allows, and what a boundary leaves out is not allowed: until another
-/// takes them off. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+/// takes them off.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 #[test]
 fn who_is_set_free_by_another_makes_the_last_call_itself() {
     let by = |action: &str, own: RoleMaker| {

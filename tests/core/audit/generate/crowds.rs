@@ -55,8 +55,8 @@ pub fn delegating(size: usize) -> World {
     World::of(roles).policy(reads)
 }
 
-/// Roles of ten teams that may tag each other, assume those of their team, and reach whom their own tag names;
-/// no two hold the same.
+/// Roles of ten teams that may tag each other, assume those of their team, and rewrite the trust of those; no
+/// two hold the same.
 pub fn tagging(size: usize) -> World {
     let roles = (0..size).map(|n| {
         let assumes = allow(&["sts:AssumeRole"], &["*"]);
