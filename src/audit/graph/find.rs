@@ -57,8 +57,8 @@ impl Graph {
         self.choose_ways(&order);
     }
 
-    /// Of ways that are equally short takes that to the principal whose ARN comes first, whatever the order of
-    /// the data.
+    /// Of ways that are equally short takes that to the principal whose ARN comes first, whatever the order
+    /// of the data.
     fn choose_ways(&mut self, nearest_first: &[usize]) {
         // The principal that a node is, or leads to next.
         let mut next_principal = vec![0; self.edges.len()];
@@ -79,6 +79,18 @@ impl Graph {
                 None => next_principal[next],
             };
         }
+    }
+
+    /// Whether a principal's way ends with calls, and with nobody who is an administrator now.
+    pub fn ends_with_calls(&self, from: usize) -> bool {
+        let mut node = from;
+        while let Some((steps, next)) = self.way.get(node).copied().flatten() {
+            if steps == 0 {
+                return self.takeovers.get(&node).is_some_and(|takeover| takeover.becomes_admin);
+            }
+            node = next;
+        }
+        false
     }
 
     /// The action that a principal's way to an administrator begins with.

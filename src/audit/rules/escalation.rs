@@ -3,7 +3,7 @@
 //! Two tiers: CAPABLE, the actions are there; REACHABLE, a target exists now that makes an administrator.
 
 use super::center::identity_center;
-use super::found::{Gathered, Held, held, lowered_if, says_it_all, times};
+use super::found::{Gathered, Held, held, lowered_if, says_it_all, times, ways_everywhere};
 use super::rule::{Check, Context, Hit, Rule};
 use super::takeover::principal_access;
 use crate::audit::account::{User, is_aws_owned, name_of};
@@ -322,36 +322,6 @@ fn pass_elsewhere(cx: &Context<'_>, view: &RoleView<'_>, pass: ActionId, found: 
     }
 }
 
-/// The ways that the role has on all resources, each as CAPABLE; what else is known of one is added.
-pub(super) fn ways_everywhere(
-    cx: &Context<'_>,
-    view: &RoleView<'_>,
-    ways: impl Iterator<Item = &'static EscalationPath>,
-    severity: Severity,
-    reaches: impl Fn(&EscalationPath) -> Option<(Severity, String)>,
-) -> Option<Hit> {
-    if says_it_all(view) {
-        return None;
-    }
-    let mut found = Gathered::default();
-    for way in ways {
-        let held = way.actions.iter().map(|&action| held(view, action)).min().unwrap_or(Held::No);
-        if held == Held::No {
-            continue;
-        }
-        let at_times = held == Held::AtTimes;
-        found.add(
-            lowered_if(at_times, severity),
-            format!("CAPABLE: {} on all resources{}", way.name(), times(at_times)),
-        );
-        if let Some((severity, target)) = reaches(way) {
-            found.add(lowered_if(at_times, severity), format!("REACHABLE: {} on {target}", way.name()));
-        }
-        way.actions.iter().take(1).for_each(|&action| found.because(cx, view, action));
-    }
-    found.hit(view)
-}
-
 /// Documents of AWS that run what the caller sends.
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-command-ssm-plugin-reference.html>
 const RUN_ANYTHING: [&str; 12] = [
@@ -538,7 +508,13 @@ fn reaches_admin(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     evidence.extend(first.map(|calls| format!("before that: {calls}")));
     evidence.extend(view.written.limits());
     // Which administrator is next changes with every new one; how the role begins does not.
-    Some(Hit::new(cause, evidence).known_by(cx.graph.first_action(view.index).unwrap_or_default()))
+    let hit = Hit::new(cause, evidence).known_by(cx.graph.first_action(view.index).unwrap_or_default());
+    Some(match cx.graph.ends_with_calls(view.index) {
+        true => {
+            hit.fix("Nobody on the way is an administrator yet: take the last call from whoever may make it.")
+        }
+        false => hit,
+    })
 }
 
 /// The users themselves are not judged, but what leads from them is.

@@ -80,3 +80,56 @@ fn permission_sets_that_are_named() {
     check("of something else", on(&["arn:aws:s3:::b/*"]), &[], &["IAM209"]);
     check("read", one(allow(&["sso:DescribePermissionSet"], &[set])), &[], &["IAM209"]);
 }
+
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-currenttime>
+#[test]
+fn what_begins_later_is_not_allowed_now() {
+    let starts =
+        |day: &str| when(allow(&["s3:GetObject"], &["*"]), "DateGreaterThan", "aws:CurrentTime", day);
+    let asked = |day: &str| {
+        let account = one(starts(day)).account();
+        explain::explain(&account, "t", "s3:GetObject", Some("arn:aws:s3:::b/k"), now()).expect("the role")
+    };
+    assert_eq!(asked("2020-01-01T00:00:00Z").decision, Decision::Allowed);
+    let later = asked("2099-01-01T00:00:00Z");
+    assert_eq!(later.decision, Decision::NotAllowed);
+    assert!(later.lines.iter().any(|line| line.ends_with("(begins on 2099-01-01)")), "{:?}", later.lines);
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html>
+#[test]
+fn a_policy_with_five_versions_takes_no_other() {
+    let world = |versions: usize, more: &[&str]| {
+        let on = policy_arn("p");
+        let mut policy =
+            customer_policy("p", allow(&[&["iam:CreatePolicyVersion"][..], more].concat(), &[&on]));
+        let first = policy["PolicyVersionList"][0].clone();
+        let old = (1..versions).map(|n| {
+            let mut version = first.clone();
+            version["VersionId"] = json!(format!("v{}", n + 1));
+            version["IsDefaultVersion"] = json!(false);
+            version
+        });
+        let all: Vec<Value> = std::iter::once(first.clone()).chain(old).collect();
+        policy["PolicyVersionList"] = json!(all);
+        World::of([t().attach(&on)]).policy(policy)
+    };
+    check("four", world(4, &[]), &["IAM201:critical"], &[]);
+    check("five", world(5, &[]), &[], &["IAM201:critical", "IAM202:critical", "IAM208"]);
+    check("one deleted first", world(5, &["iam:DeletePolicyVersion"]), &["IAM201:critical"], &[]);
+}
+
+#[test]
+fn the_fix_of_a_way_without_an_administrator_names_none() {
+    let fix = |world: World| {
+        let audit = world.audit();
+        audit.findings.into_iter().find(|f| f.rule == "IAM208").expect("the way").fix
+    };
+    let adm = || role("adm").trusts(trust_own_account()).can(everything());
+    let low = || low().trusts(trust_own_account());
+    let assumes = |name: &str| allow(&["sts:AssumeRole"], &[&role_arn(name)]);
+    let writes = || allow(&["iam:PutRolePolicy"], &[&role_arn("low")]);
+    assert!(fix(World::of([t().can(assumes("adm")), adm()])).contains("the administrator role"));
+    let none = fix(World::of([t().can(vec![writes(), assumes("low")]), low()]));
+    assert!(none.contains("Nobody on the way"), "{none}");
+}
