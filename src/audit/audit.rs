@@ -224,7 +224,7 @@ fn plain(rule: &Rule, hit: Hit, resource: &str) -> Finding {
         title: hit.title.unwrap_or_else(|| rule.title.to_owned()),
         evidence: hit.evidence,
         fix: hit.fix.unwrap_or_else(|| rule.fix.to_owned()),
-        fingerprint: fingerprint(rule.id, &resource, &hit.cause),
+        fingerprint: fingerprint(rule.id, &resource, hit.known_by.as_ref().unwrap_or(&hit.cause)),
         status: Status::New,
         cause: hit.cause,
         actions: hit.actions,

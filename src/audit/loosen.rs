@@ -8,6 +8,9 @@ use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::{Grant, Source, Sourced};
 
+/// What makes room for one version more.
+pub const DELETE_VERSION: &str = "iam:DeletePolicyVersion";
+
 /// A principal with what it holds.
 pub struct Held<'a> {
     pub arn: &'a str,
@@ -197,11 +200,19 @@ impl Engine<'_> {
         if is_aws_owned(policy) {
             return None;
         }
-        if may("iam:CreatePolicyVersion", policy) {
+        if may("iam:CreatePolicyVersion", policy) && self.has_room(policy, &may) {
             return Some(format!("iam:CreatePolicyVersion on {policy}"));
         }
         let other = may("iam:SetDefaultPolicyVersion", policy).then(|| self.mighty_version(policy))??;
         Some(format!("iam:SetDefaultPolicyVersion to {other} of {policy}"))
+    }
+
+    /// Whether a policy takes one version more, or one may be deleted first.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html>
+    pub fn has_room(&self, policy: &str, may: impl Fn(&str, &str) -> bool) -> bool {
+        const MOST_VERSIONS: usize = 5;
+        let is_full = self.policy(policy).is_some_and(|policy| policy.versions.len() >= MOST_VERSIONS);
+        !is_full || may(DELETE_VERSION, policy)
     }
 
     /// What the versions of a policy that are not in force allow that it does not allow now.

@@ -10,6 +10,9 @@ use opsctl_iam::pattern;
 use opsctl_iam::policy::Condition;
 use opsctl_iam::tagging::fitting_values;
 
+/// The tags of something.
+type Tagged = Vec<(String, String)>;
+
 /// A role or user.
 #[derive(Clone)]
 pub struct Node {
@@ -218,12 +221,12 @@ impl Node {
         Some(all)
     }
 
-    /// Whether it may be acted upon once it has the tags that a statement asks for and that may be set: of
+    /// The tags with which it may be acted upon, of those that a statement asks for and that may be set: of
     /// something whose tags nobody knows.
-    fn admits_tagged(&self, effective: &Effective, action: &str, service: Option<&str>) -> bool {
+    fn tags_asked(&self, effective: &Effective, action: &str, service: Option<&str>) -> Option<Tagged> {
         let decide = |tags: Tags<'_>| self.decide(effective, action, tags, service);
         if decide(Tags::Settable) != Decision::Allowed {
-            return false;
+            return None;
         }
         let limits = match &effective.ceiling {
             Ceiling::Known { grants, .. } => &grants[..],
@@ -233,7 +236,11 @@ impl Node {
         let about = grants.filter(|g| g.statement.allow && g.names(action) && g.reaches(&self.arn));
         about
             .filter_map(|grant| self.tagged(effective, grant))
-            .any(|tags| decide(Tags::Told(&tags)) == Decision::Allowed)
+            .find(|tags| decide(Tags::Told(tags)) == Decision::Allowed)
+    }
+
+    fn admits_tagged(&self, effective: &Effective, action: &str, service: Option<&str>) -> bool {
+        self.tags_asked(effective, action, service).is_some()
     }
 
     /// A value that meets a condition on a tag of it and that somebody may give it.
@@ -273,17 +280,24 @@ impl Node {
 
     /// Whether it may be acted upon, by what is known of its tags, or can be made so.
     pub fn admits_call(&self, effective: &Effective, action: &str, service: Option<&str>) -> bool {
+        match self.decide(effective, action, Tags::Told(&self.tags), service) {
+            Decision::Allowed => true,
+            _ => self.tags_first(effective, action, service).is_some(),
+        }
+    }
+
+    /// Other tags than its own with which it may be acted upon, and which may be set; `None`: there are no
+    /// such, or its own do.
+    pub fn tags_first(&self, effective: &Effective, action: &str, service: Option<&str>) -> Option<Tagged> {
         let decide = |tags: Tags<'_>| self.decide(effective, action, tags, service);
         match decide(Tags::Told(&self.tags)) {
-            Decision::Allowed => true,
-            Decision::Unknown => false,
+            Decision::Allowed | Decision::Unknown => None,
             Decision::DeniedExplicitly => {
-                decide(Tags::Settable) == Decision::Allowed
-                    && self
-                        .spared(effective, action)
-                        .is_some_and(|tags| decide(Tags::Told(&tags)) == Decision::Allowed)
+                let spared = || self.spared(effective, action);
+                let open = decide(Tags::Settable) == Decision::Allowed;
+                open.then(spared)?.filter(|tags| decide(Tags::Told(tags)) == Decision::Allowed)
             }
-            _ => self.admits_tagged(effective, action, service),
+            _ => self.tags_asked(effective, action, service),
         }
     }
 }

@@ -1,6 +1,10 @@
 //! Tags of one's own by which one may do more, and that one may set, or take off, before one does it.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_iam-tags.html>
 
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
 use super::node::{Node, is_on_tag};
 use opsctl_iam::grant::Grant;
 use opsctl_iam::pattern;
@@ -19,6 +23,53 @@ const VARIABLE: &str = "${aws:principaltag/";
 
 /// What one may act upon: its ARN and its tags.
 pub type Target = (String, OwnTags);
+
+/// The values that a text could stand for.
+type Values = Rc<[String]>;
+
+/// What there is to act upon, the likeliest first; what is asked of all of it is asked once.
+#[derive(Clone)]
+pub struct Targets {
+    all: Vec<Target>,
+    /// By the tag.
+    values: RefCell<HashMap<String, Values>>,
+    /// By what is before and after them in a pattern.
+    named: RefCell<HashMap<(String, String), Values>>,
+}
+
+impl Targets {
+    /// Of these, in their order.
+    pub fn new(all: Vec<Target>) -> Self {
+        Self { all, values: RefCell::default(), named: RefCell::default() }
+    }
+
+    /// The values that a tag has.
+    fn values_of(&self, tag: &str) -> Values {
+        let tag = tag.to_ascii_lowercase();
+        let of_tag = || {
+            let all = self.all.iter().flat_map(|(_, tags)| tags);
+            all.filter(|(key, _)| key.eq_ignore_ascii_case(&tag)).map(|(_, value)| value.clone())
+        };
+        let known = |values: &mut HashMap<String, Values>| {
+            Rc::clone(values.entry(tag.clone()).or_insert_with(|| distinct(of_tag())))
+        };
+        known(&mut self.values.borrow_mut())
+    }
+
+    /// The values with which a pattern names something.
+    fn named(&self, before: &str, after: &str) -> Values {
+        let all = || self.all.iter().filter_map(|(arn, _)| named(before, after, arn));
+        let mut known = self.named.borrow_mut();
+        let key = (before.to_owned(), after.to_owned());
+        Rc::clone(known.entry(key).or_insert_with(|| distinct(all())))
+    }
+}
+
+/// Each once, in their order.
+fn distinct(values: impl Iterator<Item = String>) -> Values {
+    let mut known = HashSet::new();
+    values.filter(|value| known.insert(value.clone())).collect()
+}
 
 impl Engine<'_> {
     /// The statements about a role, and of what bounds it, that ask for tags of it.
@@ -49,7 +100,7 @@ pub struct OwnTagging<'a, F> {
     /// Whether the principal may be given a value of a tag, or none.
     pub may: F,
     /// What there is to act upon, the likeliest first.
-    pub targets: &'a [Target],
+    pub targets: &'a Targets,
 }
 
 impl<F: Fn(&str, Option<&str>) -> bool> OwnTagging<'_, F> {
@@ -93,7 +144,7 @@ impl<F: Fn(&str, Option<&str>) -> bool> OwnTagging<'_, F> {
     fn values(&self, node: &Node, c: &Condition) -> Vec<Change> {
         let Some((_, tag)) = c.key.split_once('/') else { return Vec::new() };
         let written = c.values.iter().filter(|v| !v.contains("${")).map(|v| v.replace(['*', '?'], "x"));
-        let of_targets = c.values.iter().flat_map(|v| self.tags_named(v));
+        let of_targets = c.values.iter().flat_map(|v| self.tags_named(v).to_vec());
         let other = ["x", "q7"].map(str::to_owned);
         let values = written.chain(of_targets).chain(other).map(Some).chain([None]);
         let by_variable = c.values.iter().any(|v| v.contains("${"));
@@ -108,43 +159,32 @@ impl<F: Fn(&str, Option<&str>) -> bool> OwnTagging<'_, F> {
     /// What may be made of each tag that a variable stands for, by what it could name.
     fn by_variables(&self, node: &Node, statement: &Statement) -> Vec<Vec<Change>> {
         let mut found = Vec::new();
-        let mut add = |tag: &str, values: Vec<String>| {
+        let mut add = |tag: &str, values: Values| {
             let away = (!statement.allow).then_some(None);
-            let changes = values.into_iter().map(Some).chain(away).map(|value| (tag.to_owned(), value));
+            let changes = values.iter().cloned().map(Some).chain(away).map(|value| (tag.to_owned(), value));
             let changes: Vec<Change> =
                 changes.filter(|change| self.allows(node, change)).take(MOST).collect();
             found.extend((!changes.is_empty()).then_some(changes));
         };
         for text in statement.resources.iter().flat_map(Selector::patterns) {
             let Some((before, tag, after)) = variable(text) else { continue };
-            add(tag, self.targets.iter().filter_map(|(arn, _)| named(before, after, arn)).collect());
+            add(tag, self.targets.named(before, after));
         }
         for c in statement.conditions.iter().filter(|c| !is_on_tag(c)) {
             let Some((_, of)) = c.key.split_once('/') else { continue };
             for (_, tag, _) in c.values.iter().filter_map(|value| variable(value)) {
-                add(tag, self.values_of(of));
-            }
-        }
-        found
-    }
-
-    /// The values that a tag has.
-    fn values_of(&self, tag: &str) -> Vec<String> {
-        let all = self.targets.iter().flat_map(|(_, tags)| tags);
-        let mut found: Vec<String> = Vec::new();
-        for (_, value) in all.filter(|(key, _)| key.eq_ignore_ascii_case(tag)) {
-            if !found.contains(value) {
-                found.push(value.clone());
+                add(tag, self.targets.values_of(of));
             }
         }
         found
     }
 
     /// The values of the tag of what is acted upon that a variable stands for.
-    fn tags_named(&self, value: &str) -> Vec<String> {
+    fn tags_named(&self, value: &str) -> Values {
         let lower = value.to_ascii_lowercase();
         let tag = ["${aws:resourcetag/", "${iam:resourcetag/"].iter().find_map(|v| lower.strip_prefix(v));
-        tag.and_then(|rest| rest.split('}').next()).map(|tag| self.values_of(tag)).unwrap_or_default()
+        tag.and_then(|rest| rest.split('}').next())
+            .map_or_else(|| [].into(), |tag| self.targets.values_of(tag))
     }
 
     /// Whether a change is one, and may be made.

@@ -145,7 +145,9 @@ impl<'a> RoleView<'a> {
         let held = self.role.attached.iter().filter(|p| !is_aws_owned(&p.arn)).map(|p| p.arn.as_str());
         let on_itself =
             ["iam:PutRolePolicy", "iam:AttachRolePolicy"].into_iter().flat_map(|a| own.map(|arn| (a, arn)));
-        let on_policies = held.clone().map(|arn| ("iam:CreatePolicyVersion", arn));
+        let may = |action: &str, on: &str| self.may(effective, action, on);
+        let roomy = held.clone().filter(|arn| engine.has_room(arn, may));
+        let on_policies = roomy.map(|arn| ("iam:CreatePolicyVersion", arn));
         let versions = held.map(|arn| ("iam:SetDefaultPolicyVersion", arn));
         let allowed = |(action, on): &(&'static str, &str)| self.may(effective, action, on);
         on_itself

@@ -291,6 +291,19 @@ pub fn in_time(c: &Condition, now: Instant) -> Option<bool> {
     }
 }
 
+/// When a statement begins to hold, where that is not yet: the last of the days that its conditions ask for.
+pub fn begins_later(statement: &Statement, now: Instant) -> Option<Instant> {
+    let begins = |c: &Condition| {
+        let clock = CLOCKS.iter().any(|key| c.key.eq_ignore_ascii_case(key));
+        let base = Operator::parse(&c.operator).base.to_ascii_lowercase();
+        let after = base.ends_with("greaterthan") || base.ends_with("greaterthanequals");
+        let times = c.values.iter().map(|v| Instant::parse(v).or_else(|| v.parse().ok().map(Instant)));
+        let first = times.collect::<Option<Vec<Instant>>>()?.into_iter().min()?;
+        (clock && after && first > now).then_some(first)
+    };
+    statement.conditions.iter().filter_map(begins).max()
+}
+
 /// Keys that hold several values at a time, so that two of them may both be right.
 const MANY: [&str; 8] = [
     "aws:tagkeys",

@@ -7,8 +7,11 @@ use std::rc::Rc;
 use self::comer::Comer;
 use super::account::{Account, Role, Tag};
 use super::evaluate::{BESIDE, Engine};
+use super::node::Node;
+use super::own_tags;
 use super::variables;
 use opsctl_iam::arn::Arn;
+use opsctl_iam::caller::begins_later;
 use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::condition::{Asked, Bound, Tags};
 use opsctl_iam::decide::Decision;
@@ -42,7 +45,9 @@ pub fn explain(
     }
     let engine = Engine::at(account, now);
     let comer = Comer::find(&engine, role)?;
-    let (arn, tags, effective) = (comer.arn, comer.tags, Rc::clone(&comer.effective));
+    let (arn, tags, written) = (comer.arn, comer.tags, Rc::clone(&comer.effective));
+    // What begins later is not there yet.
+    let effective = variables::only(&written, |s| begins_later(&s.grant.statement, now).is_none());
     let resource = resource.unwrap_or("*");
     let mut lines = Vec::new();
     if engine.catalogue.find(action).is_none() {
@@ -51,18 +56,18 @@ pub fn explain(
             Catalogue::embedded().date()
         ));
     }
-    lines.extend(evidence(&effective, tags, action, resource));
-    if resource == "*"
-        && engine
-            .catalogue
-            .find(action)
-            .is_some_and(|id| engine.catalogue.resource_templates(id).next().is_some())
-    {
+    lines.extend(evidence(&written, tags, (action, resource), now));
+    let takes = |id| engine.catalogue.resource_templates(id).next().is_some();
+    if resource == "*" && engine.catalogue.find(action).is_some_and(takes) {
         lines.push("asked for all resources; name an ARN to ask about one".into());
     }
     let about = About::of(account, resource);
     let (mut decision, open) = variables::decide(&effective, tags, (action, resource), about.asked(action));
     lines.extend(open);
+    if let Some(calls) = about.tagged_first(&effective, action) {
+        decision = Decision::Conditional;
+        lines.push(format!("depends on tags of {resource}: allowed after {calls}, which is allowed"));
+    }
     let target = account.roles.iter().find(|role| role.arn == resource);
     if let Some(target) = target.filter(|_| action.eq_ignore_ascii_case("sts:AssumeRole")) {
         let (by_trust, told) = comer.enters(&engine, target, decision);
@@ -75,7 +80,7 @@ pub fn explain(
     let lost = account.problems.iter().filter(|problem| problem.resource == arn);
     let before = lines.len();
     lines.extend(lost.map(|problem| problem.reason.clone()));
-    let is_whole = effective.unreadable.is_empty() && lines.len() == before;
+    let is_whole = written.unreadable.is_empty() && lines.len() == before;
     // What could not be read may allow or deny anything; no more than what is denied already, or outside the
     // boundary.
     let decision = match decision {
@@ -99,12 +104,13 @@ pub(super) fn becomes(engine: &Engine<'_>, role: &Role, who: &str) -> Option<Dec
 /// What the account knows of what is acted upon.
 #[derive(Default)]
 struct About<'a> {
+    arn: &'a str,
     tags: Option<Vec<(String, String)>>,
     boundary: Option<&'a str>,
 }
 
 impl<'a> About<'a> {
-    fn of(account: &'a Account, arn: &str) -> Self {
+    fn of(account: &'a Account, arn: &'a str) -> Self {
         let role = account.roles.iter().find(|role| role.arn == arn);
         let user = account.users.iter().find(|user| user.arn == arn);
         let known = role.map(|role| (&role.tags, &role.permissions_boundary));
@@ -113,7 +119,15 @@ impl<'a> About<'a> {
             return Self::default();
         };
         let tags = tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
-        Self { tags: Some(tags), boundary: boundary.as_ref().map(|boundary| boundary.arn.as_str()) }
+        Self { arn, tags: Some(tags), boundary: boundary.as_ref().map(|boundary| boundary.arn.as_str()) }
+    }
+
+    /// The calls on its tags after which an action on it is allowed that now is not.
+    fn tagged_first(&self, effective: &Effective, action: &str) -> Option<String> {
+        let tags = self.tags.clone()?;
+        let node = Node { tags, boundary: self.boundary.map(str::to_owned), ..Node::new(self.arn, "", &[]) };
+        let calls = own_tags::calls(&node, &node.tags_first(effective, action, None)?);
+        (!calls.is_empty()).then(|| calls.join(", then "))
     }
 
     fn asked(&self, action: &str) -> Asked<'_> {
@@ -129,13 +143,20 @@ pub fn is_resource(text: &str) -> bool {
 }
 
 /// A line for each statement or limit that has a say.
-fn evidence(effective: &Effective, tags: &[Tag], action: &str, resource: &str) -> Vec<String> {
+fn evidence(
+    effective: &Effective,
+    tags: &[Tag],
+    (action, resource): (&str, &str),
+    now: Instant,
+) -> Vec<String> {
     let names = |s: &&Sourced| s.grant.names(action);
     let mut lines = Vec::new();
     for sourced in effective.allows.iter().chain(&effective.denies).filter(names) {
         let covers = variables::may_reach(&sourced.grant, tags, resource);
         let reach = if covers { "" } else { " (does not cover the resource)" };
-        lines.push(format!("{}{reach}", sourced.evidence(action)));
+        let begins = begins_later(&sourced.grant.statement, now);
+        let begins = begins.map(|begins| format!(" (begins on {})", begins.day())).unwrap_or_default();
+        lines.push(format!("{}{reach}{begins}", sourced.evidence(action)));
     }
     for sourced in effective.void.iter().filter(names) {
         lines.push(format!("{} (its condition cannot hold now)", sourced.evidence(action)));

@@ -71,6 +71,7 @@ impl Graph {
         }
         self.find_asked(&asking);
         self.reached.borrow_mut().retain(|(_, _, via), _| *via != Via::Assume);
+        self.alike.forget(Via::Assume);
         let patterns: Vec<(usize, String)> = self
             .patterns
             .iter()

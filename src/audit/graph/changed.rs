@@ -170,8 +170,8 @@ impl Graph {
         }
         let mut further = std::mem::replace(&mut self.edges[index], known);
         let behind = behind.map_or(&[][..], |node| &self.edges[node]);
-        let is_known: HashSet<_> = self.edges[index].iter().chain(behind).collect();
-        further.retain(|edge| !is_known.contains(edge));
+        let known: HashSet<_> = self.edges[index].iter().chain(behind).copied().collect();
+        further.retain(|edge| !self.is_behind(*edge, &known));
         let has_arrived = is_admin(&effective.open, engine.catalogue);
         if further.is_empty() && !has_arrived && !takeover::may_write(&effective) {
             return None;

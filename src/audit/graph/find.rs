@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Graph, Passing, Takeover, Target, Via, stacks, takeover};
+use super::{Graph, KEYS, Node, Passing, Takeover, Target, Via, own_tags, passable, stacks, takeover};
 use crate::audit::account::name_of;
 use crate::audit::escalate::PASSING_WAYS;
 use crate::audit::evaluate::Engine;
@@ -43,7 +43,9 @@ impl Graph {
         self.way = vec![None; self.edges.len()];
         let mut queue: VecDeque<usize> = sources.iter().copied().collect();
         sources.iter().for_each(|&role| self.way[role] = Some((0, role)));
+        let mut order = Vec::new();
         while let Some(node) = queue.pop_front() {
+            order.push(node);
             let steps = self.way[node].map_or(0, |(steps, _)| steps);
             for &from in &back[node] {
                 if self.way[from].is_none() {
@@ -52,6 +54,84 @@ impl Graph {
                 }
             }
         }
+        self.choose_ways(&order);
+    }
+
+    /// Of ways that are equally short takes that to the principal whose ARN comes first, whatever the order
+    /// of the data.
+    fn choose_ways(&mut self, nearest_first: &[usize]) {
+        // The principal that a node is, or leads to next.
+        let mut next_principal = vec![0; self.edges.len()];
+        for &node in nearest_first {
+            let Some((steps, known)) = self.way[node] else { continue };
+            let mut next = known;
+            if steps > 0 {
+                let is_nearer = |to: usize| self.way[to].is_some_and(|(other, _)| other + 1 == steps);
+                let all = self.edges[node].iter().map(|&(to, _)| to).filter(|&to| is_nearer(to));
+                next = all.min_by_key(|&to| &self.nodes[next_principal[to]].arn).unwrap_or(known);
+                self.way[node] = Some((steps, next));
+            }
+            let stands_for = self.sessions.get(&node).copied();
+            let stands_for = stands_for.or_else(|| self.changed.get(&node).map(|changed| changed.of));
+            next_principal[node] = match stands_for {
+                _ if node < self.nodes.len() => node,
+                Some(principal) => principal,
+                None => next_principal[next],
+            };
+        }
+    }
+
+    /// Whether a principal's way ends with calls, and with nobody who is an administrator now.
+    pub fn ends_with_calls(&self, from: usize) -> bool {
+        let mut node = from;
+        while let Some((steps, next)) = self.way.get(node).copied().flatten() {
+            if steps == 0 {
+                return self.takeovers.get(&node).is_some_and(|takeover| takeover.becomes_admin);
+            }
+            node = next;
+        }
+        false
+    }
+
+    /// The action that a principal's way to an administrator begins with.
+    pub fn first_action(&self, from: usize) -> Option<&str> {
+        let (steps, next) = self.way.get(from).copied().flatten()?;
+        if steps == 0 {
+            return self.takeover(from)?.actions().first().copied();
+        }
+        if let Some(changed) = self.changed.get(&next) {
+            return changed.calls.first()?.split(' ').next();
+        }
+        self.edges[from].iter().find(|&&(to, _)| to == next).map(|(_, via)| via.action())
+    }
+
+    /// The calls that set, or take off, tags of the first principal on the way to an administrator, without
+    /// which the call on it is not allowed.
+    pub fn tagged_first(&self, from: usize, effective: &Effective) -> Option<String> {
+        let (_, next) = self.way.get(from).copied().flatten().filter(|(steps, _)| *steps > 0)?;
+        let via = self.edges[from].iter().find(|&&(to, _)| to == next)?.1;
+        let target = if next < self.nodes.len() { next } else { self.way[next]?.1 };
+        let arn = &self.nodes.get(target).filter(|_| !matches!(via, Via::Change | Via::WithTags))?.arn;
+        self.tags_before(effective, via.action(), arn, via.service())
+    }
+
+    /// The calls that set, or take off, tags of what is acted upon, without which a call is not allowed.
+    pub fn calls_first(&self, effective: &Effective, action: &str, on: &str) -> Option<String> {
+        self.tags_before(effective, action, on, None)
+    }
+
+    fn tags_before(
+        &self,
+        effective: &Effective,
+        action: &str,
+        on: &str,
+        service: Option<&str>,
+    ) -> Option<String> {
+        let known = self.arns.get(on).copied().or_else(|| self.node_of_user(on));
+        let other = || Node::new(on, "", &[]);
+        let node = known.map_or_else(other, |node| self.nodes[node].clone());
+        let calls = own_tags::calls(&node, &node.tags_first(effective, action, service)?);
+        (!calls.is_empty()).then(|| calls.join(", then "))
     }
 
     /// Whether a role is, or can make itself, or can become an administrator.
@@ -113,6 +193,25 @@ impl Graph {
         let mut roles = self.rewritable_federations(effective);
         let found = roles.find(|&role| role != this && self.reaches_admin(role))?;
         Some(self.arn(found))
+    }
+
+    /// A call of one's own that leads to an administrator.
+    pub(super) fn onward(&self, effective: &Effective, this: usize, engine: &Engine<'_>) -> Option<String> {
+        let ways = [Via::Assume, Via::Rewrite].into_iter().chain((0..KEYS.len()).map(Via::Key));
+        let all = ways.chain(passable(effective, engine).into_iter().map(Via::Pass));
+        all.into_iter().find_map(|via| {
+            let action = engine.catalogue.find(via.action())?;
+            effective.allowing(action).next()?;
+            let leads = |node: &usize| *node != this && self.reaches_admin(*node);
+            let found = self.targets(effective, action, via).iter().find_map(|target| match target {
+                Target::Role(role) => Some(*role).filter(leads),
+                Target::Pattern(pattern) => {
+                    let mut aimed = self.aimed_at(via, pattern).filter(leads);
+                    aimed.find(|&node| self.admits(node, via) && self.is_given(effective, node, via))
+                }
+            });
+            found.map(|node| via.calls(self.arn(node)))
+        })
     }
 
     /// Of the roles that an action reaches, whether there is any, and one that leads to an administrator.

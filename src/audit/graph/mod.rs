@@ -5,6 +5,7 @@
 //! so that a thousand roles that may assume a thousand others are two thousand edges, not a million.
 
 mod again;
+mod alike;
 mod changed;
 mod find;
 mod make;
@@ -40,11 +41,20 @@ pub use takeover::Takeover;
 pub use via::{KEYS, Via};
 
 /// What an action of a role is aimed at.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// All roles that this pattern matches.
     Pattern(String),
     Role(usize),
+}
+
+impl Target {
+    fn role(&self) -> Option<usize> {
+        match self {
+            Self::Role(role) => Some(*role),
+            Self::Pattern(_) => None,
+        }
+    }
 }
 
 /// What a principal holds, the call, and the way.
@@ -79,9 +89,12 @@ pub struct Graph {
     changed: BTreeMap<usize, changed::Changed>,
     groups: OnceCell<Vec<changed::Kind>>,
     /// See [`Graph::targets_by_might`].
-    might: OnceCell<Vec<own_tags::Target>>,
+    might: OnceCell<own_tags::Targets>,
     /// See [`Graph::targets`].
     reached: RefCell<HashMap<Question, Rc<[Target]>>>,
+    alike: alike::Alike,
+    /// See [`Graph::kinds`].
+    kinds: OnceCell<Vec<usize>>,
     /// Edges by node; the first nodes are the principals, the others patterns.
     edges: Vec<Vec<(usize, Via)>>,
     /// Steps to an administrator, and the next node on the way.
@@ -143,6 +156,8 @@ impl Graph {
             groups: OnceCell::new(),
             might: OnceCell::new(),
             reached: RefCell::default(),
+            alike: alike::Alike::default(),
+            kinds: OnceCell::new(),
             edges: vec![Vec::new(); account.roles.len() + account.users.len()],
             way: Vec::new(),
             home: (account.partition().to_owned(), account.id.clone()),
@@ -260,14 +275,14 @@ impl Graph {
     }
 
     fn connect(&mut self, from: usize, effective: &Effective, action: ActionId, via: Via) {
-        for target in self.targets(effective, action, via).iter() {
-            let node = match target {
-                Target::Role(role) if *role == from => continue,
-                Target::Role(role) => *role,
-                Target::Pattern(pattern) => self.pattern_node(via, pattern.clone()),
-            };
-            self.edges[from].push((node, via));
+        let targets = self.targets(effective, action, via);
+        for target in targets.iter() {
+            if let Target::Pattern(pattern) = target {
+                let node = self.pattern_node(via, pattern.clone());
+                self.edges[from].push((node, via));
+            }
         }
+        self.connect_all(from, &targets, via);
     }
 
     fn pattern_node(&mut self, via: Via, pattern: String) -> usize {
@@ -292,7 +307,7 @@ impl Graph {
         if let Some(known) = key.and_then(|key| self.reached.borrow().get(&key).cloned()) {
             return known;
         }
-        let targets: Rc<[Target]> = self.find_targets(effective, action, via).into();
+        let targets = self.targets_alike(effective, action, via);
         if let Some(key) = key {
             self.reached.borrow_mut().insert(key, Rc::clone(&targets));
         }
@@ -324,7 +339,9 @@ impl Graph {
         let by_role = matches!(via, Via::Pass(way) if stacks::is_conditional(effective, way));
         let exact = unlimited && !by_role && !effective.denies.iter().any(|deny| names_action(&deny.grant));
         let mut targets = Vec::new();
-        let allowed = |&node: &usize| self.admits(node, via) && self.decided(effective, node, via);
+        let ask = self.asker(effective, via);
+        let allowed =
+            |&node: &usize| self.admits(node, via) && self.is_given(effective, node, via) && ask(node);
         for grant in effective.allows.iter().map(|s| &s.grant).filter(|g| opens_by_tags(g)) {
             match &grant.statement.resources {
                 Some(Selector::Only(patterns)) if exact && opens(grant) => {
@@ -350,13 +367,13 @@ impl Graph {
     }
 
     fn decided(&self, effective: &Effective, node: usize, via: Via) -> bool {
-        let given = match via {
-            Via::Pass(way) => {
-                stacks::may_be_given(effective, way, &self.nodes[node]) && self.runs(effective, way, node)
-            }
-            _ => true,
-        };
-        given && self.may_call(effective, via.action(), node, via.service())
+        self.is_given(effective, node, via) && self.may_call(effective, via.action(), node, via.service())
+    }
+
+    /// Whether the service that a role is passed to can be given this one.
+    fn is_given(&self, effective: &Effective, node: usize, via: Via) -> bool {
+        let Via::Pass(way) = via else { return true };
+        stacks::may_be_given(effective, way, &self.nodes[node]) && self.runs(effective, way, node)
     }
 
     /// Whether somebody can make, or change, what the service must act for that a role trusts.

@@ -69,6 +69,11 @@ impl Told {
     }
 }
 
+/// Whether a statement is about calls that tell of the role which the service of a way is given.
+pub(super) fn is_about(grant: &Grant, way: usize) -> bool {
+    Told::of(way).is_some_and(|told| told.calls.any_in(&grant.actions))
+}
+
 /// Whether such a condition is on the calls of a way's service.
 pub(super) fn is_conditional(effective: &Effective, way: usize) -> bool {
     let Some(told) = Told::of(way) else { return false };

@@ -1,5 +1,6 @@
 //! Tags that decide who can become whom: those that are there, and those that may be set first.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::changed::Changed;
@@ -7,7 +8,7 @@ use super::{Graph, Via};
 use crate::audit::account::{Role, Tag, User};
 use crate::audit::evaluate::Engine;
 use crate::audit::node::{Asking, is_on_tag};
-use crate::audit::own_tags::{self, OwnTagging, OwnTags, Target};
+use crate::audit::own_tags::{self, OwnTagging, OwnTags, Target, Targets};
 use opsctl_iam::effective::{Effective, is_admin};
 use opsctl_iam::policy::{Condition, Selector, Statement};
 
@@ -19,6 +20,8 @@ impl Graph {
         if asking.is_empty() || !may_tag() {
             return;
         }
+        let known = self.edges[index].iter().filter(|(_, via)| *via == Via::Assume);
+        let known: HashSet<usize> = known.map(|&(role, _)| role).collect();
         for asked in asking.iter().filter(|asked| asked.role != index) {
             let node = &self.nodes[index];
             let is_set = |c: &Condition| {
@@ -26,9 +29,7 @@ impl Graph {
                 is_on_tag(c) && tag.is_some_and(|tag| node.settable(effective, tag, c).is_some())
             };
             let fits = asked.conditions.iter().all(|c| node.meets(c) || is_set(c));
-            let open = self.comes(effective, index, asked);
-            let known = self.edges[index].contains(&(asked.role, Via::Assume));
-            if fits && open && !known {
+            if fits && !known.contains(&asked.role) && self.comes(effective, index, asked) {
                 let is_tagged = asked.conditions.iter().all(|c| node.meets(c));
                 let via = if is_tagged { Via::Assume } else { Via::Tagged };
                 self.edges[index].push((asked.role, via));
@@ -52,10 +53,12 @@ impl Graph {
             return;
         }
         // What a tag that is set opens is known already, not what one opens that is taken off.
-        let is_open =
-            |role: usize| self.edges[index].iter().any(|&(to, via)| to == role && via == Via::Tagged);
-        let by_trust = asking.iter().filter(|asked| asked.role != index && !is_open(asked.role));
-        let by_trust = by_trust.map(|asked| Statement {
+        let is_open = self.edges[index].iter().filter(|(_, via)| *via == Via::Tagged);
+        let is_open: HashSet<usize> = is_open.map(|&(role, _)| role).collect();
+        let by_trust = asking.iter().filter(|asked| asked.role != index && !is_open.contains(&asked.role));
+        // Many ask for the same.
+        let mut known = HashSet::new();
+        let by_trust = by_trust.filter(|asked| known.insert(&asked.conditions)).map(|asked| Statement {
             sid: None,
             allow: true,
             actions: Selector::Only(Vec::new()),
@@ -88,7 +91,7 @@ impl Graph {
     }
 
     /// What there is to act upon, administrators first; asked once.
-    pub(super) fn targets_by_might(&self, engine: &Engine<'_>) -> &[Target] {
+    pub(super) fn targets_by_might(&self, engine: &Engine<'_>) -> &Targets {
         let account = engine.account;
         self.might.get_or_init(|| {
             let tags = |all: &[Tag]| all.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
@@ -102,7 +105,7 @@ impl Graph {
             let others = others.map(|arn| (false, (arn.clone(), Vec::new())));
             let mut all: Vec<(bool, Target)> = principals.chain(others).collect();
             all.sort_by_key(|(is_mighty, _)| !is_mighty);
-            all.into_iter().map(|(_, target)| target).collect()
+            Targets::new(all.into_iter().map(|(_, target)| target).collect())
         })
     }
 

@@ -115,6 +115,12 @@ pub fn find(
     found
 }
 
+/// Calls that write any rights, and whether that rests on something that the data does not have.
+struct Written {
+    calls: Vec<String>,
+    depends: bool,
+}
+
 /// What a writer, by its node, takes over.
 type Taken = (usize, Option<Takeover>);
 
@@ -134,6 +140,8 @@ struct Finder<'g> {
     bound_by: Vec<usize>,
     /// Whether a principal could be one, by node; for those that were asked about.
     admins: Vec<OnceCell<bool>>,
+    /// Whether a principal would have a way if nothing held it back, by node; for the same.
+    would_go_on: Vec<OnceCell<bool>>,
     /// What was found for the first writers of those who hold the same.
     found: RefCell<HashMap<u32, Vec<Taken>>>,
     writers: RefCell<HashMap<u32, Rc<Writer>>>,
@@ -191,6 +199,7 @@ impl<'g> Finder<'g> {
             boundaries,
             bound_by,
             admins: vec![OnceCell::new(); graph.nodes.len()],
+            would_go_on: vec![OnceCell::new(); graph.nodes.len()],
             found: RefCell::default(),
             writers: RefCell::default(),
             matched: RefCell::default(),
@@ -202,7 +211,7 @@ impl<'g> Finder<'g> {
     /// all.
     fn shared(&self, from: usize, effective: &Rc<Effective>) -> Option<Takeover> {
         let writer = self.writer(effective);
-        if let Some(own) = self.own(from, &writer) {
+        if let Some(own) = self.own(from, &writer).or_else(|| self.bounded_first(from, effective)) {
             return Some(own);
         }
         let own = self.graph.arn(from);
@@ -274,10 +283,26 @@ impl<'g> Finder<'g> {
 
     /// The calls by which a principal would have any rights.
     fn rewrite(&self, writer: &Writer, node: usize) -> Option<Takeover> {
-        let (graph, arn) = (self.graph, self.graph.arn(node));
         let may_be_admin = self.may_be_admin(node);
-        let may_change = writer.changes(node >= graph.role_count());
-        if !may_change || !(may_be_admin || writer.loosens(&self.engine.principal(node))) {
+        if !(may_be_admin || writer.loosens(&self.engine.principal(node))) {
+            return None;
+        }
+        let Written { mut calls, depends } = self.written(writer, node)?;
+        if !may_be_admin {
+            let (lifted, _) =
+                self.loosened(writer, node).into_iter().find(|(_, free)| self.engine.may_be_admin(free))?;
+            calls.splice(0..0, lifted);
+            // A policy that is rewritten may be both.
+            calls.dedup();
+        }
+        let of = self.graph.arn(node).to_owned();
+        Some(Takeover { calls, becomes_admin: false, of, depends, by: None })
+    }
+
+    /// The calls that write any rights of a principal, whatever keeps it from using them.
+    fn written(&self, writer: &Writer, node: usize) -> Option<Written> {
+        let (graph, arn) = (self.graph, self.graph.arn(node));
+        if !writer.changes(node >= graph.role_count()) {
             return None;
         }
         let account = self.engine.account;
@@ -293,6 +318,9 @@ impl<'g> Finder<'g> {
         };
         let direct = of_itself.iter().find(|action| self.may_call(writer, action, node));
         let mut call = direct.map(|action| format!("{action} on {arn}"));
+        if let Some(action) = direct {
+            first = graph.calls_first(&writer.effective, action, arn);
+        }
         let by_policy = |attached: &[Attachment]| {
             let own = attached.iter().map(|policy| &policy.arn).filter(|arn| !is_aws_owned(arn));
             let may = |action: &str, on: &str| writer.may(action, on);
@@ -318,14 +346,7 @@ impl<'g> Finder<'g> {
         }
         let mut calls = vec![call?];
         calls.splice(0..0, first);
-        if !may_be_admin {
-            let (lifted, _) =
-                self.loosened(writer, node).into_iter().find(|(_, free)| self.engine.may_be_admin(free))?;
-            calls.splice(0..0, lifted);
-            // A policy that is rewritten may be both.
-            calls.dedup();
-        }
-        Some(Takeover { calls, becomes_admin: false, of: arn.to_owned(), depends, by: None })
+        Some(Written { calls, depends })
     }
 
     /// Whether all rights given to a principal would be its own.

@@ -2,11 +2,12 @@
 //!
 //! Two tiers: CAPABLE, the actions are there; REACHABLE, a target exists now that makes an administrator.
 
-use super::found::{Gathered, Held, held, lowered_if, says_it_all, times};
+use super::center::identity_center;
+use super::found::{Gathered, Held, held, lowered_if, says_it_all, times, ways_everywhere};
 use super::rule::{Check, Context, Hit, Rule};
 use super::takeover::principal_access;
 use crate::audit::account::{User, is_aws_owned, name_of};
-use crate::audit::escalate::{CENTER_WAYS, EXISTING_WAYS, EscalationPath, LEADS, PASSING_WAYS};
+use crate::audit::escalate::{EXISTING_WAYS, EscalationPath, LEADS, PASSING_WAYS};
 use crate::audit::finding::Severity;
 use crate::audit::graph::Via;
 use crate::audit::role_view::RoleView;
@@ -188,7 +189,9 @@ fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             true => Severity::Critical,
             false => Severity::Medium,
         };
-        found.add(severity, format!("REACHABLE: {action} on {on} applies to the role itself"));
+        let first = cx.graph.calls_first(&view.effective, action, on).map(|calls| format!("{calls}, then "));
+        let first = first.unwrap_or_default();
+        found.add(severity, format!("REACHABLE: {first}{action} on {on} applies to the role itself"));
         cx.catalogue.find(action).into_iter().for_each(|id| found.because(cx, view, id));
     }
     for name in [
@@ -319,36 +322,6 @@ fn pass_elsewhere(cx: &Context<'_>, view: &RoleView<'_>, pass: ActionId, found: 
     }
 }
 
-/// The ways that the role has on all resources, each as CAPABLE; what else is known of one is added.
-fn ways_everywhere(
-    cx: &Context<'_>,
-    view: &RoleView<'_>,
-    ways: impl Iterator<Item = &'static EscalationPath>,
-    severity: Severity,
-    reaches: impl Fn(&EscalationPath) -> Option<(Severity, String)>,
-) -> Option<Hit> {
-    if says_it_all(view) {
-        return None;
-    }
-    let mut found = Gathered::default();
-    for way in ways {
-        let held = way.actions.iter().map(|&action| held(view, action)).min().unwrap_or(Held::No);
-        if held == Held::No {
-            continue;
-        }
-        let at_times = held == Held::AtTimes;
-        found.add(
-            lowered_if(at_times, severity),
-            format!("CAPABLE: {} on all resources{}", way.name(), times(at_times)),
-        );
-        if let Some((severity, target)) = reaches(way) {
-            found.add(lowered_if(at_times, severity), format!("REACHABLE: {} on {target}", way.name()));
-        }
-        way.actions.iter().take(1).for_each(|&action| found.because(cx, view, action));
-    }
-    found.hit(view)
-}
-
 /// Documents of AWS that run what the caller sends.
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-command-ssm-plugin-reference.html>
 const RUN_ANYTHING: [&str; 12] = [
@@ -399,10 +372,6 @@ fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let ways =
         EXISTING_WAYS.iter().filter(|way| way.actions.first().copied() != commands || runs_commands(view));
     ways_everywhere(cx, view, ways, Severity::Medium, machines)
-}
-
-fn identity_center(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    ways_everywhere(cx, view, CENTER_WAYS.iter(), Severity::High, |_| None)
 }
 
 fn assume_any(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
@@ -535,8 +504,17 @@ fn reaches_admin(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let chain = cx.graph.chain(view.index)?;
     let cause = chain.rsplit(' ').next().unwrap_or_default().to_owned();
     let mut evidence = vec![format!("REACHABLE: {chain}")];
+    let first = cx.graph.tagged_first(view.index, &view.effective);
+    evidence.extend(first.map(|calls| format!("before that: {calls}")));
     evidence.extend(view.written.limits());
-    Some(Hit::new(cause, evidence))
+    // Which administrator is next changes with every new one; how the role begins does not.
+    let hit = Hit::new(cause, evidence).known_by(cx.graph.first_action(view.index).unwrap_or_default());
+    Some(match cx.graph.ends_with_calls(view.index) {
+        true => {
+            hit.fix("Nobody on the way is an administrator yet: take the last call from whoever may make it.")
+        }
+        false => hit,
+    })
 }
 
 /// The users themselves are not judged, but what leads from them is.
@@ -549,7 +527,8 @@ fn user_reaches_admin(cx: &Context<'_>) -> Vec<Hit> {
             evidence.push(format!("the user is in {}", opsctl_iam::grant::shorten(&user.groups)));
         }
         let cause = chain.rsplit(' ').next().unwrap_or_default().to_owned();
-        Some(Hit::new(cause, evidence).on(&*user.arn))
+        let begins = cx.graph.first_action(cx.account.roles.len() + place).unwrap_or_default();
+        Some(Hit::new(cause, evidence).on(&*user.arn).known_by(begins))
     };
     users.filter_map(hit).collect()
 }

@@ -320,11 +320,13 @@ fn decrypt(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 const READERS: &[&str] = &["ReadOnlyAccess", "ViewOnlyAccess", "SecurityAudit"];
 
 fn cross_account_read(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-    let strangers: Vec<_> = view
+    let mut strangers: Vec<_> = view
         .admissions
         .iter()
         .flat_map(|a| foreign(cx, a).into_iter().map(move |(account, _)| (account, a)))
         .collect();
+    // Whatever their order in the trust.
+    strangers.sort_by_key(|(account, _)| *account);
     let (account, _) = strangers.first()?;
     let reader = view
         .role

@@ -1,6 +1,7 @@
 //! What the rules of escalation find, put together: tiers, evidence, causes.
 
 use super::rule::{Context, Hit};
+use crate::audit::escalate::EscalationPath;
 use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
 use crate::domain::many;
@@ -92,4 +93,34 @@ pub(super) fn lowered_if(at_times: bool, severity: Severity) -> Severity {
 
 pub(super) fn times(at_times: bool) -> &'static str {
     if at_times { ", while its condition holds" } else { "" }
+}
+
+/// The ways that the role has on all resources, each as CAPABLE; what else is known of one is added.
+pub(super) fn ways_everywhere(
+    cx: &Context<'_>,
+    view: &RoleView<'_>,
+    ways: impl Iterator<Item = &'static EscalationPath>,
+    severity: Severity,
+    reaches: impl Fn(&EscalationPath) -> Option<(Severity, String)>,
+) -> Option<Hit> {
+    if says_it_all(view) {
+        return None;
+    }
+    let mut found = Gathered::default();
+    for way in ways {
+        let held = way.actions.iter().map(|&action| held(view, action)).min().unwrap_or(Held::No);
+        if held == Held::No {
+            continue;
+        }
+        let at_times = held == Held::AtTimes;
+        found.add(
+            lowered_if(at_times, severity),
+            format!("CAPABLE: {} on all resources{}", way.name(), times(at_times)),
+        );
+        if let Some((severity, target)) = reaches(way) {
+            found.add(lowered_if(at_times, severity), format!("REACHABLE: {} on {target}", way.name()));
+        }
+        way.actions.iter().take(1).for_each(|&action| found.because(cx, view, action));
+    }
+    found.hit(view)
 }

@@ -1,5 +1,6 @@
 //! The rules: one table per family, one row per rule, and beside each row the function that checks.
 
+mod center;
 mod data;
 mod drift;
 mod escalation;

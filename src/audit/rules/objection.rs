@@ -19,6 +19,9 @@ pub(super) fn objections<'a>(
         .iter()
         .filter_map(|a| object(a).map(|fact| (fact.clone(), evidence(a, &fact))))
         .collect();
-    let cause = found.iter().map(|(fact, _)| fact.as_str()).collect::<Vec<_>>().join("; ");
+    // The cause is the same whatever the order of the statements.
+    let mut facts: Vec<&str> = found.iter().map(|(fact, _)| fact.as_str()).collect();
+    facts.sort_unstable();
+    let cause = facts.join("; ");
     (!found.is_empty()).then(|| Hit::new(cause, found.into_iter().map(|(_, line)| line).collect()))
 }

@@ -70,6 +70,8 @@ pub struct Hit {
     pub evidence: Vec<String>,
     /// What names the cause: stable over time, shared by findings with one remedy.
     pub cause: String,
+    /// What names the fault, where that is not the cause: what the baseline knows it by.
+    pub known_by: Option<String>,
     /// The patterns of actions that it is about, where it lists actions.
     pub actions: Vec<String>,
 }
@@ -84,6 +86,13 @@ impl Hit {
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Self {
         self.severity = Some(severity);
+        self
+    }
+
+    /// Known to the baseline by something else than its cause.
+    #[must_use]
+    pub fn known_by(mut self, what: impl Into<String>) -> Self {
+        self.known_by = Some(what.into());
         self
     }
 

@@ -301,7 +301,7 @@ fn external_without_id(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
 fn external_root(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     objections(view, |a| {
         let told = fixes_organization(a);
-        let roots: Vec<_> = foreign(cx, a)
+        let mut roots: Vec<_> = foreign(cx, a)
             .into_iter()
             .filter(|(account, p)| {
                 // Parties that document their whole account, with an external id, mean it.
@@ -319,6 +319,7 @@ fn external_root(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             })
             .map(|(account, _)| called(cx, account))
             .collect();
+        roots.sort();
         (!roots.is_empty() && !told).then(|| format!("all of foreign account {}", roots.join(", ")))
     })
 }

@@ -41,3 +41,9 @@ fn what_groups_give_is_worked_out_once_for_those_who_may_join_them() {
     let each = (costs[2] - costs[1]) / 400;
     assert!(each < 60_000, "{each} bytes for a user who may join 60 groups");
 }
+
+/// docs/decisions/0095-asked-once-of-a-kind.md
+#[test]
+fn who_may_tag_each_other_are_asked_once_of_a_kind() {
+    grows_in_step([60, 120, 240].map(|size| cost(&crowds::tagging(size))), "roles that may tag");
+}

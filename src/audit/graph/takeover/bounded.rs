@@ -2,9 +2,11 @@
 //! is taken off, or swapped, after.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate>
 
-use super::Finder;
-use crate::audit::node::{may_make, may_on, may_within};
-use opsctl_iam::condition::Bound;
+use super::{Finder, Takeover};
+use crate::audit::account::{Boundary, Role, User};
+use crate::audit::node::{Node, may_make, may_on, may_within};
+use opsctl_iam::condition::{Asked, Bound, Tags};
+use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::pattern;
 
@@ -91,6 +93,41 @@ impl Finder<'_> {
             Some(filled) => Some(vec![lift, filled]),
             None => Some(vec![making.filled(within)?, lift]),
         }
+    }
+
+    /// The calls by which a principal puts the boundary on itself that its own statements ask for, and writes
+    /// any rights of its own within it.
+    pub(super) fn bounded_first(&self, node: usize, effective: &Effective) -> Option<Takeover> {
+        let account = self.engine.account;
+        let user = node.checked_sub(self.graph.role_count()).map(|place| &account.users[place]);
+        let (put, writes) = match user {
+            None => ("iam:PutRolePermissionsBoundary", ["iam:PutRolePolicy", "iam:AttachRolePolicy"]),
+            Some(_) => ("iam:PutUserPermissionsBoundary", ["iam:PutUserPolicy", "iam:AttachUserPolicy"]),
+        };
+        if !self.graph.is_rewritable(node) || effective.naming(put).next().is_none() {
+            return None;
+        }
+        let now = &self.graph.nodes[node];
+        let asked = self.boundaries_of_new(effective, &writes);
+        let others = asked.into_iter().filter(|arn| now.boundary.as_ref() != Some(arn));
+        others.into_iter().find_map(|arn| {
+            let given =
+                Asked { tags: Tags::Told(&now.tags), boundary: Some(Bound::By(&arn)), ..Asked::default() };
+            if effective.decide_for(put, &now.arn, given) != Decision::Allowed {
+                return None;
+            }
+            let then = Node { boundary: Some(arn.clone()), ..now.clone() };
+            let permissions_boundary = Some(Boundary { arn: arn.clone() });
+            let bounded = match user {
+                None => self.engine.role(&Role { permissions_boundary, ..account.roles[node].clone() }),
+                Some(user) => self.engine.user(&User { permissions_boundary, ..user.clone() }),
+            };
+            let write = writes.iter().find(|action| then.admits_call(&bounded, action, None))?;
+            let calls = vec![format!("{put} of {arn} on {}", now.arn), format!("{write} on {}", now.arn)];
+            let taken =
+                Takeover { calls, becomes_admin: true, of: now.arn.clone(), depends: false, by: None };
+            self.engine.may_be_admin(&bounded).then_some(taken)
+        })
     }
 
     /// The policies that conditions name as the boundary of what is made or given rights.

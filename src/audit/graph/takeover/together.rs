@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::writer::Writer;
 use super::{Finder, Graph, Takeover, WRITING, matching_in, patterns};
 use crate::audit::evaluate::Engine;
-use opsctl_iam::effective::Effective;
+use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::Sourced;
 use opsctl_iam::policy::Selector;
 
@@ -37,7 +37,7 @@ pub fn find(graph: &Graph, engine: &Engine<'_>, back: &[Vec<usize>]) -> HashMap<
         }
         let finder = finder.get_or_insert_with(|| Finder::new(graph, engine));
         let writer = finder.writer(effective);
-        let rewritten: BTreeMap<usize, Takeover> = finder
+        let rewritten: BTreeMap<usize, (Takeover, Vec<String>)> = finder
             .aimed(&writer)
             .into_iter()
             .filter(|&node| !graph.reaches_admin(node))
@@ -51,9 +51,10 @@ pub fn find(graph: &Graph, engine: &Engine<'_>, back: &[Vec<usize>]) -> HashMap<
         for node in from.into_iter().filter(|node| to_rewritten.has(*node)) {
             let (mut calls, by) = to_writer.calls(graph, node);
             let (way, end) = to_rewritten.calls(graph, node);
-            let takeover = &rewritten[&end];
+            let (takeover, last) = &rewritten[&end];
             calls.extend(takeover.calls.iter().cloned());
             calls.extend(way);
+            calls.extend(last.iter().cloned());
             found.insert(node, Takeover { calls, becomes_admin: true, by: Some(by), ..takeover.clone() });
         }
     }
@@ -61,10 +62,43 @@ pub fn find(graph: &Graph, engine: &Engine<'_>, back: &[Vec<usize>]) -> HashMap<
 }
 
 impl Finder<'_> {
-    /// The calls by which a principal would be an administrator for sure.
-    fn rewritten(&self, writer: &Writer, node: usize) -> Option<Takeover> {
+    /// The calls by which a principal would be an administrator for sure, and its own after them.
+    fn rewritten(&self, writer: &Writer, node: usize) -> Option<(Takeover, Vec<String>)> {
         let rewritten = self.rewrite(writer, node).filter(|takeover| !takeover.depends);
-        rewritten.or_else(|| self.freed(writer, node))
+        let at_once = rewritten.or_else(|| self.freed(writer, node)).map(|takeover| (takeover, Vec::new()));
+        at_once.or_else(|| self.freed_to_go_on(writer, node))
+    }
+
+    /// The calls that take off a principal what keeps it from calls of its own that make it, or lead to, an
+    /// administrator; and these.
+    fn freed_to_go_on(&self, writer: &Writer, node: usize) -> Option<(Takeover, Vec<String>)> {
+        if !writer.loosens(&self.engine.principal(node)) || !self.would_go_on(node) {
+            return None;
+        }
+        let of = self.graph.arn(node).to_owned();
+        self.loosened(writer, node).into_iter().find_map(|(calls, free)| {
+            let last = self.own_calls(&Rc::new(free), node)?;
+            Some((Takeover { calls, becomes_admin: false, of: of.clone(), depends: false, by: None }, last))
+        })
+    }
+
+    /// Whether a principal would have a way if nothing held it back.
+    fn would_go_on(&self, node: usize) -> bool {
+        *self.would_go_on[node].get_or_init(|| {
+            let now = self.engine.principal(node);
+            let allows = now.allows.clone();
+            let free = Effective::of(allows, Vec::new(), Ceiling::None, Vec::new(), now.unreadable.clone());
+            self.own_calls(&Rc::new(free), node).is_some()
+        })
+    }
+
+    /// The calls of its own that make a principal an administrator, or lead to one.
+    fn own_calls(&self, effective: &Rc<Effective>, node: usize) -> Option<Vec<String>> {
+        let onward = || self.graph.onward(effective, node, self.engine).map(|call| vec![call]);
+        onward().or_else(|| {
+            let written = self.written(&self.writer(effective), node)?;
+            (!written.depends && self.engine.may_be_admin(effective)).then_some(written.calls)
+        })
     }
 
     /// The principals that a writer may change anything about.

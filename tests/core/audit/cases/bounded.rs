@@ -106,3 +106,21 @@ fn ones_own_boundary_is_swapped_for_a_wide_one() {
     check("for itself", world(named("edge"), everything()), &[], UP);
     check("for one that nobody may make", world(named("new"), everything()), &[], UP);
 }
+
+/// Of `PutRolePolicy` the key is the boundary that the role has, of `PutRolePermissionsBoundary` the one that
+/// it is given. <https://docs.aws.amazon.com/service-authorization/latest/reference/list_iam.html>
+#[test]
+fn who_puts_the_boundary_on_itself_first_that_writing_asks_for() {
+    let world = |limits: Value, on: &str, given: &str| {
+        let edge = |statement: Value, name: &str| {
+            when(statement, "ArnEquals", "iam:PermissionsBoundary", policy_arn(name))
+        };
+        let writes = edge(allow(&["iam:PutRolePolicy"], &[&role_arn("t")]), "edge");
+        let puts = edge(allow(&["iam:PutRolePermissionsBoundary"], &[&role_arn(on)]), given);
+        one(vec![writes, puts].into()).policy(customer_policy("edge", limits))
+    };
+    check("wide", world(everything(), "t", "edge"), &["IAM208:critical"], &[]);
+    check("narrow", world(allow(&["s3:*"], &["*"]), "t", "edge"), &[], UP);
+    check("on another", world(everything(), "low", "edge"), &[], UP);
+    check("another boundary", world(everything(), "t", "other"), &[], UP);
+}

@@ -121,3 +121,35 @@ fn users_by_what_they_become() {
     let v = user("v", &[allow(&["iam:AttachUserPolicy"], &[&user_arn("u")])]);
     assert_eq!(rules_on_u(World::of([low()]).user(key).user(v)), ["IAM211"]);
 }
+
+/// An explicit Deny goes before what allows, and what a boundary leaves out is not allowed: until another
+/// takes them off.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+#[test]
+fn who_is_set_free_by_another_makes_the_last_call_itself() {
+    let by = |action: &str, own: RoleMaker| {
+        let frees = allow(&[action], &[&role_arn("t")]);
+        let adm = role("adm").trusts(trust_own_account()).can(everything());
+        World::of([own, role("b").trusts(trust_own_account()).can(frees), adm])
+            .policy(customer_policy("guard", deny(&["iam:*"], &["*"])))
+            .policy(customer_policy("keeps", deny(&["sts:AssumeRole"], &[&role_arn("adm")])))
+            .policy(customer_policy("edge", allow(&["s3:*", "sts:AssumeRole"], &[&role_arn("b")])))
+    };
+    let assumes = |names: &[&str]| {
+        let arns: Vec<String> = names.iter().map(|name| role_arn(name)).collect();
+        allow(&["sts:AssumeRole"], &arns.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let writes = || vec![allow(&["iam:PutRolePolicy"], &[&role_arn("t")]), assumes(&["b"])];
+    let own = [
+        ("iam:DetachRolePolicy", t().can(writes()).attach(&policy_arn("guard"))),
+        ("iam:DetachRolePolicy", t().can(assumes(&["b", "adm"])).attach(&policy_arn("keeps"))),
+        ("iam:DeleteRolePermissionsBoundary", t().can(writes()).boundary(&policy_arn("edge"))),
+    ];
+    let up = ["IAM201:critical", "IAM202:critical", "IAM208"];
+    for (action, own) in own {
+        check(action, by(action, own.clone()), &["IAM208:critical"], &[]);
+        check("another call", by("iam:TagRole", own), &[], &up);
+    }
+    let idle = t().can(assumes(&["b"])).attach(&policy_arn("guard"));
+    check("free to do nothing", by("iam:DetachRolePolicy", idle), &[], &up);
+}

@@ -54,3 +54,24 @@ pub fn delegating(size: usize) -> World {
     });
     World::of(roles).policy(reads)
 }
+
+/// Roles of ten teams that may tag each other, assume those of their team, and rewrite the trust of those; no
+/// two hold the same.
+pub fn tagging(size: usize) -> World {
+    let roles = (0..size).map(|n| {
+        let assumes = allow(&["sts:AssumeRole"], &["*"]);
+        let assumes = when(assumes, "StringEquals", "aws:ResourceTag/team", "${aws:PrincipalTag/team}");
+        let queue = allow(&["sqs:SendMessage"], &[&format!("arn:aws:sqs:*:*:q-{n}")]);
+        let rewrites = allow(&["iam:UpdateAssumeRolePolicy"], &["*"]);
+        let fence = when(
+            deny(&["iam:UpdateAssumeRolePolicy"], &["*"]),
+            "StringNotEquals",
+            "aws:ResourceTag/team",
+            "${aws:PrincipalTag/team}",
+        );
+        let tags = allow(&["iam:TagRole"], &["*"]);
+        let role = role(&format!("r-{n}")).trusts(trust_own_account()).tag("team", &format!("t{}", n % 10));
+        role.can(vec![assumes, tags, rewrites, fence, queue])
+    });
+    World::of(roles)
+}
