@@ -91,6 +91,9 @@ pub fn check_image_region(call: &Call, image: &str) -> Result<(), Fault> {
 /// What CreateEndpointConfig takes.
 pub const CREATE_ENDPOINT_CONFIG: &[Constraint] = &[
     super::MODEL_NAME.at("ProductionVariants[].ModelName").required(),
+    Constraint::ANY.at("ProductionVariants[].VolumeSizeInGB").range(1, 512),
+    Constraint::ANY.at("ProductionVariants[].ModelDataDownloadTimeoutInSeconds").range(60, 3600),
+    Constraint::ANY.at("ProductionVariants[].ContainerStartupHealthCheckTimeoutInSeconds").range(60, 3600),
     Constraint::ANY
         .at("ProductionVariants[].ServerlessConfig.MemorySizeInMB")
         .required()
@@ -109,6 +112,10 @@ pub fn create_endpoint_config(call: &Call) -> Answer {
         let instance_type = variant["InstanceType"].as_str().unwrap_or_default();
         if call.maybe("KmsKeyId").is_some() && has_own_disk(instance_type) {
             return Err(invalid(format!("KmsKeyId is not supported for instance type {instance_type}")));
+        }
+        if !variant["VolumeSizeInGB"].is_null() && has_own_disk(instance_type) {
+            let text = format!("VolumeSizeInGB is not supported for instance type {instance_type}");
+            return Err(invalid(text));
         }
         MODEL.get(call, variant["ModelName"].as_str().unwrap_or_default())?;
     }
