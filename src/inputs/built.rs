@@ -28,8 +28,8 @@ pub(super) struct Installed {
 impl Installed {
     /// Of these files.
     pub fn of(entries: &[Entry]) -> Self {
-        let mut installed = Self::default();
-        installed.is_built = entries.iter().any(|entry| &*entry.path == "setup.py");
+        let is_built = entries.iter().any(|entry| &*entry.path == "setup.py");
+        let mut installed = Self { is_built, files: BTreeSet::new() };
         let mut named = vec![REQUIREMENTS.to_owned()];
         for script in entries.iter().filter(|entry| is_shell(entry)) {
             let text = String::from_utf8_lossy(&script.content).replace("\\\n", " ");

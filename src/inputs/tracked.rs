@@ -120,7 +120,7 @@ mod tests {
             } else {
                 index.extend(name.bytes());
                 index.push(0);
-                while (index.len() - start) % 8 != 0 {
+                while !(index.len() - start).is_multiple_of(8) {
                     index.push(0);
                 }
             }

@@ -120,8 +120,9 @@ fn a_folder_that_is_left_out_is_known_as_one() {
 /// Without the record of the machine that wrote them.
 #[test]
 fn a_saved_plan_and_a_report_of_another_checkout_are_no_code() {
-    let plan =
-        r#"{ "account": "1", "fingerprint": "f", "foreign": [], "format": 1, "leftovers": [], "steps": [] }"#;
+    let want = Files::new().desired();
+    let made = Account::default().plan(&want, DEPLOY);
+    let plan = format!("{:#}\n", report::plan::json(&made, &kinds(), "an account"));
     let report = format!("<!DOCTYPE html><html><head><title>small{PAGE_TITLE}</title></head></html>");
     let place = Place::new(&[
         ("project/plan.bin", &plan),

@@ -91,9 +91,6 @@ pub fn check_image_region(call: &Call, image: &str) -> Result<(), Fault> {
 /// What CreateEndpointConfig takes.
 pub const CREATE_ENDPOINT_CONFIG: &[Constraint] = &[
     super::MODEL_NAME.at("ProductionVariants[].ModelName").required(),
-    Constraint::ANY.at("ProductionVariants[].VolumeSizeInGB").range(1, 512),
-    Constraint::ANY.at("ProductionVariants[].ModelDataDownloadTimeoutInSeconds").range(60, 3600),
-    Constraint::ANY.at("ProductionVariants[].ContainerStartupHealthCheckTimeoutInSeconds").range(60, 3600),
     Constraint::ANY
         .at("ProductionVariants[].ServerlessConfig.MemorySizeInMB")
         .required()
