@@ -317,6 +317,15 @@ impl Inputs {
         Some(&self.folders.get(&(path.to_owned(), use_as.clone()))?.1)
     }
 
+    /// A file of code in a folder that a module of this name is in: from the top it is imported by another.
+    pub fn module_of_code(&self, module: &str) -> Option<&str> {
+        let code = self.folders.iter().filter(|((_, use_as), _)| use_as.is_code());
+        let mut files = code.filter_map(|(_, (_, tree))| tree.as_ref().ok()).flat_map(|tree| &tree.entries);
+        let ends = [format!("/{module}.py"), format!("/{module}/__init__.py")];
+        let is_it = |entry: &&Entry| ends.iter().any(|end| entry.path.ends_with(end.as_str()));
+        files.find(is_it).map(|entry| &*entry.path)
+    }
+
     /// The data sets, as they are named, with what was read of them.
     pub fn data_folders(&self) -> impl Iterator<Item = (&Path, &Tree)> {
         let data = self.folders.iter().filter(|((_, use_as), _)| !use_as.is_code());
