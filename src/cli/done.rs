@@ -84,7 +84,8 @@ fn say_failed(done: &Done, session: &Session, ui: &Ui) {
             }
             None => help_with(error).to_owned(),
         };
-        let lacking = sandbox::help_for(&error.message).filter(|_| session.is_sandbox());
+        let in_code = |module: &str| session.context.inputs.module_of_code(module).map(str::to_owned);
+        let lacking = sandbox::help_for(&error.message, in_code).filter(|_| session.is_sandbox());
         let help = lacking.into_iter().chain([help]).collect::<Vec<_>>().join(". ");
         let place = place(session, resource);
         let place = place.as_ref().map(|(file, line)| (file.as_str(), *line));

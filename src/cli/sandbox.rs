@@ -123,10 +123,20 @@ pub fn unlike_aws(desired: &Desired) -> Diagnostics {
 const OF_CONTAINERS: [&str; 3] =
     ["sagemaker_containers", "sagemaker_sklearn_container", "sagemaker_xgboost_container"];
 
-/// What to do about a module that the image holds and the sandbox has not, where a failure is about one.
-pub fn help_for(said: &str) -> Option<String> {
+/// What to do about a module that is not found, where a failure is about one: it is in a folder of the code,
+/// as `in_code` says, or the image holds it and the sandbox has not.
+pub fn help_for(said: &str, in_code: impl Fn(&str) -> Option<String>) -> Option<String> {
     let (_, rest) = said.split_once("No module named '")?;
     let module = rest.split(['\'', '.']).next().filter(|module| !module.is_empty())?;
+    if let Some(file) = in_code(module) {
+        let name = file.trim_end_matches("/__init__.py").trim_end_matches(".py").replace('/', ".");
+        return Some(format!(
+            "the code has {}, and imports begin at its top: import `{}`, or name the folder of the script as \
+             the code",
+            shown::line(&file),
+            shown::line(&name)
+        ));
+    }
     if OF_CONTAINERS.contains(&module) {
         return Some(format!(
             "`{module}` is a part of AWS's container, which the sandbox does not pull, and no package that \
@@ -269,9 +279,19 @@ mod tests {
     #[test]
     fn a_module_of_the_image_is_named() {
         let said = "AlgorithmError: ExecuteUserScriptError:\nModuleNotFoundError: No module named 'torch.nn'";
+        let help_for = |said: &str| help_for(said, |_| None);
         assert!(help_for(said).unwrap().contains("`torch`"));
         let said = "ModuleNotFoundError: No module named 'sagemaker_xgboost_container'";
         assert!(help_for(said).unwrap().contains("a part of AWS's container"));
         assert_eq!(help_for("ValueError: No module"), None);
+    }
+
+    #[test]
+    fn a_module_beside_a_script_in_a_folder_is_shown() {
+        let said = "ModuleNotFoundError: No module named 'util'";
+        for file in ["models/util.py", "models/util/__init__.py"] {
+            let help = help_for(said, |_| Some(file.to_owned())).unwrap();
+            assert!(help.contains(file) && help.contains("import `models.util`"), "{help}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::ui::Ui;
 use crate::desired;
 use crate::domain::codes;
-use crate::inputs::{self, Record, source_of};
+use crate::inputs::{self, Record, is_output, source_of};
 use crate::run::Session;
 
 /// Whether such a file may take the place of another.
@@ -95,7 +95,10 @@ pub fn record(session: &Session) -> Record {
 /// model must not train again, but may have been pulled there to be trained on.
 pub fn say_left_out(session: &Session, ui: &Ui, file: &Path) {
     let sources = desired::sources(&session.config, &session.kinds);
-    if let Some(source) = source_of(session.config.document.folder(), file, &sources) {
+    // Of code, what opsctl writes for people is never a part: nothing can go wrong.
+    let is_output = || std::fs::read(file).is_ok_and(|content| is_output(&content));
+    let source = source_of(session.config.document.folder(), file, &sources);
+    if let Some(source) = source.filter(|source| !(source.use_as.is_code() && is_output())) {
         ui.say(&format!(
             "note: {} is in {}, but is left out of it because opsctl wrote it; a copy would count",
             file.display(),

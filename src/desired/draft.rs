@@ -12,7 +12,7 @@ use crate::desired::{Desired, GivenRole, Node, unread};
 use crate::domain::{
     Code, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, ResourceId, Scope, bytes, codes,
 };
-use crate::inputs::{Entry, Inputs, Listing, Remote, Strays, Tree, UseAs};
+use crate::inputs::{Entry, Inputs, LeftOut, Listing, Remote, Strays, Tree, UseAs};
 
 /// Nodes so far, and the problems found while making them.
 #[derive(Debug)]
@@ -291,8 +291,8 @@ impl<'a> Draft<'a> {
         let tree = self.tree(path, use_as)?;
         let is_inside = Path::new(entry).components().all(|part| matches!(part, Component::Normal(_)));
         if tree.entry(entry).is_none() && is_inside && tree.root.join(entry).is_file() {
-            let message = format!("`{entry}` is left out of what is packed of {}", path.display());
-            let help = "name it by `include`, or take it out of `exclude`, .opsctlignore or .gitignore";
+            let (why, help) = self.why_left_out(tree, entry);
+            let message = format!("`{entry}` is left out of what is packed of {}{why}", path.display());
             // At the key that leaves it out, where the entry is not written.
             let beside = |key: &str| at.parent().map(|section| section.join(key));
             let keys = [Some(at.clone()), beside("include"), beside("exclude")];
@@ -311,7 +311,92 @@ impl<'a> Draft<'a> {
             return None;
         }
         self.warn_of_data(path, tree, at);
+        self.warn_of_tracked(path, tree, at);
+        self.warn_of_secrets(path, tree, at);
         Some(tree)
+    }
+
+    /// What leaves a file out of a folder of code, and what brings it back.
+    fn why_left_out(&self, tree: &Tree, entry: &str) -> (String, String) {
+        let Some((path, why)) = tree.left_out(entry) else {
+            return (String::new(), "name it by `include`, or take it out of `exclude`".to_owned());
+        };
+        let folder = if path.len() < entry.len() { "/" } else { "" };
+        let back = format!("exclude = [\"!/{path}{folder}\"]");
+        match why {
+            LeftOut::Ignored { file, pattern, .. } => {
+                let file = self.below(file);
+                (
+                    format!(" by `{pattern}` in {}", file.display()),
+                    match file.ends_with(".gitignore") {
+                        true => format!("`{back}` packs it all the same"),
+                        false => {
+                            "take it out of that file, or write a line for it that begins with `!`".to_owned()
+                        }
+                    },
+                )
+            }
+            LeftOut::Excluded(pattern) => {
+                (format!(" by `{pattern}` in `exclude`"), "take it out of `exclude`".to_owned())
+            }
+            LeftOut::NoCode(pattern) => (
+                format!(": `{pattern}` is what opsctl takes for no code"),
+                format!("`{back}` packs it all the same"),
+            ),
+            LeftOut::NotIncluded => {
+                (": no pattern of `include` is of it".to_owned(), "name it by `include`".to_owned())
+            }
+        }
+    }
+
+    /// A real path, as the config's folder sees it.
+    fn below(&self, file: &Path) -> PathBuf {
+        let folder = self.folder().canonicalize().ok();
+        let below = folder.and_then(|folder| Some(file.strip_prefix(folder).ok()?.to_owned()));
+        below.unwrap_or_else(|| file.to_owned())
+    }
+
+    /// The key that names the folder of an entry, where that is written.
+    fn folder_of(&self, entry: &KeyPath) -> KeyPath {
+        let section = entry.parent().unwrap_or_default();
+        let mut keys = ["source", "code"].into_iter().map(|key| section.join(key));
+        keys.find(|key| self.is_written(key)).unwrap_or_else(|| entry.clone())
+    }
+
+    /// What is committed is in every checkout, so nobody looks for it in an ignore file.
+    fn warn_of_tracked(&mut self, code: &Path, tree: &Tree, at: &KeyPath) {
+        let tracked = tree.left_out.iter().filter_map(|(path, why)| match why {
+            LeftOut::Ignored { file, pattern, is_tracked: true } => Some((path, file, pattern)),
+            _ => None,
+        });
+        let tracked: Vec<_> = tracked.collect();
+        let Some((path, file, pattern)) = tracked.first() else { return };
+        let more = match tracked.len() - 1 {
+            0 => String::new(),
+            more => format!(", and {more} more,"),
+        };
+        let (file, code) = (self.below(file), code.display());
+        let message = format!(
+            "`{path}`{more} is in git, but not in what is packed of {code}: `{pattern}` in {} leaves it out",
+            file.display()
+        );
+        let folder = if tree.root.join(path).is_dir() { "/" } else { "" };
+        let help = format!(
+            "`exclude = [\"!/{path}{folder}\"]` packs it; without the `!` it is left out without this warning"
+        );
+        self.warn(codes::TRACKED_LEFT_OUT, self.folder_of(at), message, help);
+    }
+
+    /// Archives of code are in the bucket, and on every machine that runs it.
+    fn warn_of_secrets(&mut self, code: &Path, tree: &Tree, at: &KeyPath) {
+        let Some(file) = tree.entries.iter().find(|entry| holds_secrets(entry)) else { return };
+        let message = format!(
+            "`{}` is packed with the code of {}, and may hold secrets: whoever may read the bucket has them",
+            file.path,
+            code.display()
+        );
+        let help = format!("leave it out: exclude = [\"/{}\"]; or allow C137 in [lint]", file.path);
+        self.warn(codes::SECRET_IN_CODE, self.folder_of(at), message, help);
     }
 
     /// Whether the key at `at` is in the file: else it has its default.
@@ -325,24 +410,32 @@ impl<'a> Draft<'a> {
         rest.iter().try_fold(self.config.document.values().get(first)?, |value, key| value.get(key))
     }
 
+    /// The texts that the items of a section have at a key, also of those that are wrong in something else.
+    pub fn texts_written(&self, section: &str, key: &str) -> Vec<&'a str> {
+        let items = self.config.document.values().get(section).and_then(Value::as_object);
+        items.into_iter().flat_map(|items| items.values()).filter_map(|item| item[key].as_str()).collect()
+    }
+
     /// Data inside a source would be packed into each archive, and every change of it would be a change of
     /// the code.
     fn warn_of_data(&mut self, code: &Path, tree: &Tree, at: &KeyPath) {
         let plain = |path: &Path| path.components().filter(|c| *c != Component::CurDir).collect::<PathBuf>();
         let inputs = self.inputs;
-        for data in inputs.data_folders() {
+        let at = self.folder_of(at);
+        for (data, set) in inputs.data_folders() {
             let data = plain(data);
             let Ok(inner) = data.strip_prefix(plain(code)) else { continue };
             let mut folder = inner.to_string_lossy().into_owned();
             if !folder.is_empty() {
                 folder.push('/');
             }
-            let files = tree.below(&folder);
+            let is_data = |entry: &&Entry| set.entry(&entry.path[folder.len()..]).is_some();
+            let files: Vec<&Entry> = tree.below(&folder).iter().filter(is_data).collect();
             if files.is_empty() {
                 continue;
             }
-            let size = bytes(files.iter().map(Entry::size).sum());
-            let data = data.display();
+            let size = bytes(files.iter().map(|entry| entry.size()).sum());
+            let data = if folder.is_empty() { code.display() } else { data.display() };
             let message = format!(
                 "the data set in {data} ({size}) is packed with the code, and a change of it is one of the code"
             );
@@ -370,6 +463,17 @@ impl<'a> Draft<'a> {
     pub fn warn(&mut self, code: Code, at: KeyPath, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Diagnostic::warning(code, at, message, help));
     }
+}
+
+/// Whether a file is one that programs keep secrets in: by its name, or a private key.
+fn holds_secrets(entry: &Entry) -> bool {
+    let name = entry.path.rsplit('/').next().unwrap_or_default();
+    // Beside it lie examples of it, which have none.
+    let is_example = ["example", "sample", "template", "dist"].iter().any(|end| name.ends_with(end));
+    let is_named = [".env", ".netrc", ".pypirc", ".pgpass"].contains(&name) || name.starts_with(".env.");
+    let head = &entry.content[..entry.content.len().min(64)];
+    let is_key = head.starts_with(b"-----BEGIN ") && head.windows(11).any(|part| part == b"PRIVATE KEY");
+    is_key || is_named && !is_example && !entry.content.is_empty()
 }
 
 fn first_few(tree: &Tree) -> String {

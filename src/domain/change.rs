@@ -130,6 +130,18 @@ impl Changes {
         self
     }
 
+    /// The same of a number that AWS chooses where nobody does. Fingerprinted kinds only.
+    pub fn chosen(
+        self,
+        path: &str,
+        seen: Option<i32>,
+        want: Option<i32>,
+        show: impl Fn(i32) -> String,
+    ) -> Self {
+        let text = |number: Option<i32>| number.map_or_else(|| "AWS's own".to_owned(), &show);
+        self.field(path, text(seen), text(want), Needs::Replace)
+    }
+
     /// Adds one change per key that differs, under `path.key`. Fingerprinted kinds only, so they need a new
     /// one.
     pub fn map_field(

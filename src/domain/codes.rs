@@ -108,6 +108,8 @@ pub const LINTS: &[Code] = &[
     CODE_LEFT_OUT,
     NOT_AS_ON_AWS,
     LITERAL_SECRET,
+    TRACKED_LEFT_OUT,
+    SECRET_IN_CODE,
 ];
 
 macro_rules! codes {
@@ -138,7 +140,7 @@ codes! {
     NO_SUCH_PATH "C009" "No such file or folder"
         "Paths are relative to the folder of the config file.";
     NOT_IN_SOURCE "C010" "The entry file is not in the source folder"
-        "`entry` names a file inside `source` (or `code`). Files that .gitignore or .opsctlignore exclude are not packed, and so are not seen either.";
+        "`entry` names a file inside `source` (or `code`). Files that the .gitignore files of the project or of its git repository, or .opsctlignore, exclude are not packed, and so are not seen either; `exclude = [\"!/train.py\"]` takes along what a .gitignore leaves out. A function's `handler` names one that its file has, and the lines of a shell script end with LF: of others a shell says that the script is not found.";
     UNKNOWN_IMAGE "C011" "Unknown image"
         "`image` is a short name of an AWS Deep Learning Container (\"pytorch-2.6\") or a full registry URI (`<account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>`). With `on = \"ec2\"` it is an AMI id or the name of a public SSM parameter.";
     NO_REGION "C012" "No region"
@@ -150,7 +152,7 @@ codes! {
     NOT_A_CONFIG "C015" "No config file"
         "opsctl looks for --config, OPSCTL_CONFIG, ./opsctl.toml, ./config/opsctl.toml, and then the same in the folders above up to the repository root. `opsctl init` writes one.";
     TOO_LARGE "C016" "Too large for AWS"
-        "A Lambda function's zip may have 50 MB when it is sent directly, 250 MB unzipped, and 4 KB of environment variables (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). An EC2 instance takes 16 KB of user data, which is where its program and values are.";
+        "A Lambda function's zip may have 50 MB when it is sent directly, 250 MB unzipped, and 4 KB of environment variables; a call of it carries 6 MB, in which bytes that are no text are in base64 (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). An EC2 instance takes 16 KB of user data, which is where its program and values are.";
     SYMLINK "C017" "A symbolic link that leads out of its folder"
         "Links inside the folder are followed. A link that leaves the folder, or a loop, would upload what you did not name; copy the file or remove the link.";
     BAD_PATTERN "C018" "A pattern that cannot be read"
@@ -195,7 +197,7 @@ codes! {
     EMPTY_DATA "C112" "The data set has no files"
         "The folder is there but holds no file that is not excluded. SageMaker fails a training job whose channel has no objects (ClientError).";
     SPLIT_AT_SPACES "C113" "Text that the container splits at spaces"
-        "The toolkit in AWS's images of 2021 and 2022 (PyTorch 1.9 to 1.11, TensorFlow 2.4 to 2.8) hands the arguments to a shell without quotes, so `--name \"a b\"` arrives as three words (https://github.com/aws/sagemaker-training-toolkit/issues/128). The variables SM_HP_NAME and SM_HPS have the whole text.";
+        "Every image runs a shell script by a line of a shell, and the toolkit in AWS's images of 2021 and 2022 (PyTorch 1.9 to 1.11, TensorFlow 2.4 to 2.8) any script: the arguments get no quotes, so `--name \"a b\"` arrives as three words (https://github.com/aws/sagemaker-training-toolkit/issues/128). The variables SM_HP_NAME and SM_HPS have the whole text.";
     SPOT_WITHOUT_CHECKPOINTS "C114" "Spot training without checkpoints"
         "A spot interruption starts the script again from nothing unless it resumes from /opt/ml/checkpoints. Set `checkpoints = true` and load the newest one at the start of the script (https://docs.aws.amazon.com/sagemaker/latest/dg/model-managed-spot-training.html).";
     NEWER "C115" "Newer than opsctl's data"
@@ -234,6 +236,10 @@ codes! {
         "With `--sandbox`, the user's code runs as a process of this machine. Of AWS's own images the sandbox knows what their containers do: script mode for training, and the defaults of PyTorch, scikit-learn, XGBoost and Hugging Face for serving. What other images hold and run it does not know, so a success here says that the code works, and not that the image does. What it cannot play at all, `deploy` refuses (E266).";
     LITERAL_SECRET "C135" "A secret in an environment"
         "AWS keeps the variables of a training, a model and a function as text, and shows it to everybody who may describe the resource; the file is in the repository besides. opsctl shows the value nowhere, but it cannot hide it there. Keep it in Secrets Manager or as a SecureString of SSM, and let the code read it: `boto3.client(\"secretsmanager\").get_secret_value(SecretId=…)`, with `permissions = [{ actions = [\"secretsmanager:GetSecretValue\"], resources = [\"arn:…\"] }]` beside it. A container that takes it from a variable alone, such as one that fetches a model with HF_TOKEN, has no other way: give it a token that may only read, and allow C135 in [lint].";
+    TRACKED_LEFT_OUT "C136" "A file of the repository is left out of the code"
+        "The project's .gitignore files say what is no code: what a script leaves in the folder of a machine must not be other code than that of a fresh checkout. A file that was committed all the same is in every checkout, and would be missed where the code runs. `exclude = [\"!/base.h5\"]` packs it; `exclude = [\"/base.h5\"]` leaves it out without this warning. Only ignore files of the project and of its git repository count, none above them.";
+    SECRET_IN_CODE "C137" "A file of secrets is packed with the code"
+        "The folder of the code is packed whole, with .env, .netrc and private keys that are in it: they are in the bucket then, in the archive of the code, the model or the function, and on every machine that runs it. Leave the file out by `exclude`, and let the code read what it needs from Secrets Manager or SSM, by `permissions`. Where it has nothing secret in it, allow C137 in [lint].";
 
     CREDENTIALS "E201" "No usable AWS credentials"
         "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";

@@ -1,11 +1,15 @@
 //! The local files that a project names: read once, before planning, and never again.
 
+mod built;
 mod cache;
 mod hash;
+mod ignored;
 mod kept;
 mod output;
 mod part;
 mod remote;
+mod sieve;
+mod tracked;
 mod walk;
 mod written;
 
@@ -21,7 +25,8 @@ pub use kept::{is_in_place, open_kept, read_kept, write_kept};
 pub use output::{Output, led_to, write};
 pub use part::{PartFolder, remove_left};
 pub use remote::{Listing, Remote, RemoteLook, bucket_and_key};
-pub use written::{Record, home, source_of};
+pub use sieve::LeftOut;
+pub use written::{PAGE_TITLE, Record, home, is_output, source_of};
 
 use crate::archive;
 use crate::domain::{Crc64, Diagnostic, KeyPath, Stored, codes};
@@ -42,8 +47,9 @@ pub struct Source {
 /// What a folder is read for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UseAs {
-    /// Packed into an archive: contents are kept, `.gitignore` is honored, and what is no code is left out
-    /// (`walk.rs`). `.opsctlignore` and the patterns (gitignore syntax) count too.
+    /// Packed into an archive: contents are kept, the `.gitignore` files of the project are honored
+    /// (`ignored.rs`), and what is no code is left out (`walk.rs`). `.opsctlignore` and the patterns
+    /// (gitignore syntax) count too.
     Code { include: Vec<String>, exclude: Vec<String> },
     /// Uploaded file by file: only checksums are kept. `.gitignore` does not count, because data folders
     /// usually are in it; `.opsctlignore` and the patterns (gitignore syntax) do.
@@ -84,11 +90,26 @@ impl Entry {
 pub struct Tree {
     pub root: PathBuf,
     pub entries: Vec<Entry>,
+    /// Of code: what is in the folder and not among them, and why. Of a folder that is left out whole, the
+    /// folder.
+    pub left_out: BTreeMap<String, LeftOut>,
     /// When the walk began, in nanoseconds since 1970.
     pub seen_at: i64,
 }
 
 impl Tree {
+    fn empty(root: PathBuf, seen_at: i64) -> Self {
+        Self { root, entries: Vec::new(), left_out: BTreeMap::new(), seen_at }
+    }
+
+    /// Why a file of the folder is left out, and where that is said of: of itself, or of a folder that it is
+    /// in.
+    pub fn left_out(&self, path: &str) -> Option<(&str, &LeftOut)> {
+        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        let mut outer = ends.filter_map(|end| self.left_out.get_key_value(&path[..end]));
+        outer.next().map(|(path, why)| (path.as_str(), why))
+    }
+
     /// The bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.entries.iter().map(Entry::size).sum()
@@ -233,7 +254,7 @@ impl Inputs {
 
     /// Lets an empty folder stand in for each that cannot be read: whoever only looks goes on.
     pub fn spare(&mut self) {
-        self.stand_in = Some(Tree { root: PathBuf::new(), entries: Vec::new(), seen_at: 0 });
+        self.stand_in = Some(Tree::empty(PathBuf::new(), 0));
     }
 
     /// What stands in for a folder that cannot be read. `None`: nothing does.
@@ -280,7 +301,7 @@ impl Inputs {
     pub fn take(&mut self, path: &Path, use_as: &UseAs) -> Option<Tree> {
         let (_, tree) = self.folders.get_mut(&(path.to_owned(), use_as.clone()))?;
         let tree = tree.as_mut().ok()?;
-        let empty = Tree { root: tree.root.clone(), entries: Vec::new(), seen_at: tree.seen_at };
+        let empty = Tree::empty(tree.root.clone(), tree.seen_at);
         Some(std::mem::replace(tree, empty))
     }
 
@@ -296,9 +317,19 @@ impl Inputs {
         Some(&self.folders.get(&(path.to_owned(), use_as.clone()))?.1)
     }
 
-    /// The folders of data, as they are named.
-    pub fn data_folders(&self) -> impl Iterator<Item = &Path> {
-        self.folders.keys().filter(|(_, use_as)| !use_as.is_code()).map(|(path, _)| path.as_path())
+    /// A file of code in a folder that a module of this name is in: from the top it is imported by another.
+    pub fn module_of_code(&self, module: &str) -> Option<&str> {
+        let code = self.folders.iter().filter(|((_, use_as), _)| use_as.is_code());
+        let mut files = code.filter_map(|(_, (_, tree))| tree.as_ref().ok()).flat_map(|tree| &tree.entries);
+        let ends = [format!("/{module}.py"), format!("/{module}/__init__.py")];
+        let is_it = |entry: &&Entry| ends.iter().any(|end| entry.path.ends_with(end.as_str()));
+        files.find(is_it).map(|entry| &*entry.path)
+    }
+
+    /// The data sets, as they are named, with what was read of them.
+    pub fn data_folders(&self) -> impl Iterator<Item = (&Path, &Tree)> {
+        let data = self.folders.iter().filter(|((_, use_as), _)| !use_as.is_code());
+        data.filter_map(|((path, _), (_, tree))| Some((path.as_path(), tree.as_ref().ok()?)))
     }
 
     /// Keeps what was found in other buckets.

@@ -1,5 +1,6 @@
 //! Which files of a folder belong to a source.
 
+use std::collections::BTreeMap;
 use std::fs::FileType;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
@@ -8,11 +9,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use ignore::{DirEntry, WalkBuilder};
+use ignore::{DirEntry, Match, WalkBuilder};
 
-use super::written::Record;
-use super::{Entry, FileStamp, Source, Tree, UseAs, part, read_whole, since_epoch};
-use crate::domain::{Code, Crc64, Diagnostic, KeyPath, codes};
+use super::built::Installed;
+use super::ignored::{self, Ignored};
+use super::sieve::{EXCLUDE, Sieve};
+use super::written::{self, Record};
+use super::{Entry, FileStamp, LeftOut, Source, Tree, UseAs, part, read_whole, since_epoch};
+use crate::domain::{Code, Crc64, Diagnostic, codes};
 
 /// The folder that opsctl keeps its own things in, and what it has not written to its end.
 const OURS: [&str; 2] = [".opsctl", part::PATTERN];
@@ -56,24 +60,10 @@ const BESIDE_CODE: [&str; 12] = [
     "/log.txt",
     "/nohup.out",
 ];
-/// The same, but that the build of a package reads them: its long description, its license, its extras.
-const DOCUMENTS: [&str; 4] = ["/*.md", "/*.rst", "/LICENSE*", "/requirements-dev.txt"];
-/// How a line of `requirements.txt` names the package that the folder is.
-const ITSELF: [&str; 3] = ["-e ", "--editable ", "--editable="];
-
-/// Whether a job builds the folder as a package: AWS's toolkit builds a `setup.py`, and no `pyproject.toml`,
-/// which many have for a formatter alone; that is built where `requirements.txt` says so.
-fn is_built(folder: &Path) -> bool {
-    let requirements = std::fs::read_to_string(folder.join("requirements.txt")).unwrap_or_default();
-    let is_itself = |line: &str| {
-        let line = line.trim();
-        let named = ITSELF.iter().find_map(|option| line.strip_prefix(option)).unwrap_or(line).trim();
-        let named = named.split(['[', '#', ' ']).next().unwrap_or_default();
-        named == "." || named == "./"
-    };
-    folder.join("setup.py").is_file() || requirements.lines().any(is_itself)
-}
-
+/// The same, but that the build of a package reads them: its long description, its license.
+const DOCUMENTS: [&str; 3] = ["/*.md", "/*.rst", "/LICENSE*"];
+/// The same, but that others may name it.
+const REQUIREMENTS: [&str; 1] = ["/requirements-dev.txt"];
 /// The files of a source. Of code, what tools keep beside it, the project's documents, and `data` (paths of
 /// data sets, relative to `folder`) are left out, unless `include` says what is packed.
 pub(super) fn walk(folder: &Path, source: &Source, data: &[PathBuf]) -> Result<Tree, Diagnostic> {
@@ -83,19 +73,19 @@ pub(super) fn walk(folder: &Path, source: &Source, data: &[PathBuf]) -> Result<T
         return single(&file, source, seen_at);
     }
     let walk = Walk::of(folder, source)?;
-    let (kept, excluded) = walk.patterns(&walk.no_code(folder, data))?;
-    let left_out = excluded.clone();
+    let no_code = walk.no_code(folder, data);
+    let own = OURS.into_iter().chain(OF_VIEWERS).chain(no_code.iter().map(String::as_str));
+    let (kept, excluded) = (walk.including()?, walk.excluding(own)?);
+    let is_chosen =
+        |path: &Path| kept.is_empty() || kept.matched_path_or_any_parents(path, false).is_ignore();
     let is_code = walk.is_code();
+    let ignored = Ignored::of(&walk.home, folder, is_code);
+    let sieve = Arc::new(Sieve::new(&walk.root, &walk.home, excluded, ignored, is_code));
+    let each = Arc::clone(&sieve);
     let found = WalkBuilder::new(&walk.root)
         .standard_filters(false)
-        .git_ignore(is_code)
-        .parents(is_code)
-        .require_git(false)
-        .add_custom_ignore_filename(".opsctlignore")
         .follow_links(true)
-        .filter_entry(move |e| {
-            !excluded.matched(e.path(), e.file_type().is_some_and(|t| t.is_dir())).is_ignore()
-        })
+        .filter_entry(move |entry| each.passes(entry))
         .build();
     let ours = Record::of(folder).files();
     let mut entries = Vec::new();
@@ -103,38 +93,25 @@ pub(super) fn walk(folder: &Path, source: &Source, data: &[PathBuf]) -> Result<T
         let found = match found {
             Ok(found) => found,
             // A link to nothing is no less left out than a file.
-            Err(error) if path_of(&error).is_some_and(|path| left_out.matched(path, false).is_ignore()) => {
+            Err(error) if path_of(&error).is_some_and(|path| sieve.excludes(path)) => {
                 continue;
             }
             Err(error) => return Err(walk.not_entered(&error)),
         };
-        walk.stays_inside(&found)?;
-        let Some(kind) = found.file_type().filter(|kind| !kind.is_dir()) else { continue };
-        if found.file_name() == ".opsctlignore" {
-            continue;
-        }
-        let path = found.path();
-        let relative = path.strip_prefix(&walk.root).unwrap_or(path);
-        // Not as overrides of the walk: those outrank .opsctlignore.
-        if !kept.is_empty() && !kept.matched_path_or_any_parents(relative, false).is_ignore() {
-            continue;
-        }
-        if !kind.is_file() {
-            let message =
-                format!("{} is {}, and only files can be packed or sent", path.display(), what(kind));
-            return Err(walk.refuse(codes::LOCAL_IO, message, walk.leave_out()));
-        }
-        if let Some(known) = ours.get(&walk.home.join(relative)) {
-            let now = path.metadata().map_err(|e| walk.unread(path, &e))?;
-            if *known == FileStamp::from(&now) {
-                continue;
-            }
-        }
-        let name = walk.name(path, relative)?;
-        entries.push(entry(path, name.into(), is_code).map_err(|e| walk.unread(path, &e))?);
+        entries.extend(walk.entry(&found, &sieve, is_chosen, &ours)?);
     }
     entries.sort_by(|a: &Entry, b| a.path.cmp(&b.path));
-    Ok(Tree { root: walk.root, entries, seen_at })
+    if let Some(documents) = walk.documents(folder, &entries)? {
+        entries.retain(|entry| match documents.matched(walk.root.join(&*entry.path), false) {
+            Match::Ignore(glob) => {
+                sieve.note(Path::new(&*entry.path), LeftOut::NoCode(glob.original().to_owned()));
+                false
+            }
+            _ => true,
+        });
+    }
+    let left_out = sieve.left_out(|path| is_chosen(Path::new(path)));
+    Ok(Tree { root: walk.root, entries, left_out, seen_at })
 }
 
 fn is_in_s3(written: &str) -> bool {
@@ -150,7 +127,7 @@ fn single(file: &Path, source: &Source, seen_at: i64) -> Result<Tree, Diagnostic
     let walk = Walk { source, root: root.to_owned(), home: root.to_owned() };
     let name = walk.name(file, Path::new(name))?;
     let entry = entry(file, name.into(), false).map_err(|e| walk.unread(file, &e))?;
-    Ok(Tree { root: walk.root, entries: vec![entry], seen_at })
+    Ok(Tree { root: walk.root, entries: vec![entry], left_out: BTreeMap::new(), seen_at })
 }
 
 /// The folder of a source, and what is wrong with it or in it.
@@ -213,44 +190,100 @@ impl<'a> Walk<'a> {
             (!inside.is_empty()).then(|| format!("/{}", plain(inside)))
         });
         patterns.extend(inside);
-        // The config may lie in a folder of the source, too (`source = ".."`).
-        let top = folder.canonicalize().ok();
-        let below = top.as_ref().and_then(|top| top.strip_prefix(&self.home).ok()?.to_str());
-        if let Some(below) = below {
-            let below = Path::new("/").join(plain(below));
+        if let Some(below) = self.project(folder) {
+            let below = Path::new("/").join(plain(&below));
             patterns.extend(CONFIGURATION.map(|file| below.join(file).to_string_lossy().into_owned()));
-        }
-        // With the config the source has all of the project.
-        if below.is_some() {
             patterns.extend(BESIDE_CODE.map(str::to_owned));
-            if !is_built(&self.home) {
-                patterns.extend(DOCUMENTS.map(str::to_owned));
-            }
         }
         patterns
     }
 
-    /// What alone is kept (of nothing: everything), and what is left out.
-    fn patterns(&self, no_code: &[String]) -> Result<(Gitignore, Gitignore), Diagnostic> {
-        let bad = |at: KeyPath, e: ignore::Error| {
-            let help = "patterns have gitignore syntax: *.csv, train/**, !keep.me";
-            Diagnostic { at, ..self.refuse(codes::BAD_PATTERN, e.to_string(), help) }
-        };
-        let section = self.source.at.parent().unwrap_or_default();
-        let at = |key: &str, i: usize| section.join(key).join(i.to_string());
-        let (mut kept, mut excluded) = (GitignoreBuilder::new(""), GitignoreBuilder::new(&self.root));
-        for pattern in OURS.into_iter().chain(OF_VIEWERS).chain(no_code.iter().map(String::as_str)) {
+    /// Where in the source the config's folder is, if it is there: then the source has all of the project. It
+    /// may be in a folder of its own (`source = ".."`).
+    fn project(&self, folder: &Path) -> Option<String> {
+        let folder = folder.canonicalize().ok()?;
+        Some(folder.strip_prefix(&self.home).ok()?.to_str()?.to_owned())
+    }
+
+    /// Patterns of the project's documents, where none of the files reads them.
+    fn documents(&self, folder: &Path, entries: &[Entry]) -> Result<Option<Gitignore>, Diagnostic> {
+        let UseAs::Code { include, .. } = &self.source.use_as else { return Ok(None) };
+        if !include.is_empty() || self.project(folder).is_none() {
+            return Ok(None);
+        }
+        let installed = Installed::of(entries);
+        let documents = DOCUMENTS.into_iter().filter(|_| !installed.is_built);
+        let others = REQUIREMENTS.into_iter().filter(|file| !installed.files.contains(&file[1..]));
+        Ok(Some(self.excluding(documents.chain(others))?))
+    }
+
+    /// What alone is kept; of nothing, everything.
+    fn including(&self) -> Result<Gitignore, Diagnostic> {
+        let (UseAs::Code { include, .. } | UseAs::Data { include, .. }) = &self.source.use_as;
+        let mut kept = GitignoreBuilder::new("");
+        for (i, pattern) in include.iter().enumerate() {
+            kept.add_line(None, pattern).map_err(|e| self.bad(Some(("include", i)), &e))?;
+        }
+        kept.build().map_err(|e| self.bad(None, &e))
+    }
+
+    /// What is left out: by patterns of opsctl's, and by those of the section, which outrank them.
+    fn excluding<'p>(&self, own: impl IntoIterator<Item = &'p str>) -> Result<Gitignore, Diagnostic> {
+        let (UseAs::Code { exclude, .. } | UseAs::Data { exclude, .. }) = &self.source.use_as;
+        let mut excluded = GitignoreBuilder::new(&self.root);
+        for pattern in own {
             excluded.add_line(None, pattern).expect("our own patterns are good");
         }
-        let (UseAs::Code { include, exclude } | UseAs::Data { include, exclude }) = &self.source.use_as;
-        for (i, pattern) in include.iter().enumerate() {
-            kept.add_line(None, pattern).map_err(|e| bad(at("include", i), e))?;
-        }
         for (i, pattern) in exclude.iter().enumerate() {
-            excluded.add_line(None, pattern).map_err(|e| bad(at("exclude", i), e))?;
+            let line = excluded.add_line(Some(EXCLUDE.into()), pattern);
+            line.map_err(|e| self.bad(Some((EXCLUDE, i)), &e))?;
         }
-        let built = |patterns: GitignoreBuilder| patterns.build().map_err(|e| bad(self.source.at.clone(), e));
-        Ok((built(kept)?, built(excluded)?))
+        excluded.build().map_err(|e| self.bad(None, &e))
+    }
+
+    fn bad(&self, item: Option<(&str, usize)>, error: &ignore::Error) -> Diagnostic {
+        let section = self.source.at.parent().unwrap_or_default();
+        let at = item.map(|(key, i)| section.join(key).join(i.to_string()));
+        let help = "patterns have gitignore syntax: *.csv, train/**, !keep.me";
+        let at = at.unwrap_or_else(|| self.source.at.clone());
+        Diagnostic { at, ..self.refuse(codes::BAD_PATTERN, error.to_string(), help) }
+    }
+
+    /// A file that was found, if it is one of the source.
+    fn entry(
+        &self,
+        found: &DirEntry,
+        sieve: &Sieve,
+        is_chosen: impl Fn(&Path) -> bool,
+        ours: &BTreeMap<PathBuf, FileStamp>,
+    ) -> Result<Option<Entry>, Diagnostic> {
+        self.stays_inside(found)?;
+        let Some(kind) = found.file_type().filter(|kind| !kind.is_dir()) else { return Ok(None) };
+        if found.file_name() == ignored::OWN {
+            return Ok(None);
+        }
+        let path = found.path();
+        let relative = path.strip_prefix(&self.root).unwrap_or(path);
+        // After .opsctlignore, which outranks it.
+        if !is_chosen(relative) {
+            sieve.note(relative, LeftOut::NotIncluded);
+            return Ok(None);
+        }
+        if !kind.is_file() {
+            let message =
+                format!("{} is {}, and only files can be packed or sent", path.display(), what(kind));
+            return Err(self.refuse(codes::LOCAL_IO, message, self.leave_out()));
+        }
+        if let Some(known) = ours.get(&self.home.join(relative)) {
+            let now = path.metadata().map_err(|e| self.unread(path, &e))?;
+            if *known == FileStamp::from(&now) {
+                return Ok(None);
+            }
+        }
+        let name = self.name(path, relative)?;
+        let entry = entry(path, name.into(), self.is_code()).map_err(|e| self.unread(path, &e))?;
+        // Wherever it was written: a saved plan comes to the checkout that it is applied in.
+        Ok(Some(entry).filter(|entry| !written::is_output(&entry.content)))
     }
 
     fn stays_inside(&self, found: &DirEntry) -> Result<(), Diagnostic> {

@@ -4,7 +4,39 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
 use super::{FileStamp, Source, read_kept, replace_json};
+
+/// How the title of a report ends, by which it is known.
+pub const PAGE_TITLE: &str = " · deployed with opsctl";
+/// Bytes at the beginning of a report that have its title in them.
+const HEAD: usize = 2048;
+
+/// What a saved plan has, beside more (`report::plan::json`).
+#[derive(Deserialize)]
+struct SavedPlan {
+    #[serde(rename = "fingerprint")]
+    _fingerprint: String,
+    #[serde(rename = "steps")]
+    _steps: Vec<IgnoredAny>,
+    #[serde(rename = "leftovers")]
+    _leftovers: Vec<IgnoredAny>,
+    #[serde(rename = "foreign")]
+    _foreign: IgnoredAny,
+}
+
+/// Whether a file is what opsctl writes for people, by what is in it: a saved plan or a report. Of another
+/// machine, or of another checkout, no [`Record`] knows.
+pub fn is_output(content: &[u8]) -> bool {
+    if content.starts_with(b"{") {
+        return serde_json::from_slice::<SavedPlan>(content).is_ok();
+    }
+    let head = &content[..content.len().min(HEAD)];
+    let title = format!("{PAGE_TITLE}</title>");
+    content.starts_with(b"<!DOCTYPE html>") && head.windows(title.len()).any(|part| part == title.as_bytes())
+}
 
 /// The folder that holds `.opsctl`: the config's, or the one above its `config/`.
 pub fn home(folder: &Path) -> PathBuf {

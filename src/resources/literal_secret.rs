@@ -17,27 +17,121 @@ pub fn warn(values: &BTreeMap<String, String>, at: &KeyPath, draft: &mut Draft<'
     }
 }
 
+/// How keys begin that their services mark, whatever the variable is called.
+const MARKED: [&str; 13] = [
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "sk-proj-",
+    "sk-ant-",
+    "hf_",
+    "dapi",
+    "https://hooks.slack.com/services/",
+];
+/// Of keys that name a thing of AWS, of a table or of a program.
+const NO_SECRET: [&str; 24] = [
+    "S3",
+    "OBJECT",
+    "BUCKET",
+    "PARTITION",
+    "SORT",
+    "PRIMARY",
+    "FOREIGN",
+    "GROUP",
+    "INDEX",
+    "CACHE",
+    "HASH",
+    "RANGE",
+    "KMS",
+    "PUBLIC",
+    "MODEL",
+    "DATA",
+    "FILE",
+    "JOIN",
+    "INPUT",
+    "OUTPUT",
+    "IMAGE",
+    "LABEL",
+    "FEATURE",
+    "TARGET",
+];
+const NO_WORDS: [&str; 4] = ["true", "false", "none", "null"];
+
 /// Tokens of a language model (`EOS_TOKEN = "</s>"`), keys of objects and of tables, numbers, names of
 /// secrets and references to other resources are none.
 fn is_secret(name: &str, value: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    let of = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
-    let is_number = value.bytes().all(|byte| byte.is_ascii_digit() || b".-".contains(&byte));
-    let is_flag = ["true", "false", "none", "null"].contains(&value.to_ascii_lowercase().as_str());
-    let is_named = ["arn:", "s3://", "http://", "https://", "/"].iter().any(|begin| value.starts_with(begin));
-    let is_path = value.contains('/') && value.len() < 32;
-    if is_number || is_flag || is_named || value.contains("${") {
+    if value.contains("${") {
         return false;
     }
-    if of(&["PASSWORD", "PASSWD", "PASSPHRASE"]) {
+    let marked = MARKED.iter().find_map(|mark| value.strip_prefix(mark));
+    let is_one = |rest: &str| is_plain(rest) && (!rest.contains('/') || value.starts_with("https://"));
+    let is_marked = marked.is_some_and(|rest| rest.len() >= 16 && is_one(rest));
+    if is_marked || has_password(value) || value.contains("PRIVATE KEY-----") {
         return true;
     }
-    let is_plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.=+/".contains(c));
-    if of(&["TOKEN", "SECRET"]) {
-        return is_plain && !is_path && value.len() >= 8;
+    let is_number = value.bytes().all(|byte| byte.is_ascii_digit() || b".-".contains(&byte));
+    let is_flag = NO_WORDS.contains(&value.to_ascii_lowercase().as_str());
+    let is_named = ["arn:", "s3://", "http://", "https://", "/"].iter().any(|begin| value.starts_with(begin));
+    if is_number || is_flag || is_named {
+        return false;
     }
-    let has_digit = value.bytes().any(|byte| byte.is_ascii_digit());
-    of(&["_KEY", "APIKEY"]) && is_plain && !is_path && !value.contains('.') && has_digit && value.len() >= 16
+    let words = words(name);
+    let (last, before) = match &words[..] {
+        [.., before, last] => (last.as_str(), before.as_str()),
+        [last] => (last.as_str(), ""),
+        [] => return false,
+    };
+    let is_path = value.contains('/') && value.len() < 32;
+    let is_text = is_plain(value) && !is_path && value.len() >= 8;
+    match last {
+        _ if ["PASSWORD", "PASSWD", "PASSPHRASE"].iter().any(|end| last.ends_with(end)) => true,
+        "PWD" | "PASS" => value.len() >= 8 && !is_path,
+        "PAT" | "CREDENTIAL" | "CREDENTIALS" => is_text && value.len() >= 16 && !value.contains('.'),
+        _ if last.ends_with("TOKEN") || last.ends_with("SECRET") => is_text,
+        "APIKEY" => is_text && !value.contains('.'),
+        "KEY" if ["API", "SECRET", "PRIVATE", "AUTH"].contains(&before) => is_text && !value.contains('.'),
+        "KEY" if !before.is_empty() && !NO_SECRET.contains(&before) => {
+            let has_digit = value.bytes().any(|byte| byte.is_ascii_digit());
+            // What has no digit is a word or several, but for one that nobody can read.
+            let is_run = value.len() >= 24 && value.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            is_text && !value.contains('.') && value.len() >= 16 && (has_digit || is_run)
+        }
+        _ => false,
+    }
+}
+
+fn is_plain(value: &str) -> bool {
+    value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.=+/".contains(c))
+}
+
+/// The parts of a name, in capitals: `clientSecret` and `CLIENT_SECRET` have the same.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_small = false;
+    for c in name.chars() {
+        if !c.is_ascii_alphanumeric() || (was_small && c.is_ascii_uppercase()) {
+            words.push(String::new());
+        }
+        was_small = c.is_ascii_lowercase();
+        if let Some(word) = words.last_mut().filter(|_| c.is_ascii_alphanumeric()) {
+            word.push(c.to_ascii_uppercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Whether it is an address with a password in it: `postgres://user:password@host/db`.
+fn has_password(value: &str) -> bool {
+    let Some((scheme, rest)) = value.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+    !scheme.is_empty() && user.is_some_and(|(_, password)| !password.is_empty())
 }
 
 #[cfg(test)]
@@ -52,6 +146,18 @@ mod tests {
             ("DB_PASSWORD", "correct horse"),
             ("OPENAI_API_KEY", "sk-proj-0123456789abcdef"),
             ("clientSecret", "0123456789abcdef"),
+            ("api_key", "abcdefghijklmnopqrstuvwxyz"),
+            ("OPENAI_KEY", "skabcdefghijklmnopqrstuvwxyz"),
+            ("DATABASE_URL", "postgres://admin:hunter2@db.internal/x"),
+            ("SLACK_WEBHOOK", "https://hooks.slack.com/services/T000/B000/XXXXXXXX"),
+            ("GITHUB_PAT", "ghp_0123456789abcdefghijklmnopqrstuvwxyz"),
+            ("whatever", "ghp_0123456789abcdefghijklmnopqrstuvwxyz"),
+            ("DB_PWD", "hunter2hunter2"),
+            ("DB_PASS", "hunter2hunter2"),
+            ("CREDENTIALS", "0123456789abcdef"),
+            ("PRIVATE_KEY", "-----BEGIN RSA PRIVATE KEY-----\nMIIEvQ"),
+            ("SECRET_KEY", "django-insecure-abcdefgh"),
+            ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
         ] {
             assert!(is_secret(name, value), "{name}");
         }
@@ -68,6 +174,20 @@ mod tests {
             ("PARTITION_KEY", "customer_id"),
             ("KMS_KEY", "${bucket}"),
             ("HF_TOKEN", ""),
+            ("s3_key", "models-2026-11-30-shoes"),
+            ("key_path", "0123456789abcdef0123456789abcdef"),
+            ("tokenizer", "bert-base-uncased"),
+            ("max_tokens", "all-of-them"),
+            ("partition_key", "customer_identifier_2026"),
+            ("key", "0123456789abcdef"),
+            ("monkey", "abcdefghijklmnopqrstuvwxyz01"),
+            ("sort_key", "year"),
+            ("GOOGLE_APPLICATION_CREDENTIALS", "credentials.json"),
+            ("MODEL_URL", "https://huggingface.co/org/model"),
+            ("HF_MODEL_ID", "hf_internal/tiny"),
+            ("API_KEY_SECRET_NAME", "prod-openai-key"),
+            ("FIRST_PASS", "coarse"),
+            ("KMS_KEY", "1234abcd-12ab-34cd-56ef-1234567890ab"),
         ] {
             assert!(!is_secret(name, value), "{name}");
         }

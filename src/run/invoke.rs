@@ -5,7 +5,7 @@ use super::jobs::Job;
 use super::{Session, whose};
 use crate::aws::{OpError, OpErrorKind};
 use crate::desired::Node;
-use crate::domain::{Code, KindName, ResourceId, codes};
+use crate::domain::{Code, KindName, ResourceId, bytes, codes};
 use crate::engine::OpCx;
 use crate::engine::invoke::{NoAnswer, Request, Response};
 
@@ -77,8 +77,10 @@ pub async fn send(session: &Session, to: &Job, request: Request) -> Result<Respo
         whose::ours(session, id, physical).await?;
     }
     let cx = OpCx::new(&session.context, id.clone());
+    let size = request.payload.bytes.len() as u64;
     let sent = session.registry.of(id.kind).invoke(&cx, physical, request).await;
     sent.map_err(|none| match none {
+        NoAnswer::Op(error) if error.is(TOO_LARGE) => too_large(&error, size, id),
         NoAnswer::Op(error) => unanswered(error, id),
         NoAnswer::Reserved => {
             let message =
@@ -103,6 +105,18 @@ fn behind<'a>(session: &'a Session, id: &ResourceId) -> impl Iterator<Item = &'a
     let needs = session.desired.node(id).into_iter().flat_map(|node| &node.needs);
     let nodes = needs.filter_map(|need| session.desired.node(need));
     nodes.filter(|node| session.kind(node.id.kind).invoked().is_some())
+}
+
+/// What Lambda answers to more than 6 MB
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+const TOO_LARGE: &str = "RequestTooLargeException";
+
+/// The function failed at nothing: it was not called.
+fn too_large(error: &OpError, size: u64, id: &ResourceId) -> InvokeError {
+    let message = format!("the payload of {} is too large for {id}: {}", bytes(size), error.said());
+    let help = "bytes that are no text go in base64, so 4.5 MB of them are the most; \
+                `--endpoint NAME` calls the endpoint itself";
+    InvokeError::failed(codes::TOO_LARGE, message, help)
 }
 
 fn unanswered(error: OpError, id: &ResourceId) -> InvokeError {

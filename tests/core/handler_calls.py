@@ -94,10 +94,26 @@ for event in [
 call({"body": [1], "headers": None}, body="1")
 assert json.loads(ASKED["Body"]) == {"body": [1], "headers": None}, ASKED
 
+# A load balancer that sends all values of a header.
+call({"requestContext": {"elb": {}}, "multiValueHeaders": {"content-type": ["a/b", "text/csv"]}, "body": "1,2"}, body="1")
+assert asked() == ("1,2", "text/csv", JSON), ASKED
+
+# What a browser asks first, and what has nothing to send.
+for context in [{"requestContext": {"http": {"method": "OPTIONS"}}}, {"requestContext": {}, "httpMethod": "OPTIONS"}]:
+    response = call(context, body="1")
+    assert response == {"statusCode": 204, "headers": handler.PREFLIGHT}, response
+response = call(http(None, requestContext={"http": {"method": "GET"}}), body="1")
+assert (response["statusCode"], "by POST" in response["body"]) == (405, True), response
+
 # Whose fault it is.
-for event in [http("no JSON"), http("%%%", JSON, isBase64Encoded=True), http(None)]:
+for event, said in [
+    (http("no JSON"), "is not JSON"),
+    (http("%%%", "image/png", isBase64Encoded=True), "is not base64"),
+    (http(None), "is not JSON"),
+]:
     response = call(event, body="1")
-    assert response["statusCode"] == 400 and "is not JSON" in response["body"], response
+    assert response["statusCode"] == 400 and said in response["body"], response
+    assert response["headers"]["Content-Type"] == JSON, response
 response = call(1, status=415)
 assert (response["statusCode"], response["body"]) == (415, '{"error": "no"}'), response
 for event, answer in [(1, {"status": 500}), (1, {"body": "no JSON"}), (http("1"), {"body": "no JSON"})]:

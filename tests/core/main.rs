@@ -15,6 +15,7 @@ mod encryption;
 mod handler;
 mod inputs;
 mod kinds;
+mod left_out;
 mod limits;
 mod managed;
 mod memory;

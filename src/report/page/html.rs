@@ -6,6 +6,7 @@ use super::blocks::{Block, Figure, Node, Page, Section, Table, Text, Tile, Tone}
 use super::style::{class, line};
 use super::{graph, plot};
 use crate::domain::{Phase, shown};
+use crate::inputs::PAGE_TITLE;
 
 const STYLE: &str = include_str!("style.css");
 /// Nothing is fetched and nothing runs, whatever a name says.
@@ -24,7 +25,7 @@ pub fn render(page: &Page) -> String {
                 meta name="color-scheme" content="light dark";
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="robots" content="noindex";
-                title { (line(&page.title)) " · deployed with opsctl" }
+                title { (line(&page.title)) (PAGE_TITLE) }
                 style { (PreEscaped(STYLE)) }
             }
             body {

@@ -14,9 +14,10 @@ use crate::engine::{Driver, Found, OpCx, Probe, make};
 use crate::resources::autoscaling::Autoscaling;
 use crate::resources::sagemaker::{self, list_of, list_owned};
 
-/// AWS's own waiter looks every 30 s for an hour (docs/aws/errors-and-retries.md#waiters).
+/// AWS's own waiter looks every 30 s for an hour (docs/aws/errors-and-retries.md#waiters). Fetching the model
+/// and starting the container may take an hour each, beside the instance.
 const EVERY: Duration = Duration::from_secs(30);
-const LIMIT: Duration = Duration::from_secs(3600);
+const LIMIT: Duration = Duration::from_secs(3 * 3600);
 /// Looks during which an accepted update may not show in the status yet.
 const GRACE: u32 = 4;
 

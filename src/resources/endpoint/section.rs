@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::config::Name;
 use crate::desired::{Draft, Kind};
-use crate::domain::{KeyPath, ResourceId, action, codes, fingerprint};
+use crate::domain::{HumanDuration, KeyPath, ResourceId, action, codes, fingerprint};
 use crate::inputs::UseAs;
 use crate::limits::{self, Bound};
 use crate::resources::autoscaling;
@@ -44,10 +44,11 @@ pub struct Item {
     pub(super) code: Option<PathBuf>,
     /// Pack only files of `code` that match one of these patterns (gitignore syntax). Empty: all but data
     /// sets and, at the top of the project, its logs, configuration and documents; these are kept where a
-    /// `setup.py`, or `-e .` in `requirements.txt`, makes a package of it.
+    /// `setup.py`, `-e .` in its requirements or `pip install .` in a shell script makes a package of it.
     #[serde(default)]
     pub(super) include: Vec<String>,
-    /// Files of `code` to leave out (gitignore syntax).
+    /// Files of `code` to leave out (gitignore syntax), beside what `.gitignore` files of the project and
+    /// its git repository leave out. `!base.h5` takes along what those do.
     #[serde(default)]
     pub(super) exclude: Vec<String>,
     /// The serving script: within `code`, or within the archive's own `code/`. One in a folder
@@ -66,6 +67,14 @@ pub struct Item {
     /// Instances at the first start. After that `autoscaling` decides, and reaches its minimum at once.
     #[serde(default = "one")]
     pub(super) instance_count: i32,
+    /// Disk of each instance, in GiB, for a model that 30 are too small for. Not for instance types with
+    /// disks of their own. Default AWS's.
+    pub(super) volume_gb: Option<i32>,
+    /// How long an instance may take to fetch and unpack the model. Default AWS's.
+    pub(super) download_timeout: Option<HumanDuration>,
+    /// How long a container may take until it answers `/ping`: large models are loaded, or fetched by the
+    /// container itself, in that time. Default AWS's, 4 minutes.
+    pub(super) startup_timeout: Option<HumanDuration>,
     /// Environment variables of the container. No secrets.
     #[serde(default)]
     pub(super) environment: BTreeMap<String, String>,
@@ -117,6 +126,15 @@ pub(super) const BOUND: &[Bound] = &[
         "instance_count",
         "sagemaker:CreateEndpointConfig.ProductionVariants.*.InitialInstanceCount",
     ),
+    Bound::value("volume_gb", "sagemaker:CreateEndpointConfig.ProductionVariants.*.VolumeSizeInGB"),
+    Bound::seconds(
+        "download_timeout",
+        "sagemaker:CreateEndpointConfig.ProductionVariants.*.ModelDataDownloadTimeoutInSeconds",
+    ),
+    Bound::seconds(
+        "startup_timeout",
+        "sagemaker:CreateEndpointConfig.ProductionVariants.*.ContainerStartupHealthCheckTimeoutInSeconds",
+    ),
 ];
 
 /// Variables that the container's toolkit reads, and that opsctl sets.
@@ -164,8 +182,7 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     let needs = made.needs().into_iter().chain([Bucket::id(Bucket::MAIN)]).chain(role.made.clone());
     let model = draft.add::<Model>(name, model_name.clone(), model, needs, at.clone());
 
-    let (instance_type, instance_count) = (item.instance_type.clone(), item.instance_count);
-    let wanted = ConfigSpec { model: model_name, instance_type, instance_count, kms_key: volume_key };
+    let wanted = asked.configuration(model_name, volume_key);
     let config_name = format!("{}-{}", asked.stem, fingerprint::suffix(&wanted));
     let endpoint_config =
         draft.add::<EndpointConfig>(name, config_name.clone(), wanted, [model.clone()], at.clone());
@@ -219,6 +236,22 @@ impl Asked<'_> {
         statements.extend(policy::objects_with_keys(draft, false));
         statements.extend(volume_key.iter().flat_map(|key| policy::volume_with_key(key, false)));
         (statements, volume_key)
+    }
+
+    /// The configuration that it is made of.
+    fn configuration(&self, model: String, kms_key: Option<String>) -> ConfigSpec {
+        let item = self.item;
+        // Longer than 24 days is refused by the limit of the key.
+        let seconds = |time: HumanDuration| i32::try_from(time.as_secs()).unwrap_or(i32::MAX);
+        ConfigSpec {
+            model,
+            instance_type: item.instance_type.clone(),
+            instance_count: item.instance_count,
+            kms_key,
+            volume_gb: item.volume_gb,
+            download_timeout_s: item.download_timeout.map(seconds),
+            startup_timeout_s: item.startup_timeout.map(seconds),
+        }
     }
 
     /// The variables of the container: the model's, the endpoint's, and those of the toolkit.
@@ -389,6 +422,10 @@ fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             let text = format!("`{key}` chooses files of `code`, and there is none");
             draft.error(codes::BAD_VALUE, at.join(key), text, "add `code`, or remove it");
         }
+    }
+    if item.volume_gb.is_some() && limits::has_own_disk(&item.instance_type) {
+        let text = format!("{} has a disk of its own, whose size nobody chooses", item.instance_type);
+        draft.error(codes::BAD_VALUE, at.join("volume_gb"), text, "remove it");
     }
     let needs_code = |name: &str| [PROGRAM, SUBMIT_DIRECTORY].contains(&name);
     for name in item.environment.keys().filter(|name| TOOLKIT.contains(&name.as_str())) {

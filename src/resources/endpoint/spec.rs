@@ -52,7 +52,7 @@ impl Kind for Endpoint {
         for (name, item) in section {
             section::add(name, item, draft);
         }
-        warn_of_unused(section.values().map(|item| &*item.model), draft);
+        warn_of_unused(&draft.texts_written("endpoint", "model"), draft);
     }
 
     fn bound() -> &'static [Bound] {

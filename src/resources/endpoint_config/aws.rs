@@ -32,6 +32,9 @@ impl Driver for EndpointConfig {
             instance_type: variant.and_then(|v| v.instance_type()).map_or("", |t| t.as_str()).to_owned(),
             instance_count: variant.and_then(|v| v.initial_instance_count()).unwrap_or_default(),
             kms_key: encryption::found(found.kms_key_id()),
+            volume_gb: variant.and_then(|v| v.volume_size_in_gb()),
+            download_timeout_s: variant.and_then(|v| v.model_data_download_timeout_in_seconds()),
+            startup_timeout_s: variant.and_then(|v| v.container_startup_health_check_timeout_in_seconds()),
         };
         Ok(Some(sagemaker::seen(cx, &tags, Status::ready("Available"), state)))
     }
@@ -43,6 +46,9 @@ impl Driver for EndpointConfig {
             .instance_type(ProductionVariantInstanceType::from(spec.instance_type.as_str()))
             .initial_instance_count(spec.instance_count)
             .initial_variant_weight(1.0)
+            .set_volume_size_in_gb(spec.volume_gb)
+            .set_model_data_download_timeout_in_seconds(spec.download_timeout_s)
+            .set_container_startup_health_check_timeout_in_seconds(spec.startup_timeout_s)
             .build();
         make(self, cx, endpoint_config, action::sagemaker::CreateEndpointConfig, || async {
             let call = cx.aws.sagemaker.create_endpoint_config().endpoint_config_name(endpoint_config);

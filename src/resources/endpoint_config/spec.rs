@@ -22,6 +22,15 @@ pub struct Spec {
     /// Encrypts the volumes of its instances; none of types whose disks are their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
+    /// Of each instance, in GiB. `None`: as AWS makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_gb: Option<i32>,
+    /// Seconds to fetch and unpack the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub download_timeout_s: Option<i32>,
+    /// Seconds until the container answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup_timeout_s: Option<i32>,
 }
 
 /// AWS returns the whole spec.
@@ -51,6 +60,9 @@ impl Kind for EndpointConfig {
             .field("instance_type", &seen.instance_type, &want.instance_type, Needs::Replace)
             .field("instance_count", seen.instance_count, want.instance_count, Needs::Replace)
             .kms_key(&seen.kms_key, &want.kms_key, Needs::Replace)
+            .chosen("volume_gb", seen.volume_gb, want.volume_gb, |size| size.to_string())
+            .chosen("download_timeout", seen.download_timeout_s, want.download_timeout_s, attributes::seconds)
+            .chosen("startup_timeout", seen.startup_timeout_s, want.startup_timeout_s, attributes::seconds)
             .done()
     }
 
@@ -75,6 +87,9 @@ impl Kind for EndpointConfig {
             ("Model", state.model.clone()),
             ("Instances at the first start", state.instance_count.to_string()),
             (KEY, state.kms_key.clone().unwrap_or_default()),
+            ("Disk", state.volume_gb.map(|size| format!("{size} GB")).unwrap_or_default()),
+            ("Download time-out", state.download_timeout_s.map(attributes::seconds).unwrap_or_default()),
+            ("Start-up time-out", state.startup_timeout_s.map(attributes::seconds).unwrap_or_default()),
         ])
     }
 

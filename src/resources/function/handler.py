@@ -38,6 +38,12 @@ runtime = boto3.client(
 
 JSON = "application/json"
 HEADERS = {"Content-Type": "text/plain", "Access-Control-Allow-Origin": "*"}
+# What a browser asks before a page of somebody else sends JSON or a photograph.
+PREFLIGHT = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": "*",
+}
 
 
 class BadRequest(Exception):
@@ -54,11 +60,14 @@ class EndpointError(Exception):
 
 def lambda_handler(event, context):
     is_http = isinstance(event, dict) and ("requestContext" in event or isinstance(event.get("body"), str))
+    if is_http and method(event) == "OPTIONS":
+        return {"statusCode": 204, "headers": PREFLIGHT}
     try:
         body, content_type, accept = request(event) if is_http else (json.dumps(event), JSON, JSON)
         result, result_type = invoke(body, content_type, accept)
     except BadRequest as error:
-        return {"statusCode": error.status, "headers": HEADERS, "body": json.dumps({"error": str(error)})}
+        headers = {**HEADERS, "Content-Type": JSON} if is_http else HEADERS
+        return {"statusCode": error.status, "headers": headers, "body": json.dumps({"error": str(error)})}
     response = {"statusCode": 200, "headers": HEADERS, **in_body(result, result_type)}
     if is_http or main_type(result_type) != JSON:
         response["headers"] = {**HEADERS, "Content-Type": result_type}
@@ -68,16 +77,33 @@ def lambda_handler(event, context):
     return response
 
 
+def method(event):
+    """That of an HTTP request, where the event has it: the members of a function URL, and of API Gateway and ALB."""
+    context = event.get("requestContext") or {}
+    return (context.get("http") or {}).get("method") or event.get("httpMethod")
+
+
+def header_fields(event):
+    """By their names in small letters. A load balancer may send all values of each, of which the last counts."""
+    fields = event.get("headers") or {name: all[-1] for name, all in (event.get("multiValueHeaders") or {}).items()}
+    return {name.lower(): value for name, value in fields.items()}
+
+
 def request(event):
     """What the endpoint is asked: the body of an HTTP request, its content type, and the type of the answer."""
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    if method(event) in ("GET", "HEAD") and not event.get("body"):
+        raise BadRequest(405, "there is no body: send the payload by POST")
+    headers = header_fields(event)
     content_type = headers.get("content-type") or JSON
     # Browsers name many types and patterns, of which a container knows none.
     accept = headers.get("accept") or JSON
     accept = JSON if "*" in accept or "," in accept else accept
     body = event.get("body") or ""
     try:
-        body = base64.b64decode(body) if event.get("isBase64Encoded") else body
+        body = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body
+    except ValueError as error:
+        raise BadRequest(400, f"the body of the request is not base64: {error}") from None
+    try:
         # A form is what curl calls it when nobody says what it is.
         if main_type(content_type) in (JSON, "application/x-www-form-urlencoded"):
             return json.dumps(json.loads(body)), JSON, accept

@@ -8,6 +8,7 @@ use super::section::Item;
 use super::url::Url;
 use crate::desired::Draft;
 use crate::domain::{HumanDuration, KeyPath, codes, many};
+use crate::inputs::Tree;
 use crate::limits::LAMBDA_RESERVED;
 use crate::resources::concurrency::Concurrency;
 use crate::resources::literal_secret;
@@ -88,6 +89,33 @@ fn lint_runtime(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
             draft.error(codes::BAD_VALUE, key, text, help);
         }
     }
+}
+
+/// What Python makes names by that are not written where they are made.
+const MAKES_NAMES: [&str; 4] = ["globals", "exec", "setattr", "__getattr__"];
+
+/// A handler whose name is nowhere in its file: every call would fail with `Runtime.HandlerNotFound`.
+pub fn refuse_no_handler(item: &Item, tree: &Tree, file: &str, at: &KeyPath, draft: &mut Draft<'_>) {
+    let Some((_, function)) = item.handler.rsplit_once('.') else { return };
+    let Some(entry) = tree.entry(file) else { return };
+    let text = String::from_utf8_lossy(&entry.content);
+    let words = || text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    let is_made = text.contains("import *") || words().any(|word| MAKES_NAMES.contains(&word));
+    if function.is_empty() || is_made || words().any(|word| word == function) {
+        return;
+    }
+    let defined = text.lines().filter_map(|line| line.strip_prefix("def "));
+    let defined: Vec<&str> = defined.filter_map(|rest| rest.split('(').next()).map(str::trim).collect();
+    let help = match defined.as_slice() {
+        [] => format!("define it there: def {function}(event, context)"),
+        defined => format!("it defines: {}", defined.join(", ")),
+    };
+    draft.error(
+        codes::NOT_IN_SOURCE,
+        at.join("handler"),
+        format!("there is no `{function}` in {file}"),
+        help,
+    );
 }
 
 /// Its own name, and that of its handler.

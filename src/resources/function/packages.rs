@@ -58,11 +58,22 @@ pub fn wanted(
 ) -> Option<Packages> {
     let file = if tree.entry(LOCK).is_some() { LOCK } else { FILE };
     let requirements = Requirements::read(&tree.root, file, &tree.entry(file)?.content);
-    for line in requirements.asked.iter().filter(|line| line.asks_for == AsksFor::Source) {
-        let message =
-            format!("the function will not have `{}`: only wheels are installed for Lambda", line.text);
-        let help = "put the package into the folder, or name a wheel of it";
-        draft.error(codes::NOT_INSTALLED, at.clone(), message, help);
+    for line in &requirements.asked {
+        let (text, help) = match line.asks_for {
+            AsksFor::Source => (
+                format!("the function will not have `{}`: only wheels are installed for Lambda", line.text),
+                "put the package into the folder, or name a wheel of it",
+            ),
+            AsksFor::Building => (
+                format!(
+                    "`{}` builds packages for this machine: only wheels are installed for Lambda",
+                    line.text
+                ),
+                "remove it from the requirements",
+            ),
+            AsksFor::Package { .. } | AsksFor::Wheel => continue,
+        };
+        draft.error(codes::NOT_INSTALLED, at.clone(), text, help);
     }
     if has_all(tree, &requirements) {
         return None;
@@ -89,7 +100,7 @@ fn has_all(tree: &Tree, requirements: &Requirements) -> bool {
             packed.contains(name) || is_any && OF_RUNTIME.contains(&name.as_str())
         }
         AsksFor::Wheel => false,
-        AsksFor::Source => true, // refused
+        AsksFor::Source | AsksFor::Building => true, // refused
     };
     !requirements.has_unread && requirements.asked.iter().all(|line| is_there(&line.asks_for))
 }

@@ -34,6 +34,8 @@ pub enum AsksFor {
     Wheel,
     /// What has to be built: a folder, a repository, an archive of source code.
     Source,
+    /// That packages are built, though there are wheels of them.
+    Building,
 }
 
 impl Requirements {
@@ -83,6 +85,10 @@ impl Reader<'_> {
                 "-f" | "--find-links" => self.links(file, &value),
                 "-e" | "--editable" => {
                     self.found.asked.push(Line { text: line.to_owned(), asks_for: AsksFor::Source });
+                }
+                // It outranks what opsctl asks pip for.
+                "--no-binary" if value != ":none:" => {
+                    self.found.asked.push(Line { text: line.to_owned(), asks_for: AsksFor::Building });
                 }
                 _ => {}
             }
@@ -269,11 +275,13 @@ mod tests {
             ("x @ git+ssh://git@a/b.git", AsksFor::Source),
             ("x @ https://a/archive/main.zip", AsksFor::Source),
             ("dist/x-1.tar.gz", AsksFor::Source),
+            ("--no-binary :all:", AsksFor::Building),
+            ("--no-binary=markupsafe", AsksFor::Building),
         ] {
             let found: Vec<AsksFor> = read(line).asked.into_iter().map(|line| line.asks_for).collect();
             assert_eq!(found, [asks_for], "{line}");
         }
-        assert_eq!(read("\u{feff}# nothing\r\n\r\n--no-index --pre\r\n").asked, []);
+        assert_eq!(read("\u{feff}# nothing\r\n\r\n--no-index --no-binary :none:\r\n").asked, []);
     }
 
     /// pip takes all of these; what is in the files counts, and not their names.

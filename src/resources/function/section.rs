@@ -38,10 +38,11 @@ pub struct Item {
     pub(super) source: Option<PathBuf>,
     /// Pack only files of `source` that match one of these patterns (gitignore syntax). Empty: all but data
     /// sets and, at the top of the project, its logs, configuration and documents; these are kept where a
-    /// `setup.py`, or `-e .` in `requirements.txt`, makes a package of it.
+    /// `setup.py`, `-e .` in its requirements or `pip install .` in a shell script makes a package of it.
     #[serde(default)]
     pub(super) include: Vec<String>,
-    /// Files of `source` to leave out (gitignore syntax).
+    /// Files of `source` to leave out (gitignore syntax), beside what `.gitignore` files of the project and
+    /// its git repository leave out. `!base.h5` takes along what those do.
     #[serde(default)]
     pub(super) exclude: Vec<String>,
     /// `<file>.<function>` within `source`.

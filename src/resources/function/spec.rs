@@ -480,7 +480,9 @@ fn sent(
             // `handler.lambda_handler` is in `handler.py`.
             let file = item.handler.rsplit_once('.').map_or(item.handler.as_str(), |(module, _)| module);
             let file = format!("{}.py", file.replace('.', "/"));
-            Some(draft.code(path, &item.use_as(), &file, &at.join("handler"))?)
+            let tree = draft.code(path, &item.use_as(), &file, &at.join("handler"))?;
+            lint::refuse_no_handler(item, tree, &file, at, draft);
+            Some(tree)
         }
     };
     if let (Some(tree), Some(path)) = (tree, &item.source) {

@@ -158,6 +158,15 @@ fn given(name: &Name, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Optio
             draft.error(codes::BAD_VALUE, key, text, help);
             return None;
         }
+        if let ([file], false) = (tree.entries.as_slice(), Given::is_packed(path))
+            && is_other_archive(path)
+            && path.ends_with(&*file.path)
+        {
+            let text = format!("{} would be one file in the archive that opsctl packs", path.display());
+            let help = "unpack it and name the folder, or pack it: tar -czf model.tar.gz -C FOLDER .";
+            draft.error(codes::BAD_VALUE, key, text, help);
+            return None;
+        }
         // Where it is not read yet, it is not sent either.
         let digest = tree.digest().unwrap_or_default();
         let file = match (tree.entries.as_slice(), Given::is_packed(path)) {
@@ -186,6 +195,12 @@ fn given(name: &Name, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Optio
     Some((Given::Remote { etag }, remote.uri))
 }
 
+/// Archives that no container unpacks. A .zip may be a model: some libraries save theirs as one.
+fn is_other_archive(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    name.ends_with(".tar") || name.ends_with(".tgz") || name.contains(".tar.")
+}
+
 /// Whether a URI can be that of an archive that somebody else has put there; else the code, the text and the
 /// help of the problem.
 fn archive_at(uri: &str, own_bucket: &str) -> Result<(), (Code, String, &'static str)> {
@@ -204,15 +219,14 @@ fn archive_at(uri: &str, own_bucket: &str) -> Result<(), (Code, String, &'static
     // "This path must point to a single gzip compressed tar archive (.tar.gz suffix)."
     // (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html)
     if !Given::is_packed(Path::new(uri)) {
-        let text = format!("{uri} is no .tar.gz, and SageMaker takes no other archive");
+        let text = format!("{uri} is no .tar.gz, the one archive that SageMaker unpacks");
         return Err((codes::BAD_VALUE, text, "pack it: tar -czf model.tar.gz -C FOLDER ."));
     }
     Ok(())
 }
 
 /// Says so of a model that no endpoint named: called when all endpoints are there.
-pub fn warn_of_unused<'n>(served: impl Iterator<Item = &'n str>, draft: &mut Draft<'_>) {
-    let served: Vec<&str> = served.collect();
+pub fn warn_of_unused(served: &[&str], draft: &mut Draft<'_>) {
     let unused: Vec<KeyPath> = draft
         .all_kept::<Artifact>(KindName::Model)
         .filter(|(id, _)| !served.contains(&id.name.as_str()))

@@ -42,10 +42,11 @@ pub struct Item {
     pub source: Option<PathBuf>,
     /// Pack only files of `source` that match one of these patterns (gitignore syntax). Empty: all but data
     /// sets and, at the top of the project, its logs, configuration and documents; these are kept where a
-    /// `setup.py`, or `-e .` in `requirements.txt`, makes a package of it.
+    /// `setup.py`, `-e .` in its requirements or `pip install .` in a shell script makes a package of it.
     #[serde(default)]
     pub include: Vec<String>,
-    /// Files of `source` to leave out (gitignore syntax).
+    /// Files of `source` to leave out (gitignore syntax), beside what `.gitignore` files of the project and
+    /// its git repository leave out. `!base.h5` takes along what those do.
     #[serde(default)]
     pub exclude: Vec<String>,
     /// The script, within `source`. One that does not end in `.py` is run by a shell. Default `train.py`.
@@ -179,6 +180,11 @@ impl Item {
         Rights { role: self.role.as_deref(), permissions: &self.permissions }
     }
 
+    /// Whether a shell runs the entry, and not Python.
+    pub fn runs_in_shell(&self) -> bool {
+        !self.entry().ends_with(".py")
+    }
+
     /// The script within `source`.
     pub fn entry(&self) -> &str {
         self.entry.as_deref().unwrap_or("train.py")
@@ -298,9 +304,22 @@ pub struct Common {
 }
 
 fn judge_code(item: &Item, tree: &Tree, at: &KeyPath, draft: &mut Draft<'_>) {
+    refuse_line_ends(item, tree, at, draft);
     match item.on {
         Platform::Ec2 => warn_of_code(item, tree, at, draft),
         Platform::Sagemaker => refuse_no_module(item, tree, at, draft),
+    }
+}
+
+/// A shell takes the first character of `\r\n` for a part of the line: no machine has a `/bin/bash\r`.
+fn refuse_line_ends(item: &Item, tree: &Tree, at: &KeyPath, draft: &mut Draft<'_>) {
+    let entry = item.entry();
+    let first =
+        |content: &[u8]| content.split(|byte| *byte == b'\n').next().is_some_and(|l| l.ends_with(b"\r"));
+    if item.runs_in_shell() && tree.entry(entry).is_some_and(|file| first(&file.content)) {
+        let text = format!("the lines of `{entry}` end as on Windows, and no shell can run it");
+        let help = "save it with LF; `*.sh text eol=lf` in .gitattributes keeps it so in every checkout";
+        draft.error(codes::NOT_IN_SOURCE, at.join("entry"), text, help);
     }
 }
 

@@ -92,14 +92,21 @@ fn refuse_ours(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     }
 }
 
-/// Warns of texts that a container with an old toolkit would take apart.
-pub fn warn_of_spaces(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
+/// Warns of texts that a container would take apart: one with an old toolkit those of any script, every one
+/// those of a shell script, which it runs as a line of a shell (aws/sagemaker-training-toolkit `process.py`).
+pub fn warn_of_spaces(item: &Item, is_old: bool, at: &KeyPath, draft: &mut Draft<'_>) {
+    let who = match (item.runs_in_shell(), is_old) {
+        (true, _) => "what runs a shell script",
+        (false, true) => "the toolkit of this image",
+        (false, false) => return,
+    };
     let odd = |c: char| c.is_whitespace() || "\"'\\$`;&|<>()*?[]{}#~".contains(c);
     for (name, value) in &item.hyperparameters {
         if value.plain().contains(odd) {
-            let text =
-                format!("the toolkit of this image takes `{name}` apart at spaces and what a shell reads");
-            let help = format!("read SM_HP_{} in the script, or use a newer image", name.to_uppercase());
+            let text = format!("{who} takes `{name}` apart at spaces and what a shell reads");
+            let variable = format!("read SM_HP_{} in the script", name.to_uppercase());
+            let help =
+                if item.runs_in_shell() { variable } else { format!("{variable}, or use a newer image") };
             draft.warn(codes::SPLIT_AT_SPACES, at.join("hyperparameters").join(name), text, help);
         }
     }

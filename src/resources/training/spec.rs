@@ -420,8 +420,8 @@ fn spec(name: &str, item: &Item, at: &KeyPath, draft: &mut Draft<'_>) -> Option<
     let common = job::common(item, at, draft);
     let instance_type = item.instance_type.as_deref().unwrap_or("ml.m5.xlarge");
     let image = image_of(item, instance_type, at, draft)?;
-    if item.algorithm.is_none() && image::splits_arguments(&image) {
-        lint::warn_of_spaces(item, at, draft);
+    if item.source.is_some() {
+        lint::warn_of_spaces(item, image::splits_arguments(&image), at, draft);
     }
     let common = common?;
     let network = draft.network(item.network.as_ref(), at);

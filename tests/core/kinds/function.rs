@@ -248,3 +248,39 @@ fn an_environment_may_name_endpoints() {
     assert!(said.contains("there is no [endpoint.another]"), "{said}");
     assert!(!said.contains("buckets"), "a value may be a secret: {said}");
 }
+
+/// What `check` says of a function whose folder has these files.
+fn said_of(files: &[(&str, &str)], lines: &str) -> String {
+    let mut all = Files::new();
+    for (file, text) in files {
+        all.write(&format!("own/{file}"), text);
+    }
+    all.edit("source = \"function\"", &format!("source = \"own\"\n{lines}"));
+    project::said_about(&all.file(), all.text().to_owned(), "dev").1
+}
+
+#[test]
+fn a_handler_that_its_file_does_not_have_is_refused() {
+    let said = |text: &str| said_of(&[("app.py", text)], "handler = \"app.nothere\"\n");
+    let text = said("def run(event, context): ...\ndef other(): ...\n");
+    assert!(
+        text.contains("there is no `nothere` in app.py") && text.contains("it defines: run, other"),
+        "{text}"
+    );
+    for given in [
+        "from pkg import nothere\n",
+        "nothere = lambda event, context: 1\n",
+        "from pkg import *\n",
+        "globals()['not' + 'here'] = print\n",
+    ] {
+        assert!(!said(given).contains("there is no `nothere`"), "{given}: {}", said(given));
+    }
+}
+
+/// It outranks what opsctl asks pip for: what is built is for the machine that builds it.
+#[test]
+fn requirements_that_have_packages_built_are_refused() {
+    let handler = ("handler.py", "def lambda_handler(event, context): ...");
+    let text = said_of(&[handler, ("requirements.txt", "--no-binary :all:\nmarkupsafe\n")], "");
+    assert!(text.contains("error[C025]: `--no-binary :all:` builds packages for this machine"), "{text}");
+}

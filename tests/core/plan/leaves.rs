@@ -59,7 +59,7 @@ fn another(leaf: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
         "endpoint.numbers.code" => word("dog-breeds/serving"),
         "function.classify.runtime" => word("python3.12"),
         "function.classify.handler" => Some((
-            json!("train.main"),
+            json!("train.print"),
             vec![("function.classify.source", json!("../tests/core/config/files/training"))],
         )),
         _ if leaf.contains(".environment.") => word("another"),

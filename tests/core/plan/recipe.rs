@@ -370,13 +370,13 @@ impl Recipe {
         let mut files = Files::new();
         files.rewrite(self.text());
         for other in ["training/other.py", "training/run.sh", "function/main.py", "data/digits/1.csv"] {
-            files.write(other, "x\n");
+            files.write(other, "def answer(event, context): ...\n");
         }
         for other in ["data/more/0.csv", "data/more/1.csv"] {
             files.write(other, "y\n");
         }
         for ((file, _), content) in FILES.iter().zip(&self.files) {
-            files.write(file, &format!("# {content}\n"));
+            files.write(file, &format!("def lambda_handler(event, context): ... # {content}\n"));
         }
         files.desired()
     }

@@ -60,7 +60,7 @@ fn a_missing_file_takes_nothing_from_what_is_wanted() {
     for file in FILES {
         let file = folder.path().join(file);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, "x = 1\n").unwrap();
+        std::fs::write(&file, "h = 1\n").unwrap();
     }
     let archive = opsctl::archive::tar_gz(&[("weights", b"1")]);
     std::fs::write(folder.path().join("model.tar.gz"), archive).unwrap();

@@ -110,6 +110,10 @@ pub fn create_endpoint_config(call: &Call) -> Answer {
         if call.maybe("KmsKeyId").is_some() && has_own_disk(instance_type) {
             return Err(invalid(format!("KmsKeyId is not supported for instance type {instance_type}")));
         }
+        if !variant["VolumeSizeInGB"].is_null() && has_own_disk(instance_type) {
+            let text = format!("VolumeSizeInGB is not supported for instance type {instance_type}");
+            return Err(invalid(text));
+        }
         MODEL.get(call, variant["ModelName"].as_str().unwrap_or_default())?;
     }
     let mut doc = ENDPOINT_CONFIG.document(call, json!({"EnableNetworkIsolation": false}));

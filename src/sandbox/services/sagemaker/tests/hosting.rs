@@ -24,6 +24,13 @@ async fn models_and_configurations_are_checked_when_made() {
         ),
         (json!({"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 2}}), "exclude each other"),
         (json!({"InitialInstanceCount": null}), "InitialInstanceCount is required"),
+        (json!({"VolumeSizeInGB": 513}), "volumeSizeInGB' failed to satisfy constraint"),
+        (json!({"ModelDataDownloadTimeoutInSeconds": 59}), "TimeoutInSeconds' failed to satisfy constraint"),
+        (
+            json!({"ContainerStartupHealthCheckTimeoutInSeconds": 3601}),
+            "TimeoutInSeconds' failed to satisfy constraint",
+        ),
+        (json!({"VolumeSizeInGB": 9, "InstanceType": "ml.g5.xlarge"}), "VolumeSizeInGB is not supported"),
         (
             json!({"InitialVariantWeight": -1.0}),
             "initialVariantWeight' failed to satisfy constraint: Member must have value greater than or equal to 0",
