@@ -311,8 +311,8 @@ impl Environments {
             let path = path.to_owned();
             move |source| PythonError::Io { path, source }
         };
-        let key = self.key(wanted).map_err(at(&self.cache))?;
-        let directory = self.cache.join(&key);
+        let (key, wanted) = &self.named(wanted).map_err(at(&self.cache))?;
+        let directory = self.cache.join(key);
         let venv = Venv { directory: directory.clone() };
         let complete = directory.join(COMPLETE);
         if let Some(said) = venv.finished() {
@@ -339,6 +339,16 @@ impl Environments {
         let said = self.said_of_the_image(&venv, wanted, &taken).await.unwrap_or_default();
         std::fs::write(&complete, &said).map_err(at(&complete))?;
         Ok((venv, said, true))
+    }
+
+    /// What is wanted, with the environment's name. A requirements file that names nothing is left out: its
+    /// environment is that without it.
+    fn named(&self, wanted: &Wanted) -> io::Result<(String, Wanted)> {
+        let key = self.key(wanted)?;
+        let without = wanted.without_file();
+        let is_without =
+            without.as_ref().map(|without| self.key(without)).transpose()?.as_ref() == Some(&key);
+        Ok((key, without.filter(|_| is_without).unwrap_or_else(|| wanted.clone())))
     }
 
     /// A name for the environment: Python's version and path, and all requirement lines, sorted.

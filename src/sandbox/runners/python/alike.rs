@@ -169,6 +169,22 @@ mod tests {
         assert_eq!(found(&["torch==1.11.0"]), None, "interrupted");
     }
 
+    /// It would wait for itself.
+    #[test]
+    fn a_file_that_names_nothing_is_no_environment_on_top_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let python =
+            Python { executable: "python3".into(), version: (3, 12, 0), ensurepip: true, manylinux: true };
+        let at = Environments { python, cache: folder.path().to_owned() };
+        let file = folder.path().join("requirements.txt");
+        let wanted = Wanted { requirements: Some(file.clone()), ..held(&["torch==2.6.0"]) };
+        for (text, is_left_out) in [("", true), ("# later: six\n\n", true), ("six==1.17.0\n", false)] {
+            fs::write(&file, text).unwrap();
+            let (_, named) = at.named(&wanted).unwrap();
+            assert_eq!(named.requirements.is_none(), is_left_out, "{text}");
+        }
+    }
+
     #[tokio::test]
     async fn files_are_shared_and_programs_name_their_own_interpreter() {
         use std::os::unix::fs::MetadataExt as _;
