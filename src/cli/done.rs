@@ -11,7 +11,7 @@ use crate::plan::{Mode, Op};
 use crate::report::cost;
 use crate::report::overview::summary;
 use crate::run::overview::{Overview, Row};
-use crate::run::{Done, Intent, Session, Unverified, Verified, logs};
+use crate::run::{Done, Intent, Session, Unverified, Verified, logs, played};
 
 /// Prints the summary, and returns the exit code.
 pub async fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) -> Exit {
@@ -85,7 +85,8 @@ fn say_failed(done: &Done, session: &Session, ui: &Ui) {
             None => help_with(error).to_owned(),
         };
         let in_code = |module: &str| session.context.inputs.module_of_code(module).map(str::to_owned);
-        let lacking = sandbox::help_for(&error.message, in_code).filter(|_| session.is_sandbox());
+        let has_image = played::has_container(resource.kind);
+        let lacking = sandbox::help_for(has_image, &error.message, in_code).filter(|_| session.is_sandbox());
         let help = lacking.into_iter().chain([help]).collect::<Vec<_>>().join(". ");
         let place = place(session, resource);
         let place = place.as_ref().map(|(file, line)| (file.as_str(), *line));

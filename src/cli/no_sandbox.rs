@@ -42,7 +42,7 @@ pub fn unlike_aws(_desired: &Desired) -> Diagnostics {
 }
 
 /// Nothing failed there.
-pub fn help_for(_said: &str, _in_code: impl Fn(&str) -> Option<String>) -> Option<String> {
+pub fn help_for(_has_image: bool, _said: &str, _in_code: impl Fn(&str) -> Option<String>) -> Option<String> {
     None
 }
 

@@ -124,8 +124,9 @@ const OF_CONTAINERS: [&str; 3] =
     ["sagemaker_containers", "sagemaker_sklearn_container", "sagemaker_xgboost_container"];
 
 /// What to do about a module that is not found, where a failure is about one: it is in a folder of the code,
-/// as `in_code` says, or the image holds it and the sandbox has not.
-pub fn help_for(said: &str, in_code: impl Fn(&str) -> Option<String>) -> Option<String> {
+/// as `in_code` says, or the image holds it and the sandbox has not. `has_image`: of a container, not of a
+/// machine.
+pub fn help_for(has_image: bool, said: &str, in_code: impl Fn(&str) -> Option<String>) -> Option<String> {
     let (_, rest) = said.split_once("No module named '")?;
     let module = rest.split(['\'', '.']).next().filter(|module| !module.is_empty())?;
     if let Some(file) = in_code(module) {
@@ -135,6 +136,13 @@ pub fn help_for(said: &str, in_code: impl Fn(&str) -> Option<String>) -> Option<
              the code",
             shown::line(&file),
             shown::line(&name)
+        ));
+    }
+    if !has_image {
+        return Some(format!(
+            "the image of an EC2 job has Python alone, here and on AWS: name the package of `{}` in \
+             `packages`, or in the requirements.txt of the code",
+            shown::line(module)
         ));
     }
     if OF_CONTAINERS.contains(&module) {
@@ -279,7 +287,9 @@ mod tests {
     #[test]
     fn a_module_of_the_image_is_named() {
         let said = "AlgorithmError: ExecuteUserScriptError:\nModuleNotFoundError: No module named 'torch.nn'";
-        let help_for = |said: &str| help_for(said, |_| None);
+        let on_ec2 = help_for(false, said, |_| None).unwrap();
+        assert!(on_ec2.contains("`torch` in `packages`"), "{on_ec2}");
+        let help_for = |said: &str| help_for(true, said, |_| None);
         assert!(help_for(said).unwrap().contains("`torch`"));
         let said = "ModuleNotFoundError: No module named 'sagemaker_xgboost_container'";
         assert!(help_for(said).unwrap().contains("a part of AWS's container"));
@@ -290,7 +300,7 @@ mod tests {
     fn a_module_beside_a_script_in_a_folder_is_shown() {
         let said = "ModuleNotFoundError: No module named 'util'";
         for file in ["models/util.py", "models/util/__init__.py"] {
-            let help = help_for(said, |_| Some(file.to_owned())).unwrap();
+            let help = help_for(true, said, |_| Some(file.to_owned())).unwrap();
             assert!(help.contains(file) && help.contains("import `models.util`"), "{help}");
         }
     }

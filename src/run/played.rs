@@ -35,6 +35,11 @@ pub enum Played {
     Not(&'static str),
 }
 
+/// Whether code of this kind runs in a container, with what that holds; if not, on a machine that has Python.
+pub fn has_container(kind: KindName) -> bool {
+    kind != KindName::Instance
+}
+
 /// The image of a node that has a container, and what becomes of that.
 fn of<'n>(node: &'n Node, player: &dyn Player) -> Option<(&'n str, Played)> {
     if let Some(job) = node.spec_as::<Training>() {

@@ -79,6 +79,16 @@ pub(super) fn lint(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
         let help = "write an AMI id (\"ami-…\") or the name of a public SSM parameter (\"/aws/service/…\")";
         draft.error(codes::UNKNOWN_IMAGE, at.join("image"), text, help);
     }
+    // The user data installs by dnf what it lacks of Python.
+    let is_other = |image: &&String| {
+        let is_ours = ["al2023", "amazon-linux-2023"].iter().any(|name| image.contains(name));
+        image.starts_with("/aws/service/") && !is_ours
+    };
+    if let Some(image) = item.image.as_ref().filter(is_other) {
+        let text = format!("{image} is no Amazon Linux 2023, and an EC2 job runs on nothing else");
+        let help = format!("write the one of it, such as \"{IMAGE}\"");
+        draft.error(codes::UNKNOWN_IMAGE, at.join("image"), text, help);
+    }
     lint_processor(item, instance_type, at, draft);
     if instance_type.starts_with("t2.") && item.max_runtime > HumanDuration::hours(2) {
         let text = format!("`{instance_type}` is slowed down when its CPU credits are spent");
@@ -145,6 +155,7 @@ fn only_sagemaker(item: &Item) -> [(&'static str, bool); 6] {
         instance_count,
         on: _,
         source: _,
+        packages: _,
         include: _,
         exclude: _,
         entry: _,

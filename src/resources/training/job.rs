@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::channels::{self, Channels, Entry};
 use super::hyperparameter::Hyperparameter;
+use super::packages;
 use crate::config::{ChannelName, Name};
 use crate::desired::{Draft, Kind, Mixed};
 use crate::domain::{HumanDuration, KeyPath, KindName, ResourceId, Scope, codes};
@@ -51,6 +52,10 @@ pub struct Item {
     pub exclude: Vec<String>,
     /// The script, within `source`. One that does not end in `.py` is run by a shell. Default `train.py`.
     pub entry: Option<String>,
+    /// Packages that pip installs where the script runs, beside those of the image: what a `requirements.txt`
+    /// in `source` would name, where there is none (`["torch==2.6.0", "numpy"]`). Default none.
+    #[serde(default)]
+    pub packages: Vec<String>,
     /// A built-in algorithm of SageMaker in place of a script: `linear-learner`, `xgboost-1.7`. It reads its
     /// channels by their `content_type`, and its hyperparameters are AWS's.
     pub algorithm: Option<String>,
@@ -260,6 +265,9 @@ pub struct Code {
     #[serde(skip, default = "all_code")]
     pub use_as: UseAs,
     pub entry: String,
+    /// Packed with it as `requirements.txt`; the digest has them.
+    #[serde(skip)]
+    pub packages: Vec<String>,
 }
 
 fn all_code() -> UseAs {
@@ -275,10 +283,11 @@ impl Code {
     }
 
     fn new(bucket: &str, folder: &str, path: &Path, item: &Item, tree: &Tree) -> Self {
-        let digest = tree.code_digest();
+        let digest = packages::digest(tree, &item.packages);
         let key = format!("{folder}{}/sourcedir.tar.gz", &digest[..16]);
         let (path, use_as, entry) = (path.to_owned(), item.use_as(), item.entry().to_owned());
-        Self { bucket: bucket.to_owned(), key, digest, path, use_as, entry }
+        let packages = item.packages.clone();
+        Self { bucket: bucket.to_owned(), key, digest, path, use_as, entry, packages }
     }
 
     /// Where the archive is in S3.
@@ -305,6 +314,7 @@ pub struct Common {
 
 fn judge_code(item: &Item, tree: &Tree, at: &KeyPath, draft: &mut Draft<'_>) {
     refuse_line_ends(item, tree, at, draft);
+    packages::judge_beside(&item.packages, tree, &at.join("packages"), draft);
     match item.on {
         Platform::Ec2 => warn_of_code(item, tree, at, draft),
         Platform::Sagemaker => refuse_no_module(item, tree, at, draft),
@@ -359,6 +369,7 @@ fn judge_values(item: &Item, at: &KeyPath, draft: &mut Draft<'_>) {
     literal_secret::warn(&plain, &at.join("hyperparameters"), draft);
     let hyperparameters = item.hyperparameters.iter().map(|(name, value)| (name, value.plain()));
     refuse_references(hyperparameters, &at.join("hyperparameters"), draft);
+    packages::judge(&item.packages, item.source.is_some(), &at.join("packages"), draft);
 }
 
 fn refuse_nothing(at: &KeyPath, draft: &mut Draft<'_>) {

@@ -13,6 +13,7 @@ pub mod lint;
 mod logs;
 #[cfg(feature = "sdk")]
 pub mod metrics;
+pub mod packages;
 #[cfg(feature = "sdk")]
 mod reading;
 #[cfg(feature = "sdk")]

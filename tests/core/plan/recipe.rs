@@ -207,6 +207,7 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
     ("training.algorithm", "channels.rs: it stands in place of `source`"),
     ("training.inputs", "kinds/instance.rs; they name data sets"),
     ("training.outputs", "kinds/instance.rs: on EC2 alone"),
+    ("training.packages", "kinds/packages.rs: not beside a requirements.txt"),
     ("training.max_wait", "leaves.rs; it needs `spot`"),
     ("training.instance_profile", "kinds/role.rs; it needs `role`"),
     ("model.artifact", "outside.rs: no resource comes of it without an endpoint"),
