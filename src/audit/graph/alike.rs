@@ -253,14 +253,17 @@ mod tests {
     use crate::audit::account::Account;
     use crate::audit::evaluate::Engine;
 
-    /// Roles of five teams, each with a policy of its own, that may tag and assume each other.
+    /// Roles of five teams, each with a policy of its own, that may tag each other, and rewrite the trust of
+    /// those of their team.
     fn asked(size: usize) -> usize {
         let own = "arn:aws:iam::111122223333";
-        let by_team = json!({"StringEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}});
+        let other_team = json!({"StringNotEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}});
         let role = |n: usize| -> Value {
             let statements = json!([
                 {"Effect": "Allow", "Action": "iam:TagRole", "Resource": "*"},
-                {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*", "Condition": by_team},
+                {"Effect": "Allow", "Action": "iam:UpdateAssumeRolePolicy", "Resource": "*"},
+                {"Effect": "Deny", "Action": "iam:UpdateAssumeRolePolicy", "Resource": "*",
+                 "Condition": other_team},
                 {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": format!("arn:aws:sqs:*:*:{n}")},
             ]);
             let trust = json!({"Effect": "Allow", "Action": "sts:AssumeRole",
