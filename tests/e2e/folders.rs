@@ -25,11 +25,14 @@ source = "function"
 handler = "app.handler"
 "#;
 
+const HANDLER: &str = "def handler(event, context): pass\n";
+
 fn world() -> World {
     let world = World::with_config(CONFIG).sandbox();
-    for file in ["things/a", "src/train.py", "serving/inference.py", "function/app.py"] {
+    for file in ["things/a", "src/train.py", "serving/inference.py"] {
         world.write(file, "");
     }
+    world.write("function/app.py", HANDLER);
     world.run(["bucket", "--yes"]).success();
     world.run(["upload", "--yes"]).success();
     world
@@ -112,9 +115,10 @@ fn a_file_that_was_edited_is_not_replaced() {
 #[test]
 fn a_pull_stays_in_the_folder_that_was_named() {
     let world = World::with_config(CONFIG).sandbox();
-    for file in ["things/a", "things/sub/deep/b", "src/train.py", "serving/inference.py", "function/app.py"] {
+    for file in ["things/a", "things/sub/deep/b", "src/train.py", "serving/inference.py"] {
         world.write(file, "1");
     }
+    world.write("function/app.py", HANDLER);
     world.run(["upload", "--yes"]).success();
     let link = |to: &str, at: &str| {
         fs::create_dir_all(world.path(at).parent().unwrap()).unwrap();
