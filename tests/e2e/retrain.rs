@@ -30,6 +30,7 @@ bandwidth = "100MB/s"
 on             = "sagemaker"
 source         = "code"
 entry          = "train.py"
+packages       = ["six==1.16.0"]
 image          = "pytorch-2.6"
 instance_type  = "ml.m5.large"
 instance_count = 1
@@ -46,6 +47,7 @@ environment     = { WORD = "one" }
 on             = "ec2"
 source         = "code"
 entry          = "train.py"
+packages       = ["six==1.16.0"]
 image          = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 instance_type  = "m5.large"
 volume_gb      = 30
@@ -61,6 +63,7 @@ outputs         = ["kept"]
 /// it may write to.
 const SCRIPT: &str = r#"
 import hashlib, json, os, pathlib, sys, tempfile
+import six
 
 places = [os.environ.get("SM_CHECKPOINT_DIR"), os.environ["SM_MODEL_DIR"], os.environ["SM_OUTPUT_DATA_DIR"],
           os.environ["HOME"], tempfile.gettempdir(), os.getcwd()]
@@ -69,7 +72,7 @@ code = pathlib.Path(__file__).resolve().parent
 channels = [pathlib.Path(os.environ[f"SM_CHANNEL_{name.upper()}"]) for name in json.loads(os.environ["SM_CHANNELS"])]
 files = [(str(file.relative_to(folder)), file) for folder in [code, *channels] for file in sorted(folder.rglob("*"))]
 files = [(name, file) for name, file in files if file.is_file() and "__pycache__" not in name]
-seen = hashlib.sha256(json.dumps([sys.argv[1:], os.environ["SM_HPS"], os.environ["WORD"]]).encode())
+seen = hashlib.sha256(json.dumps([sys.argv[1:], os.environ["SM_HPS"], os.environ["WORD"], six.__version__]).encode())
 for name, file in files:
     seen.update(name.encode() + file.read_bytes())
 history = next((json.loads(state.read_text()) for state in states if state.is_file()), [])
@@ -121,6 +124,8 @@ fn another(leaf: &str) -> (Value, Vec<(&'static str, Value)>, Effect) {
         }
         (_, "source") => alone(json!("code2"), OtherWeights),
         (_, "entry") => alone(json!("other.py"), SameWeights),
+        // Its version is in the weights.
+        (_, "packages") => alone(json!(["six==1.17.0"]), OtherWeights),
         ("cloud", "image") => alone(json!("pytorch-2.5"), SameWeights),
         ("plain", "image") => alone(json!(OTHER_IMAGE), SameWeights),
         ("cloud", "instance_type") => alone(json!("ml.m5.xlarge"), SameWeights),
