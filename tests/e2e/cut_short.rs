@@ -109,3 +109,28 @@ fn the_manifest_of_another_project_stays() {
         aws.s3.head_object().bucket(bench.bucket).key(key).send().await.expect("it is there");
     });
 }
+
+/// Somebody has replaced a file, and taken back what he had put somewhere else.
+#[test]
+fn versions_below_what_somebody_has_put_there_are_told_apart() {
+    for is_made in [true, false] {
+        let files = [("a", "1"), ("b", "2")];
+        let bench = if is_made { Bench::with(&files, &[]) } else { Bench::in_versions_of_theirs(&files) };
+        bench.upload();
+        bench.theirs("a", b"theirs: first");
+        bench.theirs("a", b"theirs");
+        // A copy has the metadata of what it is of.
+        bench.served.with("eu-west-1", async |aws| {
+            let (from, to) = (format!("{}/data/things/b", bench.bucket), "data/things/copy");
+            let copy = aws.s3.copy_object().bucket(bench.bucket).copy_source(from).key(to);
+            copy.send().await.expect("copied");
+            aws.s3.delete_object().bucket(bench.bucket).key(to).send().await.expect("deleted");
+        });
+        bench.world.run(["destroy", "--yes"]).success();
+        assert_eq!(bench.there("a"), b"theirs");
+        let (versions, _) = bench.versions();
+        let of_a = ["data/things/a 6".to_owned(), "data/things/a 13".to_owned()];
+        let copy = (!is_made).then(|| "data/things/copy 1".to_owned());
+        assert_eq!(versions, of_a.into_iter().chain(copy).collect::<Vec<_>>(), "{is_made}");
+    }
+}

@@ -62,23 +62,30 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
         let is_folder = path.is_empty() || versions.iter().all(Version::is_folder);
         let (current, old): (Vec<_>, Vec<_>) = versions.into_iter().partition(|version| version.current);
         let etag = current.into_iter().next().map(|version| version.etag);
+        let is_current_ours = etag.as_deref().map(is_ours);
+        // Where somebody has put his own, his old versions may be below it.
+        let goes_whole = is_made && is_current_ours != Some(false);
         let (foreign, ours): (Vec<_>, Vec<_>) =
-            old.into_iter().partition(|version| !is_made && !is_ours(&version.etag));
+            old.into_iter().partition(|version| !goes_whole && !is_ours(&version.etag));
         has_foreign |= !foreign.is_empty();
         let mut ours: Vec<String> = ours.into_iter().map(|version| version.etag).collect();
         unsure.extend(foreign.iter().map(|old| (path.to_owned(), old.old_id(), old.etag.clone())));
         let foreign = foreign.into_iter().map(|version| version.etag).collect();
-        let is_current_ours = etag.as_deref().map(is_ours);
-        ours.extend(etag);
+        ours.extend(etag.filter(|_| is_current_ours != Some(false)));
         let known = Known { ours, foreign };
         match is_current_ours {
             _ if is_folder => {}
-            Some(false) => drop(others.insert(path.to_owned())),
             None if !uploaded.paths.contains_key(path) => drop(gone.insert(path.to_owned(), known)),
-            Some(true) | None => drop(paths.insert(path.to_owned(), known)),
+            is_ours => {
+                if is_ours == Some(false) {
+                    others.insert(path.to_owned());
+                }
+                if uploaded.paths.contains_key(path) {
+                    paths.insert(path.to_owned(), known);
+                }
+            }
         }
     }
-    paths.retain(|path, _| !others.contains(path));
     let is_others = uploaded.is_others;
     let is_ours = has_manifest || (is_wanted && !uploaded.is_others && *bucket_owner == Owner::Ours);
     let mut below = Below { manifest: uploaded.manifest, is_ours, paths, others };
@@ -86,7 +93,9 @@ pub async fn below(cx: &OpCx<'_>, bucket: &str, prefix: &str, bucket_owner: &Own
         below.paths.extend(gone);
     } else if !is_others && (!gone.is_empty() || !has_manifest || has_foreign) {
         claim(cx, bucket, prefix, bucket_owner, &mut gone, &mut below).await?;
-        claim_sent(cx, bucket, prefix, unsure, &mut gone, &mut below).await?;
+    }
+    if !is_others {
+        claim_sent(cx, bucket, prefix, unsure, &mut below).await?;
     }
     Ok(below)
 }
@@ -113,17 +122,17 @@ async fn sent(
     Ok(asked.into_iter().flatten().collect())
 }
 
-/// Adds old versions that say themselves whose they are: uploads that did not come to their end have sent
-/// them, and no manifest has confirmed them. Each is a path, the version's id, and its entity tag.
+/// Adds old versions that say themselves whose they are, under paths that a manifest has named: uploads that
+/// did not come to their end have sent them, and no manifest has confirmed them. Each is a path, the version's
+/// id, and its entity tag.
 async fn claim_sent(
     cx: &OpCx<'_>,
     bucket: &str,
     prefix: &str,
     mut unsure: Vec<(String, Option<String>, String)>,
-    gone: &mut HashMap<String, Known>,
     below: &mut Below,
 ) -> OpResult<()> {
-    let known = |path: &str| below.paths.get(path).or_else(|| gone.get(path));
+    let known = |path: &str| below.paths.get(path);
     unsure.retain(|(path, _, etag)| known(path).is_some_and(|known| known.foreign.contains(etag)));
     let asked = unsure.into_iter().map(async |(path, id, etag)| {
         let ours = uploads::says_ours(cx, bucket, &format!("{prefix}{path}"), id).await?;
@@ -131,7 +140,6 @@ async fn claim_sent(
     });
     let asked: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
     for (path, etag) in asked.into_iter().flatten() {
-        below.paths.extend(gone.remove_entry(&path));
         if let Some(known) = below.paths.get_mut(&path) {
             known.ours.extend(known.foreign.take(&etag));
         }
