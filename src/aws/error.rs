@@ -131,6 +131,11 @@ impl OpError {
         Self::new(what, OpErrorKind::Local, error.to_string())
     }
 
+    /// Whether an object may not be looked at, such as one under a key of somebody's.
+    pub fn is_no_look(&self) -> bool {
+        matches!(self.kind, OpErrorKind::Denied | OpErrorKind::Invalid)
+    }
+
     /// Whether this is AWS's code for it.
     pub fn is(&self, aws_code: &str) -> bool {
         self.aws_code.as_deref() == Some(aws_code)

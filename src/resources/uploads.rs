@@ -88,7 +88,7 @@ impl Uploaded {
     /// Whether the object that is there is what was meant.
     pub async fn was_meant(&self, cx: &OpCx<'_>, bucket: &str, key: &str, path: &str) -> OpResult<bool> {
         let meant = self.paths.get(path).and_then(|known| known.meant.as_ref());
-        let found = meant.zip(Object::look(&cx.aws.s3, bucket, key, None).await?);
+        let found = meant.zip(Object::look(&cx.aws.s3, bucket, key).await?);
         Ok(found.is_some_and(|(meant, object)| was_sent(cx, &object, meant)))
     }
 }
@@ -106,8 +106,11 @@ fn is_sent_by(cx: &OpCx<'_>, object: &Object) -> bool {
 
 /// Whether a version of an object says that this project has sent it.
 pub async fn says_ours(cx: &OpCx<'_>, bucket: &str, key: &str, version: Option<String>) -> OpResult<bool> {
-    let found = Object::look(&cx.aws.s3, bucket, key, version).await?;
-    Ok(found.is_some_and(|object| is_sent_by(cx, &object)))
+    let head = cx.aws.s3.head_object().bucket(bucket).key(key).set_version_id(version);
+    match head.send().await.op(action::s3::GetObjectVersion).found() {
+        Err(error) if error.is_no_look() => Ok(false),
+        head => Ok(head?.is_some_and(|head| is_sent_by(cx, &Object::from(head)))),
+    }
 }
 
 /// What is below the prefix by this project's manifest, and by the journal of an upload from this machine

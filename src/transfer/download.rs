@@ -66,19 +66,12 @@ impl Object {
         Ok(head.send().await.op(action::s3::GetObject).found()?.map(Self::from))
     }
 
-    /// The same of a version, or of the current one, of an object that may be somebody's: one that may not be
-    /// looked at, because it is under a key of theirs, is as good as none.
-    pub async fn look(
-        s3: &aws_sdk_s3::Client,
-        bucket: &str,
-        key: &str,
-        version: Option<String>,
-    ) -> OpResult<Option<Self>> {
-        let action = if version.is_some() { action::s3::GetObjectVersion } else { action::s3::GetObject };
-        let head = s3.head_object().bucket(bucket).key(key).set_version_id(version);
-        match head.checksum_mode(ChecksumMode::Enabled).send().await.op(action).found() {
-            Err(error) if matches!(error.kind, OpErrorKind::Denied | OpErrorKind::Invalid) => Ok(None),
-            head => Ok(head?.map(Self::from)),
+    /// The same of an object that may be somebody's: one that may not be looked at, because it is under a key
+    /// of theirs, is as good as none.
+    pub async fn look(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) -> OpResult<Option<Self>> {
+        match Self::head(s3, bucket, key).await {
+            Err(error) if error.is_no_look() => Ok(None),
+            found => found,
         }
     }
 }

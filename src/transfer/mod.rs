@@ -178,7 +178,7 @@ impl Route {
     /// The ETag of what is there, if it is the same file: the answer to an earlier try was lost, or another
     /// machine has sent it. Anything else is somebody's.
     async fn same(&self, path: &str, content: (u64, Crc64), error: OpError) -> OpResult<String> {
-        let Some(there) = Object::look(&self.s3, &self.bucket, &self.key(path), None).await? else {
+        let Some(there) = Object::look(&self.s3, &self.bucket, &self.key(path)).await? else {
             return Err(if error.kind == OpErrorKind::Conflict { self.others(path) } else { error });
         };
         let is_same = (there.size, there.crc) == (content.0, Some(content.1));

@@ -123,8 +123,8 @@ async fn sent(
 }
 
 /// Adds old versions that say themselves whose they are, under paths that a manifest has named: uploads that
-/// did not come to their end have sent them, and no manifest has confirmed them. Each is a path, the version's
-/// id, and its entity tag.
+/// did not come to their end have sent them, and no manifest has confirmed them. Each is a path, the id of a
+/// version, and its entity tag.
 async fn claim_sent(
     cx: &OpCx<'_>,
     bucket: &str,

@@ -118,7 +118,7 @@ pub(super) async fn heads(cx: &OpCx<'_>, uri: &str, paths: Vec<String>) -> OpRes
     let (bucket, prefix) = split(uri)?;
     let heads = paths.into_iter().map(|path| {
         async move {
-            let object = Object::look(&cx.aws.s3, bucket, &format!("{prefix}{path}"), None).await?;
+            let object = Object::look(&cx.aws.s3, bucket, &format!("{prefix}{path}")).await?;
             Ok(object.map(|object| (path, object)))
         }
         .boxed()
