@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::circumstance::WAY;
 use crate::condition::{Operator, admits, is_always_present};
 use crate::pattern;
 use crate::policy::{Condition, Selector, Statement};
@@ -69,6 +70,7 @@ pub fn depends(statement: &Statement) -> bool {
         let key = c.key.to_ascii_lowercase();
         PERSONAL.contains(&key.as_str())
             || CLOCKS.contains(&key.as_str())
+            || (!statement.allow && is_of_services(&key))
             || key.starts_with(OWN_TAG)
             || c.values.is_empty()
             || Operator::parse(&c.operator).base.eq_ignore_ascii_case("Null")
@@ -207,6 +209,9 @@ impl Caller<'_> {
         if c.values.is_empty() && !operator.for_all {
             return Some(operator.is_negated());
         }
+        if !allow && is_of_services(&key) {
+            return denies_direct_calls(c, &key, operator).filter(|denies| !denies);
+        }
         if let Some(tag) = key.strip_prefix(OWN_TAG) {
             // What it carries now helps it now; what it does not carry may come with a session.
             return self
@@ -254,6 +259,26 @@ impl Caller<'_> {
         }
         admits(c, value)
     }
+}
+
+/// Whether only calls that a service makes for somebody have this key, or a value of it.
+fn is_of_services(key: &str) -> bool {
+    const OF_SOURCES: [&str; 5] =
+        ["aws:sourcearn", "aws:sourceaccount", "aws:sourceowner", "aws:sourceorgid", "aws:sourceorgpaths"];
+    WAY.contains(&key) || OF_SOURCES.contains(&key)
+}
+
+/// Whether a Deny under this condition holds for calls that the caller makes itself, which it always may.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html>
+fn denies_direct_calls(c: &Condition, key: &str, operator: Operator<'_>) -> Option<bool> {
+    if key == "aws:viaawsservice" && !operator.base.eq_ignore_ascii_case("Null") {
+        return admits(c, "false");
+    }
+    if operator.base.eq_ignore_ascii_case("Null") {
+        let is_absent = key != "aws:viaawsservice";
+        return Some(c.values.iter().any(|v| v.eq_ignore_ascii_case("true")) == is_absent);
+    }
+    Some(operator.is_negated() || operator.if_exists || operator.for_all)
 }
 
 /// Whether a condition on when a session began holds for every session of today, or for none.

@@ -408,10 +408,8 @@ impl Asked<'_> {
         if let Some(told) = self.sets.and_then(|(tag, value)| allows_tag(c, tag, value, allow)) {
             return Some(told);
         }
-        let (prefix, tag) = c.key.split_once('/')?;
-        let on_tags =
-            ["aws:ResourceTag", "iam:ResourceTag"].iter().any(|key| key.eq_ignore_ascii_case(prefix));
-        if !on_tags || c.values.iter().any(|v| v.contains("${")) {
+        let (_, tag) = c.key.split_once('/')?;
+        if !is_on_resource_tag(c) || c.values.iter().any(|v| v.contains("${")) {
             return None;
         }
         match self.tags {
@@ -430,6 +428,12 @@ impl Asked<'_> {
             }
         }
     }
+}
+
+/// Whether a condition is on a tag of what is acted upon, as IAM's own actions have it.
+pub fn is_on_resource_tag(c: &Condition) -> bool {
+    let Some((prefix, _)) = c.key.split_once('/') else { return false };
+    ["aws:ResourceTag", "iam:ResourceTag"].iter().any(|key| key.eq_ignore_ascii_case(prefix))
 }
 
 /// Whether a condition on the tags of a call holds when it sets this one. Others that it asks for are set

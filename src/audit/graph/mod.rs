@@ -317,8 +317,11 @@ impl Graph {
     fn find_targets(&self, effective: &Effective, action: ActionId, via: Via) -> Vec<Target> {
         let service = via.service();
         let names_action = |grant: &Grant| grant.actions.contains(action);
+        // What asks for tags of what is acted upon is open to some, in whatever way it asks.
         let opens = |grant: &Grant| {
-            names_action(grant) && condition::read(&grant.statement, service) == ConditionResult::Open
+            names_action(grant)
+                && condition::read(&grant.statement, service) == ConditionResult::Open
+                && !grant.statement.conditions.iter().any(condition::is_on_resource_tag)
         };
         // By the tags and the boundary of what is acted upon, which the dump has.
         let boundary = Bound::of_any(via.action());

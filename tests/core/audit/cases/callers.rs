@@ -244,3 +244,34 @@ fn a_source_identity_is_what_its_caller_says() {
     check("may not say it", with(&both[..1], both), &[], &["IAM208"]);
     check("is not let", with(both, &both[..1]), &[], &["IAM208"]);
 }
+
+/// A Deny that asks for a call of a service's on somebody's behalf is not of those that he makes himself.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html>
+#[test]
+fn what_only_services_are_denied_one_does_oneself() {
+    const UP: &[&str] = &["IAM201:critical", "IAM208"];
+    let denied = |operator: &str, key: &str, value: &str| {
+        let writes = allow(&["iam:PutRolePolicy"], &[&role_arn("t")]);
+        one(vec![writes, when(deny(&["iam:*"], &["*"]), operator, key, value)].into())
+    };
+    let of_services = [
+        ("Bool", "aws:ViaAWSService", "true"),
+        ("BoolIfExists", "aws:ViaAWSService", "true"),
+        ("StringEquals", "aws:CalledViaFirst", "cloudformation.amazonaws.com"),
+        ("ForAnyValue:StringEquals", "aws:CalledVia", "cloudformation.amazonaws.com"),
+        ("Null", "aws:CalledViaLast", "false"),
+        ("ArnLike", "aws:SourceArn", "arn:aws:s3:::*"),
+    ];
+    for (operator, key, value) in of_services {
+        check(key, denied(operator, key, value), &["IAM201:critical"], &[]);
+    }
+    let of_all = [
+        ("Bool", "aws:ViaAWSService", "false"),
+        ("Null", "aws:CalledVia", "true"),
+        ("StringNotEquals", "aws:CalledViaFirst", "cloudformation.amazonaws.com"),
+        ("Null", "aws:SourceArn", "true"),
+    ];
+    for (operator, key, value) in of_all {
+        check(key, denied(operator, key, value), &[], UP);
+    }
+}

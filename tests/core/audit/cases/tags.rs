@@ -189,3 +189,32 @@ fn the_tags_of_another_are_not_ones_own() {
     check("another's", world("iam:TagRole", &role_arn("adm")), &[], PATHS);
     check("of users", world("iam:TagUser", "*"), &[], PATHS);
 }
+
+/// What is protected by a tag is out of reach, however the condition says so.
+#[test]
+fn a_tag_that_keeps_away_is_seen_on_what_has_it() {
+    let rewrites = |operator: &str, value: &str| {
+        let on_all = allow(&["iam:UpdateAssumeRolePolicy"], &["*"]);
+        vec![when(on_all, operator, "aws:ResourceTag/protected", value), allow(&["sts:AssumeRole"], &["*"])]
+    };
+    let with =
+        |admin: RoleMaker, statements: Vec<Value>| World::of([t().can(statements), admin.can(everything())]);
+    for (operator, value) in [
+        ("StringNotEquals", "true"),
+        ("StringNotLike", "tr*"),
+        ("StringNotEqualsIgnoreCase", "TRUE"),
+        ("StringNotEqualsIfExists", "true"),
+        ("Null", "true"),
+    ] {
+        let protected = role("adm").tag("protected", "true");
+        check(
+            operator,
+            with(protected, rewrites(operator, value)),
+            &[],
+            &["IAM202:critical", "IAM208:critical"],
+        );
+        check(operator, with(role("adm"), rewrites(operator, value)), &["IAM202:critical"], &[]);
+        let other = role("adm").tag("team", "a");
+        check(operator, with(other, rewrites(operator, value)), &["IAM202:critical"], &[]);
+    }
+}
