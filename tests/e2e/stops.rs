@@ -329,7 +329,7 @@ fn what_installs_packages_does_not_outlive_the_command() {
     let index = format!("{url}/simple");
     let world = World::shipped().sandbox().env("PIP_INDEX_URL", &index).env("UV_INDEX_URL", index);
     world.edit("config/opsctl.toml", "# source                = \"function\"", "source = \"function\" #");
-    world.write("config/function/handler.py", "def handler(event, context): pass\n");
+    world.write("config/function/handler.py", "def lambda_handler(event, context): pass\n");
     world.write("config/function/requirements.txt", "requests==2.32.0\n");
     let _beside = Beside::start(&world, &[]);
     // The installer is told the folder that it fills.
