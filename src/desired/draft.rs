@@ -12,7 +12,7 @@ use crate::desired::{Desired, GivenRole, Node, unread};
 use crate::domain::{
     Code, Diagnostic, Diagnostics, HumanDuration, KeyPath, KindName, ResourceId, Scope, bytes, codes,
 };
-use crate::inputs::{Entry, Inputs, LeftOut, Listing, Remote, Strays, Tree, UseAs};
+use crate::inputs::{Entry, Inputs, Installed, LeftOut, Listing, Remote, Strays, Tree, UseAs};
 
 /// Nodes so far, and the problems found while making them.
 #[derive(Debug)]
@@ -397,6 +397,21 @@ impl<'a> Draft<'a> {
         );
         let help = format!("leave it out: exclude = [\"/{}\"]; or allow C137 in [lint]", file.path);
         self.warn(codes::SECRET_IN_CODE, self.folder_of(at), message, help);
+    }
+
+    /// What is installed from the code's own folder, where the program runs, has to be packed with it.
+    pub fn warn_of_requirements(&mut self, tree: &Tree, at: &KeyPath) {
+        const FILE: &str = "requirements.txt";
+        let is_folder = !tree.below(&format!("{FILE}/")).is_empty();
+        let folder = is_folder.then(|| (format!("`{FILE}` is a folder"), "write a file of that name"));
+        let missing = Installed::of(&tree.entries).missing;
+        let missing = missing.first().map(|(file, named)| {
+            let message = format!("{file} names `{named}`, which is not packed with it");
+            (message, "put it into the folder of the code, or take the line out")
+        });
+        if let Some((message, help)) = folder.or(missing) {
+            self.warn(codes::NOT_THERE_TO_INSTALL, at.clone(), format!("{message}: pip will fail"), help);
+        }
     }
 
     /// Whether the key at `at` is in the file: else it has its default.

@@ -110,6 +110,7 @@ pub const LINTS: &[Code] = &[
     LITERAL_SECRET,
     TRACKED_LEFT_OUT,
     SECRET_IN_CODE,
+    NOT_THERE_TO_INSTALL,
 ];
 
 macro_rules! codes {
@@ -240,6 +241,8 @@ codes! {
         "The project's .gitignore files say what is no code: what a script leaves in the folder of a machine must not be other code than that of a fresh checkout. A file that was committed all the same is in every checkout, and would be missed where the code runs. `exclude = [\"!/base.h5\"]` packs it; `exclude = [\"/base.h5\"]` leaves it out without this warning. Only ignore files of the project and of its git repository count, none above them.";
     SECRET_IN_CODE "C137" "A file of secrets is packed with the code"
         "The folder of the code is packed whole, with .env, .netrc and private keys that are in it: they are in the bucket then, in the archive of the code, the model or the function, and on every machine that runs it. Leave the file out by `exclude`, and let the code read what it needs from Secrets Manager or SSM, by `permissions`. Where it has nothing secret in it, allow C137 in [lint].";
+    NOT_THERE_TO_INSTALL "C138" "Requirements name what is not there"
+        "`requirements.txt` is installed by pip where the code runs: by AWS's containers and on EC2 from what was packed of its folder, for a function from the folder on this machine. Another list (`-r`, `-c`), a wheel or a folder that it names by a path has to be there; on an instance, which is paid for by then, pip fails otherwise, and with it the job. Files that .gitignore or `exclude` name are not packed: `exclude = [\"!/wheels/\"]` packs them.";
 
     CREDENTIALS "E201" "No usable AWS credentials"
         "opsctl uses the same chain as the AWS CLI: environment, profile, SSO, `aws login`, container or instance role. `aws sts get-caller-identity` must work in the same shell. To try opsctl without an account add --sandbox.";
@@ -276,7 +279,7 @@ codes! {
     NOT_OFFERED "E217" "The service does not offer the operation"
         "Seen with emulators and with regions that lack a feature; `opsctl open` says so of what has no page in AWS's console.";
     MODEL_ERROR "E218" "The user's code failed or refused"
-        "The model's container or the function answered with an error. Its own words are in the message; its log has the rest, and the line.";
+        "The model's container or the function answered with an error. Its own words are in the message; its log has the rest, and the line. Where AWS refused a call of the code (AccessDenied), its role lacks the action: `permissions = [{ actions = [\"s3:GetObject\"], resources = [\"arn:aws:s3:::BUCKET/*\"] }]` in the section of what runs it gives it that.";
     MISSING "E220" "The resource does not exist"
         "AWS accepted the request, or had the resource before, and has shown nothing of that name for longer than its answers lag behind. Somebody deleted it, or it was never created. Run the same command again: it is created again.";
     LEASE_LOST "E229" "The lease was lost during the run"
@@ -333,6 +336,8 @@ codes! {
         "The sandbox pulls no images: what a program in the image does, a built-in algorithm, TensorFlow Serving, a container that fetches its own model, nobody does here. So `deploy` refuses before anything is made, where AWS would deploy it. A part of the project that does without can be deployed: `opsctl --sandbox train NAME`, `opsctl --sandbox upload`; `opsctl plan` without `--sandbox` shows the whole.";
     STILL_READ "E267" "A job still reads the data"
         "A training of this project is at work and may not have read the data set yet, or reads it again when AWS interrupts it (`spot = true`): with other files there, its model would be of these under the name of the old ones. Nothing was changed. Wait until it has ended, or end it with `opsctl stop`, and run the same command again. A training on SageMaker that copies its files (`input_mode = \"file\"`) is in nobody's way any more once its script runs.";
+    CLASH "E268" "A file in the bucket where a folder has to be"
+        "S3 keeps `a` and `a/b` side by side; no folder can. A file of the data set has become a folder, or the other way round, and what it was before stays in the bucket, because the section does not say `delete = true`. A training could not copy both, nor could `opsctl data pull`. Nothing was sent or deleted.";
     BUG "E299" "A bug in opsctl"
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 

@@ -1,10 +1,11 @@
 //! What of a folder of code is read when it is installed: whether a job builds it as a package, whose
-//! documents then count, and which files of requirements name each other.
+//! documents then count, which files of requirements name each other, and what they name that is not there.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::Entry;
+use super::requirements::{is_place, lines, of_file_url, options, without_marker};
 
 /// The requirements that AWS's toolkit and opsctl install.
 const REQUIREMENTS: &str = "requirements.txt";
@@ -17,19 +18,21 @@ const BUILDING: [&str; 4] = ["sync", "install", "build", "run"];
 
 /// What is read of a folder when its code is installed.
 #[derive(Debug, Default)]
-pub(super) struct Installed {
+pub struct Installed {
     /// AWS's toolkit builds a `setup.py`, and no `pyproject.toml`, which many have for a formatter alone:
     /// that is built where requirements or a shell script say so.
     pub is_built: bool,
     /// Files of requirements.
     pub files: BTreeSet<String>,
+    /// What they name that is not in the folder: the file and the path, as it is written.
+    pub missing: Vec<(String, String)>,
 }
 
 impl Installed {
     /// Of these files.
     pub fn of(entries: &[Entry]) -> Self {
         let is_built = entries.iter().any(|entry| &*entry.path == "setup.py");
-        let mut installed = Self { is_built, files: BTreeSet::new() };
+        let mut installed = Self { is_built, ..Self::default() };
         let mut named = vec![REQUIREMENTS.to_owned()];
         for script in entries.iter().filter(|entry| is_shell(entry)) {
             let text = String::from_utf8_lossy(&script.content).replace("\\\n", " ");
@@ -37,18 +40,47 @@ impl Installed {
         }
         while let Some(file) = named.pop() {
             let entry = entries.iter().find(|entry| *entry.path == *file);
-            if !installed.files.insert(file.clone()) {
-                continue;
-            }
-            let text = String::from_utf8_lossy(entry.map_or(&[][..], |entry| &entry.content)).into_owned();
-            let folder = Path::new(&file).parent().unwrap_or(Path::new(""));
-            for line in text.lines() {
-                let words: Vec<&str> =
-                    line.split_whitespace().take_while(|word| !word.starts_with('#')).collect();
-                installed.words(&words, folder, &mut named);
+            if installed.files.insert(file.clone())
+                && let Some(entry) = entry
+            {
+                for line in lines(&String::from_utf8_lossy(&entry.content)) {
+                    installed.line(&file, &line, entries, &mut named);
+                }
             }
         }
         installed
+    }
+
+    /// A line of a file of requirements. Lists are looked for beside the file, packages where pip runs.
+    fn line(&mut self, file: &str, line: &str, entries: &[Entry], named: &mut Vec<String>) {
+        let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+        let mut places = Vec::new();
+        for (option, value) in options(line) {
+            if OTHERS.contains(&option.as_str()) {
+                named.extend(beside(folder, of_file_url(&value)));
+                places.push((folder, value));
+            } else if EDITABLE.contains(&option.as_str()) {
+                places.push((Path::new(""), value));
+            }
+        }
+        if !line.starts_with('-') {
+            let wanted = without_marker(line);
+            let place = wanted.split_once(" @ ").map_or(wanted, |(_, place)| place.trim());
+            places.extend(is_place(place).then(|| (Path::new(""), place.to_owned())));
+        }
+        for (from, place) in places {
+            self.is_built |= is_here(&place);
+            let path = of_file_url(&place).split(['#', '[']).next().unwrap_or_default();
+            // Addresses, paths of the image, and what pip fills in.
+            let is_elsewhere = path.contains("://") || path.starts_with('/') || path.contains("${");
+            let is_there = |path: &str| {
+                let below = entries.iter().filter_map(|entry| entry.path.strip_prefix(path));
+                path.is_empty() || below.map(|rest| rest.chars().next()).any(|c| c.is_none_or(|c| c == '/'))
+            };
+            if !is_elsewhere && !beside(from, path).is_some_and(|path| is_there(&path)) {
+                self.missing.push((file.to_owned(), place));
+            }
+        }
     }
 
     /// A line of a shell script.
@@ -60,8 +92,7 @@ impl Installed {
         let is_pip = has("pip") || has("pip3") || has("uv");
         if let Some(at) = words.iter().position(|word| ["install", "wheel"].contains(word)).filter(|_| is_pip)
         {
-            // Of what is under the folder that the script is started in.
-            self.words(&words[at..], Path::new(""), named);
+            self.words(&words[at..], named);
         }
         let builds = |pair: &[&str]| match pair {
             [program, verb] => {
@@ -72,8 +103,8 @@ impl Installed {
         self.is_built |= words.windows(2).any(builds);
     }
 
-    /// What pip is given: in the words of a line of requirements, or of a command.
-    fn words(&mut self, words: &[&str], folder: &Path, named: &mut Vec<String>) {
+    /// What pip is given by a command.
+    fn words(&mut self, words: &[&str], named: &mut Vec<String>) {
         let mut words = words.iter().map(|word| word.trim_matches(['"', '\'']));
         while let Some(word) = words.next() {
             let option =
@@ -88,8 +119,9 @@ impl Installed {
             };
             if EDITABLE.contains(option) {
                 self.is_built |= is_here(value);
-            } else if let Some(file) = beside(folder, value) {
-                named.push(file);
+            } else {
+                // Of what is under the folder that the script is started in.
+                named.extend(beside(Path::new(""), value));
             }
         }
     }

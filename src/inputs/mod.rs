@@ -8,6 +8,7 @@ mod kept;
 mod output;
 mod part;
 mod remote;
+pub mod requirements;
 mod sieve;
 mod tracked;
 mod walk;
@@ -19,6 +20,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use built::Installed;
 pub use cache::{clear_of_pipes, replace_json};
 pub use hash::{FileStamp, read_whole, since_epoch};
 pub use kept::{is_in_place, open_kept, read_kept, write_kept};

@@ -91,7 +91,12 @@ pub async fn send(session: &Session, to: &Job, request: Request) -> Result<Respo
         NoAnswer::Raised { what, is_behind } => {
             let behind = behind(session, id).filter(|_| is_behind);
             let logs: Vec<String> = behind.map(|node| format!("`opsctl logs {}`", node.id)).collect();
+            let denied =
+                ["AccessDenied", "is not authorized to perform"].iter().any(|words| what.contains(words));
             let help = match logs.as_slice() {
+                [] if denied => {
+                    "`permissions = [{ actions = […], resources = […] }]` in its section lets it".into()
+                }
                 [] => format!("the whole log: `opsctl logs {id}`"),
                 logs => format!("the model's log: {}", logs.join(" or ")),
             };

@@ -216,3 +216,41 @@ fn files_of_secrets_are_said() {
         assert!(!said(file, text).contains("C137"), "{file}");
     }
 }
+
+/// pip would fail where the code runs, which is paid for by then.
+#[test]
+fn what_requirements_name_and_is_not_packed_is_said() {
+    let place = Place::new(&[("project/src/train.py", ""), ("project/shared/base.txt", "six\n")]);
+    for (text, said) in [
+        ("-r more.txt\n", "requirements.txt names `more.txt`, which is not packed with it"),
+        ("--constraint=../shared/base.txt\n", "names `../shared/base.txt`"),
+        ("six\n./wheels/own-1-py3-none-any.whl\n", "names `./wheels/own-1-py3-none-any.whl`"),
+        ("-e ../lib[train] # ours\n", "names `../lib[train]`"),
+        ("-r reqs/base.txt\n", "reqs/base.txt names `gone.txt`"),
+    ] {
+        place.write("project/src/requirements.txt", text);
+        place.write("project/src/reqs/base.txt", "-c gone.txt\n");
+        let warning = place.said("");
+        assert!(warning.contains("warning[C138]") && warning.contains(said), "{text}: {warning}");
+    }
+    place.write("project/src/lib/setup.py", "");
+    place.write("project/src/reqs/base.txt", "-r more.txt\n");
+    place.write("project/src/reqs/more.txt", "numpy\n");
+    for text in [
+        "six\n-r reqs/base.txt\n-e ./lib\nlib/\n.\n-e.[train]\n",
+        "own @ git+https://github.com/o/r@main\nhttps://a/b-1-py3-none-any.whl\n-c https://a/c.txt\n",
+        "/opt/own-1-py3-none-any.whl\n${WHEELS}/own.whl\nsix --hash=sha256:00\n--find-links wheels\n",
+    ] {
+        place.write("project/src/requirements.txt", text);
+        assert!(!place.said("").contains("C138"), "{text}: {}", place.said(""));
+    }
+    // Left out of what is packed is not there either.
+    place.write("project/src/requirements.txt", "./lib/own-1-py3-none-any.whl\n");
+    place.write("project/src/lib/own-1-py3-none-any.whl", "a wheel");
+    assert!(!place.said("").contains("C138"));
+    assert!(place.said("exclude = [\"*.whl\"]\n").contains("C138"));
+    // pip opens the name, whatever is there.
+    std::fs::remove_file(place.path("project/src/requirements.txt")).unwrap();
+    place.write("project/src/requirements.txt/base.txt", "six\n");
+    assert!(place.said("").contains("`requirements.txt` is a folder"));
+}

@@ -155,10 +155,13 @@ fn they_train_serve_and_answer_as_they_are() {
     table.write("opsctl.toml", &without.join("\n"));
     table.run(["deploy", "--yes"]).success();
     let refused = table.run(["invoke", "--payload", "{\"bucket\": \"others-data\", \"key\": \"rows.csv\"}"]);
-    refused.ended(1).says("AccessDenied").says(":assumed-role/reads-s3-dev-function-table-us-east-1/").says(
+    let refused =
+        refused.ended(1).says("AccessDenied").says(":assumed-role/reads-s3-dev-function-table-us-east-1/");
+    let refused = refused.says(
         "is not authorized to perform: s3:GetObject on resource: \"arn:aws:s3:::others-data/rows.csv\" \
          because no identity-based policy allows the s3:GetObject action",
     );
+    refused.says("help: `permissions = [{ actions = […], resources = […] }]` in its section lets it");
     let role = ["reads-s3-dev-function-table-us-east-1", "s3:GetObject", "arn:aws:s3:::others-data/rows.csv"];
     table.run([["audit-iam", "explain"].as_slice(), &role].concat()).success().says("no statement allows it");
     let stopped = config.replacen("[function.table]\n", "[function.table]\nreserved_concurrency = 0\n", 1);

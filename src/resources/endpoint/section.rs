@@ -212,6 +212,7 @@ impl Asked<'_> {
         let (entry, use_as) = (self.entry(), self.item.use_as());
         let key = if self.item.entry.is_some() { "entry" } else { "code" };
         let tree = draft.code(path, &use_as, entry, &self.at.join(key))?;
+        draft.warn_of_requirements(tree, &self.at.join("code"));
         let digest = tree.code_digest();
         Some(Some(Serving { path: path.clone(), use_as, entry: entry.into(), digest }))
     }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::requirements::{AsksFor, Requirements, normal};
+use super::requirements::{AsksFor, Requirements};
 use crate::desired::Draft;
 use crate::domain::{KeyPath, codes};
 use crate::inputs::Tree;
+use crate::inputs::requirements::normal;
 
 /// The file that pip reads, where it is there.
 pub const LOCK: &str = "requirements.lock";
@@ -75,6 +76,10 @@ pub fn wanted(
         };
         draft.error(codes::NOT_INSTALLED, at.clone(), text, help);
     }
+    if let Some(list) = requirements.unread.iter().find(|list| !list.contains("://")) {
+        let text = format!("{file} names `{list}`, and there is no such file");
+        draft.error(codes::NOT_INSTALLED, at.clone(), text, "write it, or take the line out");
+    }
     if has_all(tree, &requirements) {
         return None;
     }
@@ -102,7 +107,7 @@ fn has_all(tree: &Tree, requirements: &Requirements) -> bool {
         AsksFor::Wheel => false,
         AsksFor::Source | AsksFor::Building => true, // refused
     };
-    !requirements.has_unread && requirements.asked.iter().all(|line| is_there(&line.asks_for))
+    requirements.unread.is_empty() && requirements.asked.iter().all(|line| is_there(&line.asks_for))
 }
 
 /// The package that a file belongs to: `PIL/Image.py` and `pillow-11.0.dist-info/METADATA` are there once it

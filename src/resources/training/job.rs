@@ -315,6 +315,7 @@ pub struct Common {
 fn judge_code(item: &Item, tree: &Tree, at: &KeyPath, draft: &mut Draft<'_>) {
     refuse_line_ends(item, tree, at, draft);
     packages::judge_beside(&item.packages, tree, &at.join("packages"), draft);
+    draft.warn_of_requirements(tree, &at.join("source"));
     match item.on {
         Platform::Ec2 => warn_of_code(item, tree, at, draft),
         Platform::Sagemaker => refuse_no_module(item, tree, at, draft),
