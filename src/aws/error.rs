@@ -65,6 +65,8 @@ pub enum OpErrorKind {
     NotPacked,
     /// An upload would leave nothing of a data set.
     Empties,
+    /// An upload would leave a file where a folder has to be.
+    Clash,
     /// A job has not read the data yet that would be changed.
     StillRead,
     /// A file of this machine.
@@ -178,6 +180,7 @@ impl OpError {
             OpErrorKind::Unavailable => codes::NO_GOOD_ANSWER,
             OpErrorKind::NotPacked => codes::NOT_PACKED,
             OpErrorKind::Empties => codes::EMPTIES,
+            OpErrorKind::Clash => codes::CLASH,
             OpErrorKind::StillRead => codes::STILL_READ,
             OpErrorKind::Local => codes::LOCAL_IO,
             OpErrorKind::Unexpected => codes::FAILED,

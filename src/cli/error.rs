@@ -16,8 +16,8 @@ const LATER: [Code; 5] =
     [codes::THROTTLED, codes::NO_GOOD_ANSWER, codes::NETWORK, codes::TIMED_OUT, codes::CONFLICT];
 
 /// Problems of what is there, not of the file.
-const OF_THE_PLACE: [Code; 5] =
-    [codes::FAILED, codes::SAVED_NOTHING, codes::NOT_OFFERED, codes::REFUSED, codes::EMPTIES];
+const OF_THE_PLACE: [Code; 6] =
+    [codes::FAILED, codes::SAVED_NOTHING, codes::NOT_OFFERED, codes::REFUSED, codes::EMPTIES, codes::CLASH];
 
 /// The help of what was interrupted: what continues is in the message, and the code's explanation would
 /// contradict one that says that there is nothing.

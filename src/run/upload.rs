@@ -45,13 +45,13 @@ impl DataSet {
 
     /// Why it may not be sent, as a plan would say it.
     fn problems(&self, session: &Session) -> Vec<Diagnostic> {
-        let (files, mixed) = (self.there.manifest.files.len(), self.mixed.clone());
-        let state = State { files, mixed, ..State::default() };
+        let state = State { mixed: self.mixed.clone(), ..State::default() };
         let mixed = Data::mixed(&state).map(|mixed| {
             let text = mixed.said(self.id.kind, &self.spec.uri());
             (mixed.code, text, mixed.help)
         });
-        let mistake = Data::mistaken(&self.spec, &state).map(|it| (it.code, it.why, it.help));
+        let mistake = sync::mistaken(&self.spec, self.tree(session), &self.there.manifest.files);
+        let mistake = mistake.map(|it| (it.code, it.why, it.help));
         let at = || session.desired.origin.get(&self.id).cloned().unwrap_or_default();
         let problems = mixed.into_iter().chain(mistake);
         problems.map(|(code, text, help)| Diagnostic::error(code, at(), text, help)).collect()

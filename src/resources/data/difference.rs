@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::domain::{Stored, bytes, grouped};
+use crate::domain::{Stored, bytes, grouped, shown};
 use crate::inputs::{Entry, Tree};
 
 /// Why a file is sent.
@@ -78,6 +78,23 @@ impl<'a> Difference<'a> {
         words.extend(rest.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", grouped(*n))));
         words
     }
+}
+
+/// What to do about a [`clash`].
+pub const NO_CLASH: &str = "give the file another name, or delete what stays in the bucket: `delete = true`";
+
+/// What is wrong where a file of the folder and one that stays in the bucket cannot be in one folder: one of
+/// them is where the other needs a folder.
+pub fn clash<'k>(tree: &Tree, stay: impl IntoIterator<Item = &'k str>) -> Option<String> {
+    let is_file = |path: &&str| tree.entry(path).is_some();
+    let of_folder = |stays: &str| {
+        let above = stays.match_indices('/').map(|(end, _)| &stays[..end]).find(is_file);
+        let below = tree.below(&format!("{stays}/")).first().map(|entry| &*entry.path);
+        above.or(below).map(str::to_owned)
+    };
+    let (stays, file) = stay.into_iter().find_map(|stays| Some((stays, of_folder(stays)?)))?;
+    let (stays, file) = (shown::line(stays), shown::line(&file));
+    Some(format!("`{stays}` stays in the bucket, and no folder can have both that and the file `{file}`"))
 }
 
 impl fmt::Display for Difference<'_> {

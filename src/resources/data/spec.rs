@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::difference::{self, clash};
 use super::{Bandwidth, Distribution, InputMode, Reading, outside};
 use crate::config::ChannelName;
 use crate::desired::{Draft, Kind, Mistake, Mixed, Seen};
@@ -111,6 +112,9 @@ pub struct Spec {
     /// How many of those have left the folder.
     #[serde(skip)]
     pub strays: usize,
+    /// Why one of them cannot be in one folder with the files of the folder.
+    #[serde(skip)]
+    pub clash: Option<String>,
 }
 
 impl Spec {
@@ -204,6 +208,7 @@ impl Kind for Data {
             }
             let digest = tree.and_then(Tree::digest).unwrap_or_default();
             let strays = draft.strays(&format!("s3://{bucket}/{prefix}")).filter(|_| !item.delete);
+            let stay = strays.into_iter().flat_map(|strays| strays.keys()).map(String::as_str);
             let with_strays = strays.and_then(|strays| tree?.digest_with(strays));
             let left =
                 |tree: &Tree| strays.map(|all| all.keys().filter(|path| tree.entry(path).is_none()).count());
@@ -211,6 +216,7 @@ impl Kind for Data {
                 reading: item.reading(),
                 read: with_strays.unwrap_or_else(|| digest.clone()),
                 strays: tree.and_then(left).unwrap_or_default(),
+                clash: tree.and_then(|tree| clash(tree, stay)),
                 bucket: bucket.clone(),
                 prefix,
                 digest,
@@ -307,6 +313,9 @@ impl Kind for Data {
     /// training would read what is in the bucket all the same, and be known as one of no files.
     fn mistaken(want: &Spec, seen: &State) -> Option<Mistake> {
         let (folder, files) = (want.path.display(), many(seen.files, "file"));
+        if let Some(why) = want.clash.clone() {
+            return Some(Mistake { code: codes::CLASH, why, help: difference::NO_CLASH });
+        }
         (want.files == 0 && seen.files > 0).then(|| Mistake {
             code: codes::EMPTIES,
             why: match want.delete {

@@ -10,11 +10,12 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::difference::clash;
 use super::listed::{Listed, Unlike, broken_off, first, heads, list, unlike};
 use super::{Data, Difference, Spec, State};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt, whole};
 use crate::desired::{Kind, Mistake};
-use crate::domain::{Owner, Stored, action, bytes, grouped, many};
+use crate::domain::{Owner, Stored, action, bytes, codes, grouped, many};
 use crate::engine::OpCx;
 use crate::inputs::{Entry, Strays, Tree, is_in_place, read_kept, replace_json};
 use crate::resources::bucket::owner;
@@ -211,12 +212,18 @@ async fn refuse_foreign(cx: &OpCx<'_>, spec: &Spec, there: &RemoteState) -> OpRe
     found.map_or(Ok(()), |(_, key)| Err(beside(spec, &key)))
 }
 
+/// Why an upload of the folder is refused, where these files are in the bucket.
+pub fn mistaken(spec: &Spec, tree: &Tree, files: &Files) -> Option<Mistake> {
+    let stay = files.keys().map(String::as_str).filter(|_| !spec.delete);
+    let spec = Spec { clash: clash(tree, stay), ..spec.clone() };
+    Data::mistaken(&spec, &State { files: files.len(), ..State::default() })
+}
+
 /// The files of the others may have changed since it was planned.
-fn refuse_mistake(spec: &Spec, files: &Files) -> OpResult<()> {
-    let state = State { files: files.len(), ..State::default() };
-    let mistake = Data::mistaken(spec, &state);
-    mistake.map_or(Ok(()), |Mistake { why, help, .. }| {
-        Err(OpError::new("upload", OpErrorKind::Empties, why).with_help(help))
+fn refuse_mistake(spec: &Spec, tree: &Tree, files: &Files) -> OpResult<()> {
+    mistaken(spec, tree, files).map_or(Ok(()), |Mistake { code, why, help }| {
+        let kind = if code == codes::CLASH { OpErrorKind::Clash } else { OpErrorKind::Empties };
+        Err(OpError::new("upload", kind, why).with_help(help))
     })
 }
 
@@ -252,7 +259,7 @@ pub async fn run(cx: &OpCx<'_>, spec: &Spec, tree: &mut Tree, mut there: RemoteS
         let journal = Journal::open(&journal_of(cx, &uri))?;
         let (mut files, replaced) = compare(cx, spec, &mut there, &journal, tree).await?;
         let difference = Difference::of(tree, &files, spec.delete);
-        refuse_mistake(spec, &files)?;
+        refuse_mistake(spec, tree, &files)?;
         let is_current = difference.is_empty();
         let send =
             difference.send.iter().filter_map(|(entry, _)| tree.entry(&entry.path)).collect::<Vec<_>>();
