@@ -7,7 +7,7 @@ mod overlay;
 mod pip;
 mod requirements;
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -319,7 +319,7 @@ impl Environments {
             return Ok((venv, said, false));
         }
         std::fs::create_dir_all(&self.cache).map_err(at(&self.cache))?;
-        let _lock = lock(self.cache.join(format!("{key}.lock"))).await.map_err(at(&self.cache))?;
+        let _lock = lock(self.cache.join(format!("{key}.lock")), progress).await.map_err(at(&self.cache))?;
         if let Some(said) = venv.finished() {
             return Ok((venv, said, false));
         }
@@ -330,7 +330,7 @@ impl Environments {
         let (like, _turn) = match wanted.without_file() {
             Some(first) => (Some(Box::pin(self.made(&first, progress)).await?.0), None),
             None => {
-                let turn = self.turn(wanted).await.map_err(at(&self.cache))?;
+                let turn = self.turn(wanted, progress).await.map_err(at(&self.cache))?;
                 (self.alike(wanted), turn)
             }
         };
@@ -422,20 +422,37 @@ impl Environments {
     async fn install(
         &self,
         venv: &Venv,
-        begun: bool,
+        mut begun: bool,
         wanted: &Wanted,
         progress: &LineSink,
     ) -> Result<Vec<Package>, PythonError> {
-        let index = self.index_of_cpu_builds(venv, wanted, begun, progress).await;
-        let mut held = wanted.held.clone();
+        let origin = self.origin(venv, wanted).await;
+        let index = origin.index();
+        let mut asked = wanted.clone();
+        let mut framework = None;
         // Each failure tells of one package, or of some that do not go together.
-        while !held.is_empty() {
+        while !asked.held.is_empty() {
+            if framework.as_ref() != asked.framework() {
+                // What stands in for it may be there already.
+                if !begun
+                    && framework.is_some()
+                    && let Some(like) = self.alike(&asked)
+                {
+                    begun = venv.begin_with(&like).await.is_ok();
+                }
+                framework = asked.framework().cloned();
+                // Sizes are of Linux.
+                let is_fetched = !begun && self.python.manylinux;
+                if let Some(size) = framework.as_ref().and_then(|it| origin.size(it)).filter(|_| is_fetched) {
+                    progress(Line { at: SystemTime::now(), text: format!("opsctl sandbox: {size}") });
+                }
+            }
             let mut pip = self.pip(venv, index);
-            pip.args(held.iter().flat_map(|package| ["--only-binary", &package.name]));
-            pip.args(&wanted.packages).args(held.iter().map(Package::requirement));
+            pip.args(asked.held.iter().flat_map(|package| ["--only-binary", &package.name]));
+            pip.args(&wanted.packages).args(asked.held.iter().map(Package::requirement));
             match self.run(&mut pip, wanted, progress).await {
                 Ok(()) => break,
-                Err(PythonError::Install { said, .. }) if held::loosen(&mut held, &said) => {}
+                Err(PythonError::Install { said, .. }) if held::loosen(&mut asked.held, &said) => {}
                 // Nothing of the user's is to blame.
                 Err(PythonError::Install { packages, said, log, .. }) if held::is_of(&wanted.held, &said) => {
                     let (major, minor, _) = self.python.version;
@@ -445,6 +462,7 @@ impl Environments {
                 Err(error) => return Err(error),
             }
         }
+        let held = asked.held;
         if held.is_empty() && !wanted.packages.is_empty() {
             let mut pip = self.pip(venv, index);
             self.run(pip.args(&wanted.packages), wanted, progress).await?;
@@ -460,10 +478,18 @@ impl Environments {
     }
 }
 
-/// An exclusive lock between processes, released when the file is closed, also by a crash.
-async fn lock(path: PathBuf) -> io::Result<File> {
+/// An exclusive lock between processes, released when the file is closed, also by a crash. Whoever waits for
+/// it is told: the other may install for minutes.
+async fn lock(path: PathBuf, progress: &LineSink) -> io::Result<File> {
+    let file = File::options().create(true).append(true).open(path)?;
+    match file.try_lock() {
+        Ok(()) => return Ok(file),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let text = "waiting for another job or run, which is making a Python environment like this one";
+    progress(Line { at: SystemTime::now(), text: text.to_owned() });
     let locked = tokio::task::spawn_blocking(move || {
-        let file = File::options().create(true).append(true).open(path)?;
         file.lock()?;
         Ok(file)
     });
@@ -472,7 +498,48 @@ async fn lock(path: PathBuf) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
+
+    /// A wheel with nothing in it: its path and its digest.
+    pub fn wheel(folder: &Path, name: &str, version: u32) -> (String, String) {
+        let about = format!("{name}-{version}.dist-info");
+        let mut zip = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+        for (file, text) in [
+            ("METADATA", format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")),
+            ("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n".to_owned()),
+            ("RECORD", format!("{about}/METADATA,,\n{about}/WHEEL,,\n{about}/RECORD,,\n")),
+        ] {
+            let options = zip::write::SimpleFileOptions::default();
+            zip.start_file(format!("{about}/{file}"), options).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        }
+        let (bytes, file) =
+            (zip.finish().unwrap().into_inner(), format!("{name}-{version}-py3-none-any.whl"));
+        std::fs::write(folder.join(&file), &bytes).unwrap();
+        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        (folder.join(file).to_string_lossy().into_owned(), digest)
+    }
+
+    /// Nothing else would be seen for as long as the other installs.
+    #[tokio::test]
+    async fn whoever_waits_for_an_environment_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (send, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let sink: LineSink = std::sync::Arc::new(move |line: Line| send.send(line.text).unwrap());
+        let first = lock(folder.path().join("it.lock"), &sink).await.unwrap();
+        assert!(told.is_empty());
+        let second = lock(folder.path().join("it.lock"), &sink);
+        let release = async {
+            let text = told.recv().await.unwrap();
+            assert!(text.starts_with("waiting for another job or run"), "{text}");
+            drop(first);
+        };
+        tokio::join!(second, release).0.unwrap();
+    }
 
     /// A stub that waits for somebody, or one whose home is not reachable; and Debian's, without
     /// `python3-venv`.
@@ -502,27 +569,8 @@ mod tests {
     /// pip asks for a digest of everything in a run with one.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_lock_with_digests_comes_on_top_of_what_the_container_holds() {
-        use sha2::{Digest as _, Sha256};
-        use std::io::Write as _;
         let folder = tempfile::tempdir().unwrap();
-        let wheel = |name: &str, version: u32| {
-            let about = format!("{name}-{version}.dist-info");
-            let mut zip = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
-            for (file, text) in [
-                ("METADATA", format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")),
-                ("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n".to_owned()),
-                ("RECORD", format!("{about}/METADATA,,\n{about}/WHEEL,,\n{about}/RECORD,,\n")),
-            ] {
-                let options = zip::write::SimpleFileOptions::default();
-                zip.start_file(format!("{about}/{file}"), options).unwrap();
-                zip.write_all(text.as_bytes()).unwrap();
-            }
-            let (bytes, file) =
-                (zip.finish().unwrap().into_inner(), format!("{name}-{version}-py3-none-any.whl"));
-            std::fs::write(folder.path().join(&file), &bytes).unwrap();
-            let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            (folder.path().join(file).to_string_lossy().into_owned(), digest)
-        };
+        let wheel = |name: &str, version: u32| wheel(folder.path(), name, version);
         let ((held, _), (pinned, _)) = (wheel("held", 1), wheel("pinned", 1));
         let (_, another) = wheel("pinned", 2);
         let (_, own) = wheel("own", 1);

@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 
 use super::contents::Package;
 use super::{COMPLETE, Environments, Venv, Wanted, lock};
+use crate::runners::process::LineSink;
 
 /// In an environment that others may begin with: its Python, and what of an image it has, a line each.
 const HAS: &str = ".has";
 
 impl Environments {
     /// One at a time makes an environment with a framework: the next may begin with it.
-    pub(super) async fn turn(&self, wanted: &Wanted) -> io::Result<Option<File>> {
+    pub(super) async fn turn(&self, wanted: &Wanted, progress: &LineSink) -> io::Result<Option<File>> {
         match wanted.framework() {
             Some(framework) => {
-                lock(self.cache.join(format!("{}.lock", framework.requirement()))).await.map(Some)
+                lock(self.cache.join(format!("{}.lock", framework.requirement())), progress).await.map(Some)
             }
             None => Ok(None),
         }
@@ -123,6 +124,8 @@ pub(super) fn program(file: &Path, link: &Path, from: &Path, to: &Path) -> io::R
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
     use crate::runners::python::Python;
 
@@ -211,5 +214,25 @@ mod tests {
         assert_eq!(fs::metadata(program).unwrap().permissions().mode() & 0o777, 0o755);
         let own = fs::read_to_string(new.directory.join("pyvenv.cfg")).unwrap();
         assert_eq!(own, new.directory.to_str().unwrap());
+    }
+
+    /// Two versions of an image that one version stands in for: its files are there once.
+    #[tokio::test]
+    async fn what_stands_in_for_two_versions_is_fetched_once() {
+        let folder = tempfile::tempdir().unwrap();
+        crate::runners::python::tests::wheel(folder.path(), "scikit_learn", 3);
+        let python = Python::find(None, None).await.unwrap();
+        let environments = Environments { python, cache: folder.path().join("cache") };
+        let links = format!("--find-links={}", folder.path().display());
+        let sink: LineSink = std::sync::Arc::new(|_| ());
+        let mut files = Vec::new();
+        for version in ["scikit-learn==1.0", "scikit-learn==2.0"] {
+            let packages = vec!["--no-index".to_owned(), links.clone()];
+            let venv = environments.ensure(&Wanted { packages, ..held(&[version]) }, &sink).await.unwrap();
+            let (major, minor, _) = environments.python.version;
+            let file = format!("lib/python{major}.{minor}/site-packages/scikit_learn-3.dist-info/METADATA");
+            files.push(fs::metadata(venv.directory.join(file)).unwrap().ino());
+        }
+        assert_eq!(files[0], files[1]);
     }
 }

@@ -2,14 +2,13 @@
 //! PyTorch's for CPUs are on an index of its own.
 
 use std::process::Stdio;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::contents::{Package, numbers};
 use super::{Environments, Venv, Wanted};
-use crate::runners::process::{Line, LineSink};
 
 /// PyTorch's builds for CPUs: a tenth of what PyPI has, which are for GPUs.
 const CPU_BUILDS: &str = "https://download.pytorch.org/whl/cpu";
@@ -29,47 +28,53 @@ const VERSIONS: &str = "import json, sys\nfrom importlib import metadata\ndef ve
     except metadata.PackageNotFoundError: return None\n\
     print(json.dumps([version(name) for name in sys.argv[1:]]))\n";
 
-impl Environments {
-    /// Where PyTorch is to come from besides the user's index, when it comes from the image. How much will be
-    /// fetched is said unless the framework is there already.
-    pub(super) async fn index_of_cpu_builds(
-        &self,
-        venv: &Venv,
-        wanted: &Wanted,
-        is_there: bool,
-        progress: &LineSink,
-    ) -> Option<&'static str> {
-        // macOS has no others, and what there is has other sizes.
-        if !self.python.manylinux {
-            return None;
+/// Where an image's packages come from besides the user's index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Usual,
+    CpuBuilds,
+    /// The index of builds for CPUs is not reached, so PyTorch is PyPI's.
+    GpuBuilds,
+}
+
+impl Origin {
+    /// Another index for pip.
+    pub(super) fn index(self) -> Option<&'static str> {
+        (self == Self::CpuBuilds).then_some(CPU_BUILDS)
+    }
+
+    /// How much will be fetched for a framework, where that is worth a word.
+    pub(super) fn size(self, framework: &Package) -> Option<String> {
+        let (name, size) = (framework.requirement(), framework.megabytes().map(to_fetch));
+        match self {
+            Self::GpuBuilds => Some(format!(
+                "{CPU_BUILDS} is not reached, so {name} comes from PyPI: its builds for GPUs, with libraries {}",
+                size.unwrap_or_else(|| "some gigabytes".to_owned())
+            )),
+            Self::Usual if !framework.name.starts_with("torch") => {
+                Some(format!("{name} and what it needs are {}", size?))
+            }
+            Self::Usual | Self::CpuBuilds => None,
         }
-        let tell = |text: String| {
-            if !is_there {
-                progress(Line { at: SystemTime::now(), text: format!("opsctl sandbox: {text}") });
-            }
-        };
-        let sized = wanted.framework().and_then(|framework| Some((framework, framework.megabytes()?)));
-        if !wanted.held.iter().any(|package| package.name.starts_with("torch")) {
-            if let Some((framework, megabytes)) = sized {
-                tell(format!("{} and what it needs are {}", framework.requirement(), to_fetch(megabytes)));
-            }
-            return None;
+    }
+}
+
+impl Environments {
+    /// Where PyTorch is to come from, when it comes from the image.
+    pub(super) async fn origin(&self, venv: &Venv, wanted: &Wanted) -> Origin {
+        // macOS has no builds for GPUs.
+        let is_of_torch = wanted.held.iter().any(|package| package.name.starts_with("torch"));
+        if !self.python.manylinux || !is_of_torch {
+            return Origin::Usual;
         }
         let mut probe = Command::new(venv.python());
         probe.args(["-I", "-c", PROBE, CPU_BUILDS]).kill_on_drop(true);
         probe.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let ended = timeout(PATIENCE, probe.status()).await;
         match ended.ok().and_then(Result::ok).and_then(|status| status.code()) {
-            Some(0) => Some(CPU_BUILDS),
-            Some(2) => None,
-            _ => {
-                let size = sized.map_or_else(|| "some gigabytes".to_owned(), |(_, size)| to_fetch(size));
-                tell(format!(
-                    "{CPU_BUILDS} is not reached, so PyTorch comes from PyPI: its builds for GPUs, with \
-                     libraries {size}"
-                ));
-                None
-            }
+            Some(0) => Origin::CpuBuilds,
+            Some(2) => Origin::Usual,
+            _ => Origin::GpuBuilds,
         }
     }
 

@@ -23,7 +23,7 @@ impl Environments {
         let shared = self.ensure(wanted, progress).await?;
         let venv = shared.on_top(at.clone()).await.map_err(|source| PythonError::Io { path: at, source })?;
         if let Some(install) = &wanted.of_each_job {
-            let index = self.index_of_cpu_builds(&venv, wanted, true, progress).await;
+            let index = self.origin(&venv, wanted).await.index();
             let mut pip = self.pip(&venv, index);
             pip.args(&install.arguments).current_dir(&install.folder);
             let installed = self.run(&mut pip, &install.wanted(), progress).await;
