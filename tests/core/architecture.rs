@@ -2,13 +2,14 @@
 
 mod includes;
 mod lines;
+mod said;
 mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use opsctl::domain::{KindName, codes};
+use opsctl::domain::KindName;
 use regex_lite::Regex;
 use uses::{Arrow, Named};
 
@@ -575,26 +576,4 @@ fn files_are_named_by_what_they_hold() {
         sources().iter().filter(named).map(|f| f.path.display().to_string()).collect::<Vec<_>>(),
         [] as [&str; 0]
     );
-}
-
-#[test]
-fn every_code_is_said_somewhere() {
-    let table = std::fs::read_to_string("src/domain/codes.rs").unwrap();
-    let defined = Regex::new(r#"(?m)^    ([A-Z_]+) "([A-Z]\d{3})""#).unwrap();
-    let defined: Vec<(String, String)> =
-        defined.captures_iter(&table).map(|found| (found[1].to_owned(), found[2].to_owned())).collect();
-    assert_eq!(defined.len(), codes::ALL.len());
-    let named = Regex::new(r"\bcodes::([A-Z_]+)").unwrap();
-    let files = sources();
-    let used: BTreeSet<&str> = files
-        .iter()
-        .filter(|file| !file.path.ends_with("codes.rs"))
-        .flat_map(|file| named.captures_iter(&file.text).map(|found| found.get(1).unwrap().as_str()))
-        .collect();
-    let unused: Vec<_> = defined
-        .iter()
-        .filter(|(name, _)| !used.contains(name.as_str()))
-        .map(|(name, code)| format!("{code} {name}"))
-        .collect();
-    assert_eq!(unused, [] as [&str; 0]);
 }
