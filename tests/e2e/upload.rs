@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use aws_sdk_s3::types::ChecksumAlgorithm;
 use serde_json::Value;
 
 use crate::support::{Beside, Ran, World};
@@ -385,6 +386,31 @@ fn a_change_that_was_taken_back_is_taken_back_in_the_bucket() {
 }
 
 /// Objects that are not ours stay, do not come back with the data, and are told of by who looks.
+/// Nothing was uploaded, so nothing under the names of the folder's files is what an upload has sent.
+#[test]
+fn what_was_there_before_the_first_upload_is_left_alone() {
+    let world = world(&[("a", "1"), ("b", "2")]);
+    fs::write(world.path("opsctl.toml"), CONFIG.split_once("[data").unwrap().0).unwrap();
+    world.run(["deploy", "--yes"]).success();
+    let served = Beside::start(&world, &[]);
+    served.with("eu-west-1", async |aws| {
+        let put = aws.s3.put_object().bucket("small-dev-123456789012-eu-west-1").key("data/things/a");
+        let put = put.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme).body(b"theirs".to_vec().into());
+        put.send().await.expect("put");
+    });
+    fs::write(world.path("opsctl.toml"), CONFIG).unwrap();
+    for args in [&["upload", "--verify", "--yes"][..], &["upload", "--yes"], &["deploy", "--yes"]] {
+        let refused = world.run(args.iter().copied()).ended(1);
+        refused.says("error[E203]").says("data/things/a is there already, and no upload knows it");
+    }
+    world.run(["upload", "--verify", "--yes"]).ended(1).says("data/things/a is there already");
+    served.with("eu-west-1", async |aws| {
+        let get = aws.s3.get_object().bucket("small-dev-123456789012-eu-west-1").key("data/things/a");
+        let body = get.send().await.expect("get").body.collect().await.expect("body");
+        assert_eq!(&body.into_bytes()[..], b"theirs");
+    });
+}
+
 #[test]
 fn what_others_put_there_is_left_alone() {
     let world = world(&[("a", "1")]);

@@ -512,10 +512,12 @@ pub async fn verify(
     let listed = list(cx, &spec.uri()).await?;
     let unlike = unlike(cx, spec, Some(tree), &there.manifest, &listed).await?;
     let (mut files, mut unsure) = (BTreeMap::new(), Vec::new());
+    // One that cannot be read may name what the folder has; where there is none, nothing was uploaded.
+    let is_unread = there.etag.is_some() && there.manifest.format != Manifest::FORMAT;
     for (path, object) in listed {
         match there.manifest.files.get(&path) {
             Some(stored) if object.is(stored) => drop(files.insert(path, stored.clone())),
-            None if tree.entry(&path).is_none() || there.manifest.format == Manifest::FORMAT => {}
+            None if tree.entry(&path).is_none() || !is_unread => {}
             _ => unsure.push(path),
         }
     }
