@@ -273,7 +273,7 @@ impl<'a> Engine<'a> {
         let conditions = asking.flat_map(|grant| &grant.statement.conditions).filter(is_asked);
         let wanted: Vec<String> = conditions.flat_map(|c| c.values.clone()).collect();
         let denied = |action: &str, arn: &str| {
-            grants().any(|g| {
+            grants().chain(limits.into_iter().flatten()).any(|g| {
                 let always = !g.statement.allow && g.statement.conditions.is_empty();
                 always && g.names(action) && g.reaches(arn)
             })

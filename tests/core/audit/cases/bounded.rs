@@ -124,3 +124,25 @@ fn who_puts_the_boundary_on_itself_first_that_writing_asks_for() {
     check("on another", world(everything(), "low", "edge"), &[], UP);
     check("another boundary", world(everything(), "t", "other"), &[], UP);
 }
+
+/// What a boundary denies does not make it one that is rewritten and put on again.
+#[test]
+fn a_boundary_that_keeps_its_own_policy_from_being_rewritten_is_no_way_out() {
+    let bound =
+        ["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutRolePermissionsBoundary"];
+    let fence =
+        || when(deny(&bound, &["*"]), "StringNotEquals", "iam:PermissionsBoundary", policy_arn("edge"));
+    let become_it =
+        ["iam:UpdateAssumeRolePolicy", "iam:PassRole", "iam:CreateAccessKey", "iam:CreateLoginProfile"];
+    let world = |rights: &[&str], kept: &[&str]| {
+        let grants = allow(&[&bound[..], rights, &["s3:*"]].concat(), &["*"]);
+        let keeps = deny(&[kept, &["iam:DeleteRolePermissionsBoundary"]].concat(), &["*"]);
+        let edge = customer_policy("edge", vec![grants, keeps, deny(&become_it, &["*"]), fence()]);
+        World::of([t().can(everything()).boundary(&policy_arn("edge"))]).policy(edge)
+    };
+    let kept = ["iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion"];
+    for rights in [&["iam:Create*"][..], &["iam:CreatePolicy", "iam:CreatePolicyVersion"]] {
+        check("kept", world(rights, &kept), &[], UP);
+        check("rewritten", world(rights, &[]), &["IAM207:critical"], &[]);
+    }
+}
