@@ -2,6 +2,8 @@
 //! rewrite it.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html>
 
+use std::rc::Rc;
+
 use super::account::{Attachment, Group, InlinePolicy, Role, User, is_aws_owned, name_of};
 use super::evaluate::Engine;
 use opsctl_iam::action_set::ActionSet;
@@ -26,6 +28,8 @@ struct Removal {
     call: String,
     source: Source,
     how: How,
+    /// What the policy says after it.
+    instead: Vec<Grant>,
 }
 
 /// What else goes with a Deny.
@@ -37,12 +41,14 @@ enum How {
     Group,
     /// Nothing: the policy is rewritten without it.
     Rewritten,
+    /// The policy is as one of its other versions.
+    SetBack,
 }
 
 impl Removal {
     fn takes(&self, source: &Source, allow: bool) -> bool {
         match self.how {
-            How::Policy => self.source == *source,
+            How::Policy | How::SetBack => self.source == *source,
             How::Group => self.source.group == source.group,
             How::Rewritten => !allow && self.source == *source,
         }
@@ -134,18 +140,21 @@ impl<'a> Held<'a> {
             (false, Some(group)) => ("Group", &*group.arn, &*group.inline, &*group.attached),
             (false, None) => return None,
         };
-        let call = match source.arn.is_empty() {
-            true => {
-                let call = format!("iam:Put{kind}Policy");
-                let own = inline.iter().any(|policy| policy.name == source.name);
-                (own && may(&call, arn)).then(|| format!("{call} of {} on {arn}", source.name))
-            }
-            false => {
-                let own = attached.iter().any(|policy| policy.arn == source.arn);
-                own.then(|| engine.new_version(&source.arn, may)).flatten()
-            }
-        };
-        Some(Removal { call: call?, source: source.clone(), how: How::Rewritten })
+        let removal = |call, how, instead| Removal { call, source: source.clone(), how, instead };
+        if source.arn.is_empty() {
+            let call = format!("iam:Put{kind}Policy");
+            let own = inline.iter().any(|policy| policy.name == source.name);
+            let call = (own && may(&call, arn)).then(|| format!("{call} of {} on {arn}", source.name));
+            return call.map(|call| removal(call, How::Rewritten, Vec::new()));
+        }
+        if !attached.iter().any(|policy| policy.arn == source.arn) {
+            return None;
+        }
+        if let Some(call) = engine.new_version(&source.arn, may) {
+            return Some(removal(call, How::Rewritten, Vec::new()));
+        }
+        let (call, instead) = engine.set_back(&source.arn, may)?;
+        Some(removal(call, How::SetBack, instead))
     }
 
     fn off_itself(&self, source: &Source, may: &impl Fn(&str, &str) -> bool) -> Option<Removal> {
@@ -158,6 +167,7 @@ impl<'a> Held<'a> {
             call: format!("{call} of {} on {}", source.name, self.arn),
             source: source.clone(),
             how: How::Policy,
+            instead: Vec::new(),
         })
     }
 
@@ -173,15 +183,18 @@ impl<'a> Held<'a> {
             }
             false => return None,
         };
-        Some(Removal { call, source: source.clone(), how })
+        Some(Removal { call, source: source.clone(), how, instead: Vec::new() })
     }
 
     fn without(&self, lifts: bool, gone: &[&Removal]) -> Effective {
         let now = self.effective;
-        let left = |all: &[Sourced]| -> Vec<Sourced> {
-            let is_left =
-                |s: &&Sourced| gone.iter().all(|deny| !deny.takes(&s.source, s.grant.statement.allow));
-            all.iter().filter(is_left).cloned().collect()
+        let left = |all: &[Sourced], allow: bool| -> Vec<Sourced> {
+            let is_left = |s: &&Sourced| gone.iter().all(|deny| !deny.takes(&s.source, allow));
+            let come = gone.iter().flat_map(|deny| {
+                let grants = deny.instead.iter().filter(|grant| grant.statement.allow == allow);
+                grants.map(|grant| Sourced { source: Rc::new(deny.source.clone()), grant: grant.clone() })
+            });
+            all.iter().filter(is_left).cloned().chain(come).collect()
         };
         let ceiling = match &now.ceiling {
             Ceiling::Known { source, grants } if !lifts => {
@@ -190,7 +203,13 @@ impl<'a> Held<'a> {
             Ceiling::Missing { arn } => Ceiling::Missing { arn: arn.clone() },
             _ => Ceiling::None,
         };
-        Effective::of(left(&now.allows), left(&now.denies), ceiling, Vec::new(), now.unreadable.clone())
+        Effective::of(
+            left(&now.allows, true),
+            left(&now.denies, false),
+            ceiling,
+            Vec::new(),
+            now.unreadable.clone(),
+        )
     }
 }
 
@@ -205,6 +224,28 @@ impl Engine<'_> {
         }
         let other = may("iam:SetDefaultPolicyVersion", policy).then(|| self.mighty_version(policy))??;
         Some(format!("iam:SetDefaultPolicyVersion to {other} of {policy}"))
+    }
+
+    /// Going back to a version of a policy of the customer that denies less, and what that says.
+    fn set_back(&self, policy: &str, may: impl Fn(&str, &str) -> bool) -> Option<(String, Vec<Grant>)> {
+        if is_aws_owned(policy) || !may("iam:SetDefaultPolicyVersion", policy) {
+            return None;
+        }
+        let policy = self.policy(policy)?;
+        let now = self.compile(policy.default_document()?)?;
+        let others = policy.versions.iter().filter(|version| !version.is_default);
+        let denies_less = |other: &[Grant]| {
+            let denied = |deny: &Grant| other.iter().any(|o| !o.statement.allow && o.covers(deny));
+            now.iter().any(|grant| !grant.statement.allow && !denied(grant))
+        };
+        others.filter_map(|version| Some((version, self.compile(&version.document)?))).find_map(
+            |(v, other)| {
+                let call = format!("iam:SetDefaultPolicyVersion to {} of {}", v.id, policy.arn);
+                // What a statement allows under a condition on the caller is not counted upon.
+                let said = other.iter().filter(|grant| !grant.statement.allow || !grant.depends);
+                denies_less(&other).then(|| (call, said.cloned().collect()))
+            },
+        )
     }
 
     /// Whether a policy takes one version more, or one may be deleted first.

@@ -170,16 +170,14 @@ fn self_escalation(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let mut found = Gathered::default();
     let shed = view.sheds(cx.engine);
     // What takes off a boundary alone is IAM206.
-    let by_deny = |call: &String| {
-        ["iam:DeleteRolePolicy ", "iam:DetachRolePolicy "].iter().any(|c| call.starts_with(c))
-    };
+    let actions = ["iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:SetDefaultPolicyVersion"];
+    let by_deny = |call: &String| actions.iter().any(|action| call.split(' ').next() == Some(action));
     if let Some(calls) = shed.as_ref().filter(|calls| calls.iter().any(by_deny)) {
         let calls = calls.join(", then ");
         found.add(
             Severity::Critical,
             format!("REACHABLE: {calls}: what the role is denied is its own to allow"),
         );
-        let actions = ["iam:DeleteRolePolicy", "iam:DetachRolePolicy"];
         let used = actions.iter().filter(|action| calls.contains(*action));
         used.filter_map(|action| cx.catalogue.find(action)).for_each(|id| found.because(cx, view, id));
     }

@@ -9,7 +9,11 @@ const ESCALATES: &[&str] = &["IAM201", "IAM202", "IAM203", "IAM205", "IAM208"];
 const TAKEN: &[&str] = &["IAM202:critical", "IAM208:critical"];
 
 fn s3_only(name: &str) -> Value {
-    customer_policy(name, allow(&["s3:*"], &["*"]))
+    customer_policy(name, s3())
+}
+
+fn s3() -> Value {
+    allow(&["s3:*"], &["*"])
 }
 
 fn assumes(name: &str) -> Value {
@@ -186,6 +190,45 @@ fn a_deny_in_a_policy_that_can_be_rewritten_denies_nothing() {
     };
     check("a group's", by_group("guard"), TAKEN, &[]);
     check("not that group's", by_group("other"), &[], ESCALATES);
+}
+
+/// Any of five versions may be set as the default.
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SetDefaultPolicyVersion.html>
+#[test]
+fn a_policy_that_is_set_back_to_a_version_without_the_deny_denies_nothing() {
+    let guard = |old: Value| {
+        let mut guard = customer_policy("guard", vec![s3(), deny(&["iam:Put*"], &["*"])]);
+        let old = json!({"VersionId": "v0", "IsDefaultVersion": false, "Document": document(old)});
+        guard["PolicyVersionList"].as_array_mut().unwrap().push(old);
+        guard
+    };
+    let sets = |on: &str| allow(&["iam:SetDefaultPolicyVersion"], &[&policy_arn(on)]);
+    let by_role = |old: Value, on: &str| {
+        let writes = allow(&["iam:PutRolePolicy"], &[&role_arn("t")]);
+        let own = t().can(vec![writes, sets(on)]).attach(&policy_arn("guard"));
+        World::of([own]).policy(guard(old))
+    };
+    check("of a role", by_role(s3(), "guard"), &["IAM201:critical"], &[]);
+    let as_now = || deny(&["iam:PutRole*"], &["*"]);
+    check("which denies it too", by_role(as_now(), "guard"), &[], &["IAM201:critical", "IAM208"]);
+    check("of another policy", by_role(s3(), "other"), &[], ESCALATES);
+    let by_user = |old: Value, in_group: bool| {
+        let writes = allow(&["iam:PutUserPolicy"], &[&user_arn("bilbo")]);
+        let mut bilbo = user("bilbo", &[writes, sets("guard")]);
+        let held = json!([{"PolicyName": "guard", "PolicyArn": policy_arn("guard")}]);
+        let mut guards = group("guard", &[]);
+        match in_group {
+            true => guards["AttachedManagedPolicies"] = held,
+            false => bilbo["AttachedManagedPolicies"] = held,
+        }
+        bilbo["GroupList"] = json!(["guard"]);
+        let found = World::of([t()]).user(bilbo).group(guards).policy(guard(old)).audit();
+        found.findings.iter().any(|f| f.rule == "IAM211" && f.resource == user_arn("bilbo"))
+    };
+    for in_group in [true, false] {
+        assert!(by_user(s3(), in_group), "of a user, in a group: {in_group}");
+        assert!(!by_user(deny(&["iam:PutUser*"], &["*"]), in_group), "denied before, in a group: {in_group}");
+    }
 }
 
 /// A user who may do everything but what these groups deny.
