@@ -460,6 +460,11 @@ impl Graph {
         nodes.find(leads).map(|(_, node)| node.arn.as_str())
     }
 
+    /// A role by its ARN, if machines may have it.
+    pub fn machine_role(&self, arn: &str) -> Option<&str> {
+        self.nodes.iter().find(|node| node.of_machines && node.arn == arn).map(|node| node.arn.as_str())
+    }
+
     /// Groups of two and more roles that can assume each other in a circle, by index.
     pub fn circles(&self) -> Vec<Vec<usize>> {
         super::circles::circles(self.edges.len(), |node| {

@@ -425,10 +425,12 @@ impl<'g> Finder<'g> {
         nodes
     }
 
-    /// Users first: a person may hold one already.
+    /// Users first: a person may hold one already. Then what a machine may have.
     fn in_order(&self, nodes: impl Iterator<Item = usize>) -> Rc<[usize]> {
         let mut nodes: Vec<usize> = nodes.collect();
-        nodes.sort_unstable_by_key(|&node| (node < self.graph.role_count(), node));
+        nodes.sort_unstable_by_key(|&node| {
+            (node < self.graph.role_count(), !self.graph.nodes[node].of_machines, node)
+        });
         nodes.dedup();
         nodes.into()
     }

@@ -362,9 +362,16 @@ fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         if let Some(role) = passed {
             return Some((Severity::Critical, format!("what is there, with {role} passed to it")));
         }
-        let role =
-            (way.service == "ec2").then(|| cx.graph.machine_role_reaching_admin(view.index)).flatten()?;
-        Some((Severity::High, format!("machines of {role}, which leads to an administrator")))
+        if way.service != "ec2" {
+            return None;
+        }
+        if let Some(role) = cx.graph.machine_role_reaching_admin(view.index) {
+            return Some((Severity::High, format!("machines of {role}, which leads to an administrator")));
+        }
+        // What its machines are given a moment later.
+        let takeover = cx.graph.takeover(view.index).filter(|takeover| !takeover.depends)?;
+        let role = cx.graph.machine_role(&takeover.of)?;
+        Some((Severity::High, format!("machines of {role}, after {}", takeover.in_order())))
     };
     let commands = cx.catalogue.find("ssm:SendCommand");
     let ways =

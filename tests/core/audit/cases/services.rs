@@ -375,6 +375,21 @@ fn a_machine_with_another_instance_profile() {
     check("no condition", world(free), &["IAM203:critical", "IAM208"], &[]);
 }
 
+/// A command on a machine has the rights of its role, those too that it is given a moment before.
+#[test]
+fn a_machine_whose_role_is_given_rights() {
+    let world = |writes: Value, profiles: Value| {
+        let machine = low().trusts(trust_service("ec2.amazonaws.com")).set("InstanceProfileList", profiles);
+        World::of([t().can(vec![writes, allow(&["ssm:SendCommand"], &["*"])]), machine, role("a")])
+    };
+    let held = || json!([{"InstanceProfileName": "low"}]);
+    let puts = |on: &str| allow(&["iam:PutRolePolicy"], &[&role_arn(on)]);
+    check("it", world(puts("low"), held()), &["IAM204:high"], &[]);
+    check("any", world(puts("*"), held()), &["IAM204:high"], &[]);
+    check("another", world(puts("a"), held()), &["IAM204:medium"], &[]);
+    check("of no machine", world(puts("low"), json!([])), &["IAM204:medium"], &[]);
+}
+
 /// The id of an anchor is AWS's choice: a new one is none that a trust policy names.
 /// <https://docs.aws.amazon.com/rolesanywhere/latest/APIReference/API_CreateTrustAnchor.html>
 #[test]
