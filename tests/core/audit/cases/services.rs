@@ -385,7 +385,8 @@ fn a_machine_whose_role_is_given_rights() {
     let held = || json!([{"InstanceProfileName": "low"}]);
     let puts = |on: &str| allow(&["iam:PutRolePolicy"], &[&role_arn(on)]);
     check("it", world(puts("low"), held()), &["IAM204:high"], &[]);
-    check("any", world(puts("*"), held()), &["IAM204:high"], &[]);
+    let both = allow(&["iam:PutRolePolicy"], &[&role_arn("a"), &role_arn("low")]);
+    check("it and another", world(both, held()), &["IAM204:high"], &[]);
     check("another", world(puts("a"), held()), &["IAM204:medium"], &[]);
     check("of no machine", world(puts("low"), json!([])), &["IAM204:medium"], &[]);
 }
