@@ -148,10 +148,22 @@ fn in_brackets(value: &Value, at: &KeyPath, message: &str) -> Option<String> {
     message.contains("a list of names").then(|| format!("write [{one}]"))
 }
 
+/// What this section calls otherwise than others do: SageMaker's models have code beside them, a function
+/// is its source.
+fn of_others<'k>(unknown: &str, known: &[&'k str]) -> Option<&'k str> {
+    let pairs = [("source", "code"), ("entry", "handler")];
+    let other = pairs.iter().find_map(|&(one, other)| match unknown {
+        _ if unknown == one => Some(other),
+        _ if unknown == other => Some(one),
+        _ => None,
+    })?;
+    known.iter().copied().find(|key| *key == other)
+}
+
 fn unknown_key(section: &str, at: &KeyPath, unknown: &str, known: &[&str]) -> (Diagnostic, KeyPath) {
     // serde_path_to_error may or may not have stepped onto the unknown key already.
     let leaf = if at.last() == unknown { at.clone() } else { at.join(unknown) };
-    let help = match nearest(unknown, known.iter().copied()) {
+    let help = match of_others(unknown, known).or_else(|| nearest(unknown, known.iter().copied())) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => "nothing can be set here".into(),
         // What is in no list of ours is the script's own.
