@@ -133,7 +133,9 @@ impl Node {
             let (id, _) = v.split_once(':').unwrap_or((v, ""));
             id == self.id || (operator.takes_wildcards() && pattern::matches(id, &self.id))
         };
-        operator.is_negated() || c.values.iter().any(named)
+        // One that nobody thinks of: only what leaves out all its sessions keeps it out.
+        let of_some_session = || condition::admits(c, &format!("{}:=@=", self.id)) == Some(true);
+        if operator.is_negated() { of_some_session() } else { c.values.iter().any(named) }
     }
 }
 

@@ -368,6 +368,16 @@ fn is_but(c: &Condition, account: &str) -> bool {
     on_account && Operator::parse(&c.operator).is_negated() && condition::admits(c, account) == Some(false)
 }
 
+/// Whether a condition leaves out whoever is no service, that is, all principals of accounts.
+fn is_of_services(c: &Condition) -> bool {
+    match c.key.to_ascii_lowercase().as_str() {
+        "aws:principalisawsservice" => condition::admits(c, "false") == Some(false),
+        // No principal of an account has such a name.
+        "aws:principalservicename" | "aws:principalservicenameslist" => needs_key(c),
+        _ => false,
+    }
+}
+
 /// Services that give the external id that their customer has set.
 /// <https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html>,
 /// <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SmsConfigurationType.html>
@@ -427,7 +437,7 @@ pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str, moment: Optio
                 |c: &Condition| is_on_mfa(c) && meets(c) && !condition::restriction_of(c, all).is_open();
             all.iter().filter(|c| of_caller(c) || by_mfa(c)).collect()
         };
-        let is_kept_out = all.iter().any(|c| is_but(c, account));
+        let is_kept_out = all.iter().any(|c| is_but(c, account) || is_of_services(c));
         for principal in admission.principals.iter().filter(|p| !is_kept_out || !p.is_of_aws()) {
             match *principal {
                 Principal::Service(name) if of_service(name) => {

@@ -289,6 +289,21 @@ pub fn condition_text(statement: &Statement, restriction: Restriction) -> String
     format!(" if {} ({} condition)", all.join(" and "), restriction.word())
 }
 
+/// The statement of a principal with what its caller says of itself known to hold nobody back: an external
+/// id is a parameter of the call. In a trust policy it is a secret.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#ck_externalid>
+fn of_said(statement: &Arc<Statement>) -> Option<Arc<Statement>> {
+    let is_said = |c: &Condition| {
+        c.key.eq_ignore_ascii_case("sts:ExternalId") && !c.operator.to_ascii_lowercase().contains("null")
+    };
+    (statement.principals.is_none() && statement.conditions.iter().any(is_said)).then(|| {
+        let mut said = Statement::clone(statement);
+        let conditions = said.conditions.iter_mut().filter(|c| is_said(c));
+        conditions.for_each(|c| c.known = Some(Restriction::Weak));
+        Arc::new(said)
+    })
+}
+
 /// The service that a pattern of ARNs names, if it names one.
 fn service_in(pattern: &str) -> Option<&str> {
     // One with fewer fields than an ARN has may name it all the same.
@@ -335,7 +350,8 @@ impl<'a> Compiler<'a> {
         let statements = policy.statements.iter().enumerate();
         let compiled = statements.flat_map(|(i, s)| {
             let resolved = self.resolved(s).filter(|_| knows_variables);
-            let parts = self.parts(resolved.as_ref().unwrap_or(s));
+            let said = of_said(resolved.as_ref().unwrap_or(s));
+            let parts = self.parts(said.as_ref().or(resolved.as_ref()).unwrap_or(s));
             parts.into_iter().map(move |(part, statement)| self.compile_statement(i, part, &statement))
         });
         let named = |grant: &Grant| {

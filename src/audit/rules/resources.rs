@@ -1,7 +1,7 @@
 //! 319, 320: who is let in by policies of resources, where they are given.
 
 use super::rule::{Check, Context, Hit, Rule};
-use super::trust::{fixes_organization, foreign, identifies_account};
+use super::trust::{fixes_organization, foreign, identifies_account, is_of_services};
 use crate::audit::finding::Severity;
 use crate::audit::trust::{Admission, Principal, let_in};
 use opsctl_iam::arn::Arn;
@@ -84,7 +84,7 @@ fn public(cx: &Context<'_>) -> Vec<Hit> {
     let open = |a: &Admission<'_>| {
         let told =
             identifies_account(a) || fixes_organization(a) || a.fixes_any(|key| OWN_KEYS.contains(&key));
-        (a.negated || a.principals.contains(&Principal::Anyone)) && !told
+        (a.negated || a.principals.contains(&Principal::Anyone)) && !told && !is_of_services(a)
     };
     let hit = |(of, a): (&str, Admission<'_>)| {
         let by_url = a.statement.conditions_on("lambda:InvokedViaFunctionUrl").next().is_some();

@@ -235,13 +235,17 @@ pub(super) fn fixes_organization(a: &Admission<'_>) -> bool {
     })
 }
 
+/// Whether a statement lets in services alone.
+pub(super) fn is_of_services(a: &Admission<'_>) -> bool {
+    a.fixes("aws:PrincipalIsAWSService") || a.fixes("aws:PrincipalServiceName")
+}
+
 fn public(_: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let open = |a: &Admission<'_>| {
         let told = identifies_account(a) || fixes_organization(a);
         // `Federated: "*"` is told apart by the provider's keys.
         let by_token = a.fixes_any(|key| key.ends_with(":sub") || key.ends_with(":aud"));
-        let by_service = a.fixes("aws:PrincipalIsAWSService") || a.fixes("aws:PrincipalServiceName");
-        allows_anyone(a) && !told && !by_token && !by_service
+        allows_anyone(a) && !told && !by_token && !is_of_services(a)
     };
     let hit = objections(view, |a| open(a).then(|| "every principal of every account".into()))?;
     // A secret keeps out who only knows the ARN. MFA does not: strangers have it in accounts of their own.

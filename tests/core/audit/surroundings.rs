@@ -47,6 +47,9 @@ fn what_is_open_to_all_or_to_others_is_found() {
         assert_eq!(rules(when(lets("*".into()), operator, key, value)), [""; 0], "{key}");
     }
     assert_eq!(rules(when(lets("*".into()), "StringLike", "aws:PrincipalOrgID", "o-*")), ["IAM319"]);
+    let by_services = |value: &str| when(lets("*".into()), "Bool", "aws:PrincipalIsAWSService", value);
+    assert!(rules(by_services("true")).is_empty());
+    assert_eq!(rules(by_services("false")), ["IAM319"]);
     let one = "aws:PrincipalAccount";
     assert_eq!(rules(when(lets("*".into()), "StringEquals", one, "999988887777")), ["IAM320"]);
     assert_eq!(rules(when(lets("*".into()), "StringEquals", one, ACCOUNT)), [""; 0]);

@@ -275,3 +275,45 @@ fn what_only_services_are_denied_one_does_oneself() {
         check(key, denied(operator, key, value), &[], UP);
     }
 }
+
+/// An external id is a parameter of the call: whoever must send one sends it.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html>
+#[test]
+fn an_external_id_of_ones_own_keeps_nobody_out() {
+    let key = "sts:ExternalId";
+    let world = |trust: Value| {
+        let sends = when(assume(), "StringEquals", key, "a");
+        World::of([t().can(sends), adm(vec![trust])])
+    };
+    check("asked of the caller", world(own_root()), &["IAM208:critical"], &[]);
+    check("and by the trust", world(when(own_root(), "StringEquals", key, "a")), &["IAM208:critical"], &[]);
+    let other = trust(json!({"AWS": role_arn("low")}));
+    check("not let in", world(other), &[], &["IAM208"]);
+    let denied = when(deny(&["sts:AssumeRole"], &["*"]), "StringNotEquals", key, "a");
+    let world = World::of([t().can(vec![assume(), denied]), adm(vec![own_root()])]);
+    check("denied without it", world, &["IAM208:critical"], &[]);
+}
+
+/// Principals of accounts are no services, and a role's sessions have its id.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+#[test]
+fn trust_in_services_alone_or_in_other_ids() {
+    let key = "aws:PrincipalIsAWSService";
+    for principal in [json!("*"), json!({"AWS": "*"}), json!({"AWS": role_arn("t")})] {
+        let trusts = |value: &str| assumes(vec![when(trust(principal.clone()), "Bool", key, value)]);
+        check("services", trusts("true"), &[], &["IAM208", "IAM301"]);
+        check("all but services", trusts("false"), &["IAM208:critical"], &[]);
+    }
+    let by_service = when(trust(json!("*")), "StringEquals", "aws:PrincipalServiceName", "s3.amazonaws.com");
+    check("one service", assumes(vec![by_service]), &[], &["IAM208", "IAM301"]);
+    let but = |ids: &str| assumes(vec![when(own_root(), "StringNotLike", "aws:userid", ids)]);
+    check("all but its id", but("AROAt:*"), &[], &["IAM208"]);
+    check("all but one session", but("AROAt:nightly"), &["IAM208"], &[]);
+    check("all but another", but("AROAlow:*"), &["IAM208"], &[]);
+    let denied = |ids: &str| {
+        let all = json!({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"});
+        assumes(vec![own_root(), when(all, "StringLike", "aws:userid", ids)])
+    };
+    check("its id denied", denied("AROAt:*"), &[], &["IAM208"]);
+    check("another denied", denied("AROAlow:*"), &["IAM208"], &[]);
+}
