@@ -28,8 +28,8 @@ pub struct Node {
     pub may_have_mfa: bool,
     pub admin: bool,
     pub rewritable: bool,
-    /// Its trust asks for a source identity.
-    pub asks_identity: bool,
+    /// What its trust asks callers to say, and so to be allowed: a source identity, tags of the session.
+    pub asked_to: Vec<&'static str>,
     /// What services that it trusts must act for, by service, where the trust says so: patterns of ARNs.
     pub sources: Vec<(String, Option<Vec<String>>)>,
     /// The names of its instance profiles.
@@ -58,7 +58,7 @@ impl Node {
             may_have_mfa: false,
             admin: false,
             rewritable: true,
-            asks_identity: false,
+            asked_to: Vec::new(),
             sources: Vec::new(),
             profiles: Vec::new(),
             of_machines: false,

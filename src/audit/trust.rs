@@ -114,13 +114,29 @@ pub fn admissions<'a>(role: &'a Role, controls: &[&'a Policy], now: Option<Insta
             && ASSUME.iter().filter(|action| covers(allow, action)).all(|action| covers(deny, action))
     };
     let mut found = let_in(policy, controls, now, of_both);
-    // Tags come with a session only where the role's trust says that they may.
+    // Tags and a source identity come with a session only where the role's trust says that they may.
     // <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_permissions-required>
-    let takes_tags = policy.statements.iter().any(|s| s.allow && covers(s, "sts:TagSession"));
-    let asks = |c: &Condition| is_of_tags(&c.key) && needs_key(c);
-    let is_met = |a: &Admission<'_>| takes_tags || !a.statement.conditions.iter().any(asks);
+    let takes = |action: &str| policy.statements.iter().any(|s| s.allow && covers(s, action));
+    let is_taken = SAID.map(|(_, action)| takes(action));
+    let is_met = |a: &Admission<'_>| SAID.iter().zip(is_taken).all(|(said, taken)| taken || !a.asks(*said));
     found.retain(|a| ASSUME.iter().any(|action| a.by(action)) && is_met(a));
     found
+}
+
+/// What callers say of themselves, by its key, and the action that lets them.
+type Said = (fn(&str) -> bool, &'static str);
+
+const SAID: [Said; 2] = [(is_of_tags, "sts:TagSession"), (is_of_identity, "sts:SetSourceIdentity")];
+
+fn is_of_identity(key: &str) -> bool {
+    key.eq_ignore_ascii_case(SAID_IDENTITY)
+}
+
+/// The actions that principals of accounts need besides, to say what a role's trust asks of them by all ways.
+pub fn asked_to(admissions: &[Admission<'_>]) -> Vec<&'static str> {
+    let ways = || admissions.iter().filter(|a| a.lets_people_in());
+    let asked = SAID.iter().filter(|said| ways().next().is_some() && ways().all(|a| a.asks(**said)));
+    asked.map(|(_, action)| *action).collect()
 }
 
 /// Whom the Allow statements of a policy let in as of a time, less what the Deny statements in it and in
@@ -237,6 +253,11 @@ impl<'a> Admission<'a> {
             }
         }
         true
+    }
+
+    /// Whether nobody meets the statement's conditions who does not say something.
+    fn asks(&self, (is_of, _): Said) -> bool {
+        self.statement.conditions.iter().any(|c| is_of(&c.key) && needs_key(c))
     }
 
     /// Whether the statement lets in by an action of STS.
@@ -415,8 +436,10 @@ pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str, moment: Optio
     let mut entries = Vec::new();
     for admission in admissions.iter().filter(|a| !a.negated && a.by("sts:AssumeRole")) {
         let all = &admission.statement.conditions;
-        // The source account and the external id are the caller's or the service's own to give.
-        let given = ["aws:SourceAccount", "aws:SourceArn", "sts:ExternalId"];
+        // The source account, its organization and the external id are the caller's or the service's own to
+        // give. Which organization the account is in no dump tells; that it is the one named, is likely.
+        let given =
+            ["aws:SourceAccount", "aws:SourceArn", "aws:SourceOrgID", "aws:SourceOrgPaths", "sts:ExternalId"];
         let is_given = |c: &Condition| given.iter().any(|key| c.key.eq_ignore_ascii_case(key));
         let others = all.iter().filter(|c| !is_of_caller(c) && !is_given(c)).filter(|c| {
             !(c.key.eq_ignore_ascii_case(SAID_IDENTITY) && admission.by("sts:SetSourceIdentity"))
@@ -431,7 +454,8 @@ pub fn entries<'a>(admissions: &'a [Admission<'a>], account: &str, moment: Optio
         let asks = || -> Vec<&Condition> {
             // Also one that everybody meets: users have names, and sessions of roles have none.
             let of_caller = |c: &Condition| {
-                is_of_caller(c) || is_by_variable(c) || c.key.eq_ignore_ascii_case(SAID_IDENTITY)
+                let is_said = SAID.iter().any(|(is_of, _)| is_of(&c.key));
+                is_of_caller(c) || is_by_variable(c) || is_said
             };
             let by_mfa =
                 |c: &Condition| is_on_mfa(c) && meets(c) && !condition::restriction_of(c, all).is_open();

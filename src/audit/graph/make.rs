@@ -127,7 +127,7 @@ impl Graph {
         // Service-linked roles and those of Identity Center cannot be edited.
         node.rewritable = !matches!(kind, RoleKind::ServiceLinked | RoleKind::IdentityCenter);
         let admissions = role_view::admissions(engine, role);
-        node.asks_identity = admissions.iter().any(|a| a.fixes(trust::SAID_IDENTITY));
+        node.asked_to = trust::asked_to(&admissions);
         for provider in admissions.iter().flat_map(trust::Admission::saml_providers) {
             self.federated.entry(provider.to_owned()).or_default().push(index);
         }

@@ -268,10 +268,10 @@ impl Graph {
         }
     }
 
-    /// Whether a principal may give the source identity that a role's trust asks for, where it asks for one.
+    /// Whether a principal may say what a role's trust asks to be said: a source identity, tags.
     fn may_say_so(&self, effective: &Effective, role: usize) -> bool {
-        let Node { arn, asks_identity, .. } = &self.nodes[role];
-        !asks_identity || effective.decide("sts:SetSourceIdentity", arn) == Decision::Allowed
+        let Node { arn, asked_to, .. } = &self.nodes[role];
+        asked_to.iter().all(|action| effective.decide(action, arn) == Decision::Allowed)
     }
 
     fn connect(&mut self, from: usize, effective: &Effective, action: ActionId, via: Via) {

@@ -317,3 +317,57 @@ fn trust_in_services_alone_or_in_other_ids() {
     check("its id denied", denied("AROAt:*"), &[], &["IAM208"]);
     check("another denied", denied("AROAlow:*"), &["IAM208"], &[]);
 }
+
+/// Tags of the session, or a source identity, that a trust policy asks for: both sides have to allow them.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_permissions-required>,
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>
+#[test]
+fn trust_that_asks_the_caller_to_say_something() {
+    let tag = "aws:RequestTag/team";
+    let asked = [
+        ("sts:TagSession", "StringEquals", tag, "ops"),
+        ("sts:TagSession", "StringLike", tag, "*"),
+        ("sts:TagSession", "Null", tag, "false"),
+        ("sts:SetSourceIdentity", "StringEquals", "sts:SourceIdentity", "a"),
+        ("sts:SetSourceIdentity", "StringLike", "sts:SourceIdentity", "*"),
+        ("sts:SetSourceIdentity", "Null", "sts:SourceIdentity", "false"),
+    ];
+    for (says, operator, key, value) in asked {
+        let name = format!("{operator} {key} {value}");
+        let world = |own: Vec<Value>, takes: &[&str]| {
+            let mut trust = own_root();
+            trust["Action"] = json!([&["sts:AssumeRole"], takes].concat());
+            World::of([t().can(own), adm(vec![when(trust, operator, key, value)])])
+        };
+        let both = || allow(&["sts:AssumeRole", says], &[&role_arn("adm")]);
+        check(&name, world(vec![both()], &[says]), &["IAM208:critical"], &[]);
+        check(&format!("{name}, not t"), world(vec![assume()], &[says]), &[], &["IAM208"]);
+        let denied = vec![both(), deny(&[says], &["*"])];
+        check(&format!("{name}, denied"), world(denied, &[says]), &[], &["IAM208"]);
+        check(&format!("{name}, not taken"), world(vec![both()], &[]), &[], &["IAM208"]);
+    }
+    let or = |others: Value| {
+        let mut trust = when(own_root(), "StringEquals", tag, "ops");
+        trust["Action"] = json!(["sts:AssumeRole", "sts:TagSession"]);
+        World::of([t().can(assume()), adm(vec![trust, others])])
+    };
+    check("or without", or(own_root()), &["IAM208:critical"], &[]);
+}
+
+/// What a service does for this account it does for the account's organization.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-sourceorgid>
+#[test]
+fn a_service_that_acts_for_the_organization() {
+    let made = ["lambda:CreateFunction", "lambda:InvokeFunction"];
+    let pass = allow(&["iam:PassRole"], &[&role_arn("adm")]);
+    let world = |operator: &str, key: &str, value: &str| {
+        let by_service = trust(json!({"Service": "lambda.amazonaws.com"}));
+        let own = vec![pass.clone(), allow(&made, &["*"])];
+        World::of([t().can(own), adm(vec![when(by_service, operator, key, value)])])
+    };
+    let reachable = &["IAM203:critical"];
+    check("its id", world("StringEquals", "aws:SourceOrgID", "o-abcdefghij"), reachable, &[]);
+    let paths = world("ForAnyValue:StringLike", "aws:SourceOrgPaths", "o-abcdefghij/*");
+    check("its paths", paths, reachable, &[]);
+    check("another account", world("StringEquals", "aws:SourceAccount", "999988887777"), &[], reachable);
+}
