@@ -135,8 +135,8 @@ fn is_of_identity(key: &str) -> bool {
 /// The actions that principals of accounts need besides, to say what a role's trust asks of them by all ways.
 pub fn asked_to(admissions: &[Admission<'_>]) -> Vec<&'static str> {
     let ways = || admissions.iter().filter(|a| a.lets_people_in());
-    let asked = SAID.iter().filter(|said| ways().next().is_some() && ways().all(|a| a.asks(**said)));
-    asked.map(|(_, action)| *action).collect()
+    let Some(first) = ways().next() else { return Vec::new() };
+    first.asked_to().filter(|action| ways().all(|a| a.asked_to().any(|other| other == *action))).collect()
 }
 
 /// Whom the Allow statements of a policy let in as of a time, less what the Deny statements in it and in
@@ -255,7 +255,11 @@ impl<'a> Admission<'a> {
         true
     }
 
-    /// Whether nobody meets the statement's conditions who does not say something.
+    /// The actions that its conditions ask for besides, because nobody meets them who does not say something.
+    pub fn asked_to(&self) -> impl Iterator<Item = &'static str> {
+        SAID.into_iter().filter(|said| self.asks(*said)).map(|(_, action)| action)
+    }
+
     fn asks(&self, (is_of, _): Said) -> bool {
         self.statement.conditions.iter().any(|c| is_of(&c.key) && needs_key(c))
     }

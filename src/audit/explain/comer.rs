@@ -150,9 +150,13 @@ impl<'a> Comer<'a> {
         let tags: Vec<(&str, &str)> = self.tags.iter().map(|tag| (&*tag.key, &*tag.value)).collect();
         let mut statement = Statement::clone(&admission.statement);
         let says = |key: &str| key.eq_ignore_ascii_case(SAID_IDENTITY);
-        let may_say = || self.effective.decide("sts:SetSourceIdentity", &role.arn) == Decision::Allowed;
+        let may_say = |action: &str| self.effective.decide(action, &role.arn) == Decision::Allowed;
+        if !admission.asked_to().all(may_say) {
+            return ConditionResult::Never;
+        }
         statement.conditions.retain(|c| {
-            let said = says(&c.key) && admission.by("sts:SetSourceIdentity") && may_say();
+            let said =
+                says(&c.key) && admission.by("sts:SetSourceIdentity") && may_say("sts:SetSourceIdentity");
             !said && !c.key.eq_ignore_ascii_case("sts:ExternalId")
         });
         let Some(statement) = self.caller(engine, &tags).read(&Arc::new(statement)) else {

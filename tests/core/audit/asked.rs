@@ -186,6 +186,18 @@ fn conditions_on_who_comes_are_decided() {
 }
 
 #[test]
+fn what_a_trust_policy_asks_to_be_said_has_to_be_allowed() {
+    for (says, key) in
+        [("sts:TagSession", "aws:RequestTag/team"), ("sts:SetSourceIdentity", "sts:SourceIdentity")]
+    {
+        let mut asks = when(root(), "StringEquals", key, "ops");
+        asks["Action"] = json!([ASSUME, says]);
+        enters(may(), asks.clone(), NotAllowed);
+        enters(role("t").can(allow(&[ASSUME, says], &["*"])), asks, Allowed);
+    }
+}
+
+#[test]
 fn the_tags_of_what_is_acted_upon_are_known() {
     let rewrite = when(allow(&["iam:PutRolePolicy"], &["*"]), "StringEquals", "aws:ResourceTag/team", "x");
     let world = World::of([
