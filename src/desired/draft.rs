@@ -414,6 +414,19 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// A container whose server runs pip in another folder than that of the code finds no path of it.
+    pub fn warn_of_own_packages(&mut self, tree: &Tree, at: &KeyPath) {
+        let own = Installed::of(&tree.entries).own;
+        let Some((file, named)) = own.first() else { return };
+        let message = format!(
+            "{file} names `{named}`, and the server of this image runs pip in another folder than that of the \
+             code: the endpoint will not start"
+        );
+        let help = "modules beside the script are imported without being installed: put the package there, \
+                    or name it by an address";
+        self.warn(codes::NOT_THERE_TO_INSTALL, at.clone(), message, help);
+    }
+
     /// Whether the key at `at` is in the file: else it has its default.
     pub fn is_written(&self, at: &KeyPath) -> bool {
         self.written(at).is_some()

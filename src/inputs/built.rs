@@ -26,6 +26,8 @@ pub struct Installed {
     pub files: BTreeSet<String>,
     /// What they name that is not in the folder: the file and the path, as it is written.
     pub missing: Vec<(String, String)>,
+    /// What they have installed from a path of the folder, likewise.
+    pub own: Vec<(String, String)>,
 }
 
 impl Installed {
@@ -58,17 +60,17 @@ impl Installed {
         for (option, value) in options(line) {
             if OTHERS.contains(&option.as_str()) {
                 named.extend(beside(folder, of_file_url(&value)));
-                places.push((folder, value));
+                places.push((folder, value, true));
             } else if EDITABLE.contains(&option.as_str()) {
-                places.push((Path::new(""), value));
+                places.push((Path::new(""), value, false));
             }
         }
         if !line.starts_with('-') {
             let wanted = without_marker(line);
             let place = wanted.split_once(" @ ").map_or(wanted, |(_, place)| place.trim());
-            places.extend(is_place(place).then(|| (Path::new(""), place.to_owned())));
+            places.extend(is_place(place).then(|| (Path::new(""), place.to_owned(), false)));
         }
-        for (from, place) in places {
+        for (from, place, is_list) in places {
             self.is_built |= is_here(&place);
             let path = of_file_url(&place).split(['#', '[']).next().unwrap_or_default();
             // Addresses, paths of the image, and what pip fills in.
@@ -77,8 +79,14 @@ impl Installed {
                 let below = entries.iter().filter_map(|entry| entry.path.strip_prefix(path));
                 path.is_empty() || below.map(|rest| rest.chars().next()).any(|c| c.is_none_or(|c| c == '/'))
             };
-            if !is_elsewhere && !beside(from, path).is_some_and(|path| is_there(&path)) {
+            if is_elsewhere {
+                continue;
+            }
+            let is_missing = !beside(from, path).is_some_and(|path| is_there(&path));
+            if is_missing {
                 self.missing.push((file.to_owned(), place));
+            } else if !is_list {
+                self.own.push((file.to_owned(), place));
             }
         }
     }

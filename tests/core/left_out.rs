@@ -45,10 +45,12 @@ impl Place {
 
     /// What `check` says of a project of one training.
     fn said(&self, keys: &str) -> String {
-        let config = format!(
-            "[project]\nname = \"small\"\nregion = \"us-east-1\"\n\
-             [training.t]\nsource = \"src\"\nmax_runtime = \"10m\"\n{keys}"
-        );
+        self.said_of(&format!("[training.t]\nsource = \"src\"\nmax_runtime = \"10m\"\n{keys}"))
+    }
+
+    /// What `check` says of a project of these sections.
+    fn said_of(&self, sections: &str) -> String {
+        let config = format!("[project]\nname = \"small\"\nregion = \"us-east-1\"\n{sections}");
         said_about(&self.path("project/opsctl.toml"), config, "dev").1
     }
 }
@@ -253,4 +255,29 @@ fn what_requirements_name_and_is_not_packed_is_said() {
     std::fs::remove_file(place.path("project/src/requirements.txt")).unwrap();
     place.write("project/src/requirements.txt/base.txt", "six\n");
     assert!(place.said("").contains("`requirements.txt` is a folder"));
+}
+
+/// `pip install -r /opt/ml/model/code/requirements.txt`, run elsewhere:
+/// <https://github.com/aws/sagemaker-pytorch-inference-toolkit/blob/master/src/sagemaker_pytorch_serving_container/torchserve.py>
+#[test]
+fn a_path_in_the_requirements_of_an_endpoint_is_found_by_some_servers_only() {
+    let endpoint = |image: &str, requirements: &str| {
+        let place = Place::new(&[
+            ("project/src/inference.py", ""),
+            ("project/src/lib/setup.py", ""),
+            ("project/src/requirements.txt", requirements),
+        ]);
+        let section = format!(
+            "[model.it]\nartifact = \"s3://somebodys/model.tar.gz\"\n\
+             [endpoint.it]\nmodel = \"it\"\ncode = \"src\"\nimage = \"{image}\"\n"
+        );
+        place.said_of(&section)
+    };
+    let said = "warning[C138]: requirements.txt names `./lib`, and the server of this image";
+    for image in ["pytorch-2.6", "huggingface-4.49"] {
+        let warning = endpoint(image, "./lib\n");
+        assert!(warning.contains(said), "{image}: {warning}");
+        assert!(!endpoint(image, "six\n").contains("C138"), "{image}");
+    }
+    assert!(!endpoint("sklearn-1.2", "./lib\n").contains("C138"));
 }

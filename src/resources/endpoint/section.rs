@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::config::Name;
 use crate::desired::{Draft, Kind};
 use crate::domain::{HumanDuration, KeyPath, ResourceId, action, codes, fingerprint};
-use crate::inputs::UseAs;
+use crate::inputs::{Tree, UseAs};
 use crate::limits::{self, Bound};
 use crate::resources::autoscaling;
 use crate::resources::bucket::Bucket;
@@ -160,6 +160,10 @@ pub(super) fn add(name: &Name, item: &Item, draft: &mut Draft<'_>) {
     lint_program(item, &made, &image, at, draft);
     lint_isolation(item, &made, at, draft);
     let Some(code) = code else { return };
+    if let Some((_, tree)) = code.as_ref().filter(|_| installs_elsewhere(&image)) {
+        draft.warn_of_own_packages(tree, &at.join("code"));
+    }
+    let code = code.map(|(serving, _)| serving);
     let bucket = Bucket::name(draft);
     let network = draft.network(item.network.as_ref(), at);
     let (statements, volume_key) = asked.statements(&made, &image, network.is_some(), draft);
@@ -207,14 +211,14 @@ impl Asked<'_> {
     }
 
     /// The endpoint's own code, if it has any. `None` after a problem was reported.
-    fn code(&self, draft: &mut Draft<'_>) -> Option<Option<Serving>> {
+    fn code<'d>(&self, draft: &mut Draft<'d>) -> Option<Option<(Serving, &'d Tree)>> {
         let Some(path) = &self.item.code else { return Some(None) };
         let (entry, use_as) = (self.entry(), self.item.use_as());
         let key = if self.item.entry.is_some() { "entry" } else { "code" };
         let tree = draft.code(path, &use_as, entry, &self.at.join(key))?;
         draft.warn_of_requirements(tree, &self.at.join("code"));
         let digest = tree.code_digest();
-        Some(Some(Serving { path: path.clone(), use_as, entry: entry.into(), digest }))
+        Some(Some((Serving { path: path.clone(), use_as, entry: entry.into(), digest }, tree)))
     }
 
     /// What the container needs to be allowed; and the key of its volume.
@@ -366,6 +370,13 @@ fn lint_entry(item: &Item, image: &str, at: &KeyPath, draft: &mut Draft<'_>) {
         };
         draft.error(codes::BAD_VALUE, at.join("entry"), text, help);
     }
+}
+
+/// Whether the server of an image runs pip in another folder than that of the code: `torchserve.py` of
+/// aws/sagemaker-pytorch-inference-toolkit, which Hugging Face's images have as well.
+fn installs_elsewhere(image: &str) -> bool {
+    let repositories = ["/pytorch-inference", "/sagemaker-pytorch", "/huggingface-pytorch-inference"];
+    repositories.iter().any(|repository| image.contains(repository))
 }
 
 /// What tells the container which script it is. AWS's toolkits take the name without `.py` for that of a

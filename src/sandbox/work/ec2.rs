@@ -60,6 +60,9 @@ impl Backend for Host {
         host.spawn(async move {
             live(&shared, &instance, &off).await;
             locked(&running).remove(&instance.instance_id);
+            if let Err(fault) = ec2::went_off(&shared, &instance.region, &instance.instance_id) {
+                tracing::warn!(instance = instance.instance_id, error = fault.message, "an instance stays");
+            }
         });
     }
 
@@ -67,6 +70,10 @@ impl Backend for Host {
         if let Some(off) = locked(&self.0).get(instance_id) {
             off.cancel();
         }
+    }
+
+    fn runs(&self, instance_id: &str) -> bool {
+        locked(&self.0).contains_key(instance_id)
     }
 }
 

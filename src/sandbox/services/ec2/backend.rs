@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::state::State;
+use super::state::{State, went_off};
 use super::{INSTANCES, arn};
 use crate::extensions::Plug;
 use crate::fault::Fault;
@@ -34,6 +34,11 @@ pub trait Backend: Send + Sync {
 
     /// The instance was stopped or terminated from outside: what runs on it has to end.
     fn power_off(&self, shared: &Arc<SandboxState>, region: &str, instance_id: &str);
+
+    /// Whether something runs on the instance whose end is going to be told by [`super::went_off`].
+    fn runs(&self, _: &str) -> bool {
+        false
+    }
 }
 
 /// Runs nothing: an instance just stays until it is terminated.
@@ -105,6 +110,11 @@ fn first_boot(shared: &SandboxState, region: &str, id: &str) -> Result<Option<Bo
 pub fn resume(shared: &Arc<SandboxState>) -> Vec<(String, String)> {
     let mut orphans = Vec::new();
     for (region, id, instance) in shared.everywhere(INSTANCES) {
+        if instance["Held"] == true
+            && let Err(fault) = went_off(shared, &region, &id)
+        {
+            tracing::warn!(instance = id, error = fault.message, "an instance stays");
+        }
         if !State::of(&instance).takes_capacity() {
             continue;
         }

@@ -156,6 +156,9 @@ fn change(
         let states = call.table(INSTANCES).update(&id, |entry| {
             let before = State::of(&entry.doc);
             change(entry);
+            if backend::of(&call.shared).runs(&id) {
+                state::hold(entry);
+            }
             Ok((before, State::of(&entry.doc)))
         })?;
         let (before, now) = states.ok_or_else(|| missing(&[&id]))?;

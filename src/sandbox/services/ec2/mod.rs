@@ -31,7 +31,7 @@ pub use backend::{Backend, BootedInstance, resume};
 pub use console::write_console;
 pub use instance_types::InstanceType;
 pub use run::vcpus_in_use;
-pub use state::{fail, shut_down};
+pub use state::{fail, shut_down, went_off};
 
 /// Instances by id, in a region. `Shown` is what describing shows.
 const INSTANCES: &str = "ec2.instance";

@@ -111,15 +111,44 @@ pub(super) fn terminate(shared: &SandboxState, entry: &mut Entry, cause: Cause) 
             "ipAddress": null, "dnsName": "",
         }}),
     );
+    entry.timeline = going(shared);
+}
+
+/// The rest of the life of an instance that shuts down.
+fn going(shared: &SandboxState) -> Timeline {
     let gone = json!({"Shown": {
         "instanceState": State::Terminated.shown(),
         "privateIpAddress": null, "vpcId": null, "subnetId": null, "blockDeviceMapping": [],
     }});
     // How long it is remembered is no matter of pace: a poll has to be able to see its end.
-    entry.timeline = TimelineBuilder::new(shared.clock.now(), StatePace::Realistic)
+    TimelineBuilder::new(shared.clock.now(), StatePace::Realistic)
         .then(shared.pace.of(SHUTTING_DOWN), gone)
         .then_gone(REMEMBERED)
-        .into();
+        .into()
+}
+
+/// What runs on an instance that shuts down has not ended: it stays so until [`went_off`]. A terminated one
+/// writes nothing any more.
+pub(super) fn hold(entry: &mut Entry) {
+    if State::of(&entry.doc) == State::ShuttingDown {
+        entry.doc["Held"] = json!(true);
+        entry.timeline = Timeline::default();
+    }
+}
+
+/// What ran on an instance has ended, so that nothing holds it any more.
+///
+/// # Errors
+/// Only when the sandbox cannot write its files.
+pub fn went_off(shared: &SandboxState, region: &str, instance_id: &str) -> Result<(), Fault> {
+    shared.table(INSTANCES, region).update(instance_id, |entry| {
+        if entry.doc["Held"] == true {
+            entry.doc["Held"] = Value::Null;
+            entry.timeline = going(shared);
+        }
+        Ok(())
+    })?;
+    Ok(())
 }
 
 pub(super) fn stop(shared: &SandboxState, entry: &mut Entry, cause: Cause) {

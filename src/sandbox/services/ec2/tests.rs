@@ -1,5 +1,6 @@
 //! EC2, the tagging API and quotas as a client sees them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -179,6 +180,43 @@ async fn instances_are_found_by_tag_stopped_and_terminated() {
         refused!(client.terminate_instances().instance_ids(id).instance_ids("i-0")).0,
         "InvalidInstanceID.NotFound"
     );
+    sandbox.stop().await;
+}
+
+/// Something runs on all instances until it is told that it does not.
+#[derive(Default)]
+struct Lingers(AtomicBool);
+
+impl Backend for Lingers {
+    fn boot(&self, _: Arc<SandboxState>, _: BootedInstance) {}
+
+    fn power_off(&self, _: &Arc<SandboxState>, _: &str, _: &str) {}
+
+    fn runs(&self, _: &str) -> bool {
+        !self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What is terminated writes nothing any more: its last words would be taken for those of its successor.
+#[tokio::test]
+async fn an_instance_is_terminated_when_what_ran_on_it_has_ended() {
+    let root = tempfile::tempdir().unwrap();
+    let backend = Arc::new(Lingers::default());
+    let sandbox = Sandbox::start(SandboxOptions::new(root.path())).await.unwrap();
+    sandbox.state().extensions.plug::<dyn Backend>(backend.clone());
+    let (client, shared) = (client!(ec2, sandbox), sandbox.state());
+    let made = launch(&client).send().await.unwrap();
+    let id = made.instances()[0].instance_id().unwrap().to_owned();
+    shared.clock.advance(Duration::from_secs(60));
+    client.terminate_instances().instance_ids(&id).send().await.unwrap();
+    shared.clock.advance(Duration::from_secs(600));
+    assert_eq!(state(&client, &id).await, "shutting-down");
+    client.terminate_instances().instance_ids(&id).send().await.unwrap();
+    assert_eq!(state(&client, &id).await, "shutting-down");
+    backend.0.store(true, Ordering::Relaxed);
+    super::went_off(shared, "us-east-1", &id).unwrap();
+    shared.clock.advance(Duration::from_secs(60));
+    assert_eq!(state(&client, &id).await, "terminated");
     sandbox.stop().await;
 }
 
