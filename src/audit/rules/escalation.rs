@@ -245,18 +245,14 @@ fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         return None;
     }
     let pass = cx.catalogue.find("iam:PassRole")?;
+    let home = cx.engine.home();
     let mut found = Gathered::default();
     for (index, (service, way)) in PASSING_WAYS.iter().enumerate() {
         let at_times = !way.is_open(&view.effective.some);
-        if !at_times && !ways::is_open(way, &view.effective, cx.engine.home()) {
-            continue;
-        }
-        if at_times
-            && !way
-                .actions
-                .iter()
-                .all(|&a| view.effective.some.contains(a) || view.effective.allows_at_times(a))
-        {
+        let may = |&action: &ActionId| {
+            view.effective.some.contains(action) || view.effective.allows_at_times(action)
+        };
+        if !way.actions.iter().all(may) || !ways::is_left(way, &view.effective, home) {
             continue;
         }
         let reach = cx.graph.passes(view, pass, index);
@@ -293,7 +289,8 @@ fn pass_elsewhere(cx: &Context<'_>, view: &RoleView<'_>, pass: ActionId, found: 
     }
     for (service, name) in PASSING_UNSURELY {
         let service = format!("{service}.amazonaws.com");
-        let action = cx.catalogue.find(name).filter(|&id| view.effective.some.contains(id));
+        let is_open = |&id: &ActionId| ways::is_open_call(id, &view.effective, cx.engine.home());
+        let action = cx.catalogue.find(name).filter(is_open);
         let passed =
             action.and_then(|id| Some((id, cx.graph.passed_to(&view.effective, &service, view.index)?)));
         if let Some((action, role)) = passed.filter(|_| found.severity < Some(Severity::Critical)) {
@@ -305,8 +302,10 @@ fn pass_elsewhere(cx: &Context<'_>, view: &RoleView<'_>, pass: ActionId, found: 
     }
     for (service, role) in cx.graph.passed_elsewhere(&view.effective, view.index) {
         let names = service.split('.').filter_map(|part| cx.catalogue.service(part));
-        let writes =
-            |id: &ActionId| view.effective.some.contains(*id) && cx.catalogue.has_level(*id, Level::Write);
+        let writes = |id: &ActionId| {
+            cx.catalogue.has_level(*id, Level::Write)
+                && ways::is_open_call(*id, &view.effective, cx.engine.home())
+        };
         let Some(action) = names.flatten().find(writes) else { continue };
         found.add(
             Severity::High,
@@ -354,6 +353,9 @@ fn runs_commands(view: &RoleView<'_>) -> bool {
 
 /// What runs is in no dump, except that a role in an instance profile is there for machines to have.
 fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    /// Machines, as ARNs write them.
+    const MACHINES: &str = ":instance/";
+    let home = cx.engine.home();
     let pass = cx.catalogue.find("iam:PassRole");
     let machines = |way: &EscalationPath| {
         // The role of what exists can be exchanged, too.
@@ -362,7 +364,7 @@ fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         if let Some(role) = passed {
             return Some((Severity::Critical, format!("what is there, with {role} passed to it")));
         }
-        if way.service != "ec2" {
+        if way.service != "ec2" || !ways::is_left_on(way, &view.effective, home, MACHINES) {
             return None;
         }
         if let Some(role) = cx.graph.machine_role_reaching_admin(view.index) {
