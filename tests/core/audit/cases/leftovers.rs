@@ -182,3 +182,38 @@ fn machines_that_are_there_are_entered_where_they_are_not_denied() {
         check(&name, with("arn:aws:ec2:*:*:instance/i-1"), &["IAM204:high"], &[]);
     }
 }
+
+/// Only machines have the key, so that a Deny on all machines is a Deny of the call.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>
+#[test]
+fn machines_with_some_instance_profiles_are_denied() {
+    let profile = |name: &str| format!("arn:aws:iam::{ACCOUNT}:instance-profile/{name}");
+    let with = |deny: Value, passed: &str| {
+        let rights = vec![allow(&["iam:PassRole"], &["*"]), allow(&["ec2:RunInstances"], &["*"]), deny];
+        let adm = machine(passed, everything());
+        World::of([role("t").trusts(trust_service("states.amazonaws.com")).can(rights), adm])
+    };
+    let denied = |on: &str, operator: &str, value: &str| {
+        when(deny(&["ec2:RunInstances"], &[on]), operator, "ec2:InstanceProfile", value)
+    };
+    let all = "arn:aws:ec2:*:*:instance/*";
+    let own = &format!("arn:aws:ec2:*:{ACCOUNT}:instance/*");
+    for (name, on, operator, value) in [
+        ("others", all, "ArnNotLike", profile("low")),
+        ("others, of the account", own, "ArnNotLikeIfExists", profile("low")),
+        ("it", all, "ArnEquals", profile("adm")),
+        ("any", all, "Null", "false".into()),
+        ("it, on everything", "*", "ArnEquals", profile("adm")),
+        ("others, on everything", "*", "ArnNotLike", profile("adm")),
+    ] {
+        check(name, with(denied(on, operator, &value), "adm"), &[], UP);
+    }
+    for (name, on, operator, value) in [
+        ("another", all, "ArnEquals", profile("low")),
+        ("all others", all, "ArnNotLike", profile("adm")),
+        ("it, in one region", "arn:aws:ec2:eu-west-1:*:instance/*", "ArnEquals", profile("adm")),
+        ("it, where nothing has one", "arn:aws:ec2:*:*:subnet/*", "ArnEquals", profile("adm")),
+    ] {
+        check(name, with(denied(on, operator, &value), "adm"), UP, &[]);
+    }
+}
