@@ -3,6 +3,7 @@
 //! Two tiers: CAPABLE, the actions are there; REACHABLE, a target exists now that makes an administrator.
 
 use super::center::identity_center;
+use super::documents::runs_commands;
 use super::found::{Gathered, Held, held, lowered_if, says_it_all, times, ways_everywhere};
 use super::rule::{Check, Context, Hit, Rule};
 use super::takeover::principal_access;
@@ -319,38 +320,6 @@ fn pass_elsewhere(cx: &Context<'_>, view: &RoleView<'_>, pass: ActionId, found: 
     }
 }
 
-/// Documents of AWS that run what the caller sends.
-/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-command-ssm-plugin-reference.html>
-const RUN_ANYTHING: [&str; 12] = [
-    "AWS-ApplyAnsiblePlaybooks",
-    "AWS-ApplyChefRecipes",
-    "AWS-ApplyDSCMofs",
-    "AWS-InstallApplication",
-    "AWS-InstallPowerShellModule",
-    "AWS-RunAnsiblePlaybook",
-    "AWS-RunDockerAction",
-    "AWS-RunDocument",
-    "AWS-RunPowerShellScript",
-    "AWS-RunRemoteScript",
-    "AWS-RunSaltState",
-    "AWS-RunShellScript",
-];
-
-/// Whether the documents that the role may send to machines run what it likes. Those that AWS writes for one
-/// purpose, such as a snapshot, do not; what is in documents of others nobody told.
-fn runs_commands(view: &RoleView<'_>) -> bool {
-    let runs = |pattern: &String| {
-        let Some((_, name)) = pattern.split_once("document/") else { return !pattern.contains("instance/") };
-        !name.starts_with("AWS") || RUN_ANYTHING.iter().any(|known| pattern::matches(name, known))
-    };
-    view.effective.allows.iter().filter(|s| s.grant.names("ssm:SendCommand")).any(|s| {
-        match &s.grant.statement.resources {
-            Some(Selector::Only(patterns)) => patterns.iter().any(runs),
-            _ => true,
-        }
-    })
-}
-
 /// What runs is in no dump, except that a role in an instance profile is there for machines to have.
 fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     /// Machines, as ARNs write them.
@@ -375,9 +344,7 @@ fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         let role = cx.graph.machine_role(&takeover.of)?;
         Some((Severity::High, format!("machines of {role}, after {}", takeover.in_order())))
     };
-    let commands = cx.catalogue.find("ssm:SendCommand");
-    let ways =
-        EXISTING_WAYS.iter().filter(|way| way.actions.first().copied() != commands || runs_commands(view));
+    let ways = EXISTING_WAYS.iter().filter(|way| runs_commands(view, way));
     ways_everywhere(cx, view, ways, Severity::Medium, machines)
 }
 

@@ -217,3 +217,32 @@ fn machines_with_some_instance_profiles_are_denied() {
         check(name, with(denied(on, operator, &value), "adm"), UP, &[]);
     }
 }
+
+/// A session to a port of the machine is no shell, where every statement asks for the document; one to a port
+/// of any host reaches the credentials of the machine's role.
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-specify-session-document.html>
+#[test]
+fn a_session_to_a_port_is_no_shell() {
+    let on = |documents: &[&str]| {
+        let arns = documents.iter().map(|name| format!("arn:aws:ssm:*:*:document/{name}"));
+        let arns: Vec<String> = arns.chain(["arn:aws:ec2:*:*:instance/*".into()]).collect();
+        let arns: Vec<&str> = arns.iter().map(String::as_str).collect();
+        allow(&["ssm:StartSession"], &arns)
+    };
+    let checked =
+        |statement: Value| when(statement, "BoolIfExists", "ssm:SessionDocumentAccessCheck", "true");
+    let with = |statements: Vec<Value>| World::of([t().can(statements), machine("adm", everything())]);
+    let port = "AWS-StartPortForwardingSession";
+    check("a port", with(vec![checked(on(&[port]))]), &[], &["IAM204:high"]);
+    check("no document", with(vec![checked(on(&[]))]), &[], &["IAM204:high"]);
+    for (name, statements) in [
+        ("a port, not asked for", vec![on(&[port])]),
+        ("a port of any host", vec![checked(on(&["AWS-StartPortForwardingSessionToRemoteHost"]))]),
+        ("any port", vec![checked(on(&["AWS-StartPortForwardingSession*"]))]),
+        ("a shell", vec![checked(on(&[port, "SSM-SessionManagerRunShell"]))]),
+        ("not asked for everywhere", vec![checked(on(&[port])), on(&[])]),
+        ("the default", vec![on(&[])]),
+    ] {
+        check(name, with(statements), &["IAM204:high"], &[]);
+    }
+}
