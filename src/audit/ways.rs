@@ -6,13 +6,31 @@ use super::escalate::EscalationPath;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::{AccountRef, Catalogue};
-use opsctl_iam::effective::Effective;
+use opsctl_iam::effective::{Ceiling, Effective};
+use opsctl_iam::grant::Grant;
 use opsctl_iam::pattern;
 use opsctl_iam::policy::Selector;
+use opsctl_iam::remainder;
 
-/// A call that makes a thing, whatever else it names, and the thing's type as its ARN writes it.
-/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>
-const MAKES: [(&str, &str); 1] = [("ec2:RunInstances", ":instance/")];
+/// Calls that must be allowed on one thing of each of these types, as ARNs write them, whatever else they
+/// take. What a machine starts without if need be, such as a key pair or a volume, is not here.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ExamplePolicies_EC2.html#iam-example-runinstances>,
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>,
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html>
+const NEEDS: [(&str, &[&str]); 8] = [
+    ("ec2:RunInstances", &[":instance/", ":image/", ":network-interface/", ":subnet/"]),
+    ("ec2:RequestSpotInstances", &[":spot-instances-request/", ":image/"]),
+    ("ec2:ModifyInstanceAttribute", &[":instance/"]),
+    ("ec2:CreateReplaceRootVolumeTask", &[":instance/", ":replace-root-volume-task/"]),
+    ("ssm:SendCommand", &[":document/"]),
+    ("ssm:CreateAssociation", &[":document/"]),
+    ("ssm:CreateAssociationBatch", &[":document/"]),
+    ("ssm:UpdateAssociation", &[":document/"]),
+];
+
+/// What others share is called by the ARN of their account, and what AWS has by one without an account.
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-ssm-sharing.html>
+const OF_OTHERS: &str = ":document/";
 
 /// A call that runs what others wrote and shared, where it is not confined to documents of the account.
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/ssm-using-shared.html>
@@ -28,21 +46,56 @@ const APART: &str = "arn:aws:apigateway:";
 /// So many patterns are not compared with so many others: such a way counts as open.
 const MOST: usize = 100_000;
 
+/// Of so many patterns of one type none is looked at closely: what they meet counts as left.
+const MANY: usize = 256;
+
 /// Whether a way is open, on things of the account, and where two of its calls take the same type of thing,
 /// on the same one.
 pub fn is_open(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>) -> bool {
-    if !way.is_open(&effective.some) {
-        return false;
-    }
-    if way.actions.len() == 1
-        && way.name() == SHARED
-        && !way.actions.iter().all(|&action| is_abroad(effective, action))
-    {
-        return false;
-    }
-    let calls: Vec<Call<'_>> = way.actions.iter().map(|&action| Call::of(effective, action, home)).collect();
-    calls.iter().all(|call| call.any || !call.named.is_empty())
+    way.is_open(&effective.some) && is_left(way, effective, home)
+}
+
+/// Whether a call is open by itself.
+pub fn is_open_call(action: ActionId, effective: &Effective, home: AccountRef<'_>) -> bool {
+    effective.some.contains(action) && Call::of(effective, action, home, &counts).is_possible()
+}
+
+/// Whether what is allowed, less what is denied, leaves things that the calls of a way can be made on.
+pub fn is_left(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>) -> bool {
+    let is_shared = way.actions.len() == 1 && way.name() == SHARED;
+    (!is_shared || way.actions.iter().all(|&action| is_abroad(effective, action)))
+        && is_left_where(way, effective, home, &counts)
+}
+
+/// The same, with what tells which statements count of a call on a type of thing.
+pub fn is_left_where(
+    way: &EscalationPath,
+    effective: &Effective,
+    home: AccountRef<'_>,
+    counts: &Counts<'_>,
+) -> bool {
+    let call = |&action: &ActionId| Call::of(effective, action, home, counts);
+    let calls: Vec<Call<'_>> = way.actions.iter().map(call).collect();
+    calls.iter().all(Call::is_possible)
         && calls.iter().enumerate().all(|(n, one)| calls[..n].iter().all(|other| one.meets(other)))
+}
+
+/// Whether the calls of a way can be made on things of a kind, as ARNs write it, as far as they take such.
+pub fn is_left_on(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>, kind: &str) -> bool {
+    way.actions.iter().all(|&action| {
+        let call = Call::of(effective, action, home, &counts);
+        let is_of = |of: &String| of.contains(kind);
+        call.any || !call.types.iter().any(is_of) || call.left.iter().any(|left| is_of(&call.types[left.of]))
+    })
+}
+
+/// Whether a statement counts, of a call on things of a type: an Allow that may be met, a Deny that holds for
+/// sure.
+pub type Counts<'c> = dyn Fn(&Grant, ActionId, &str) -> bool + 'c;
+
+/// Whoever makes the thing may meet a condition on it, such as one on its tags.
+fn counts(grant: &Grant, _: ActionId, _: &str) -> bool {
+    grant.statement.allow || grant.statement.conditions.is_empty()
 }
 
 /// Whether a way makes or changes a thing with one of these ARNs, which may be patterns: what the service
@@ -58,9 +111,9 @@ pub fn makes(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>, 
         if NAMED_BY_AWS.contains(&catalogue.name(action)) && !pattern::is_wild(arn) && !arn.contains("${") {
             return false;
         }
-        let call = Call::of(effective, action, home);
+        let call = Call::of(effective, action, home, &counts);
         let is_of_type = || call.types.iter().any(|of| meet(arn, of));
-        call.any || !is_of_type() || call.named.iter().any(|(one, _)| meet(one, arn))
+        call.any || !is_of_type() || call.left.iter().any(|left| left.is_there(&[&call.types[left.of], arn]))
     })
 }
 
@@ -81,49 +134,156 @@ struct Call<'a> {
     /// On everything that it takes, or it takes nothing.
     any: bool,
     types: Vec<String>,
-    /// A pattern of a statement, and the place of a type that it may be of.
-    named: Vec<(&'a str, usize)>,
+    /// The types that it must be allowed on.
+    needs: &'static [&'static str],
+    left: Vec<Left<'a>>,
+}
+
+/// What matches all of some patterns, and none of others.
+#[derive(Clone, Default)]
+struct Left<'a> {
+    /// The place of the type.
+    of: usize,
+    all: Vec<&'a str>,
+    none: Vec<&'a str>,
+}
+
+impl<'a> Left<'a> {
+    /// What of it a pattern takes in.
+    fn with(&self, one: &'a str, of: &str) -> Option<Self> {
+        let is_apart = !meet(one, of) || self.all.iter().any(|other| !meet(one, other));
+        let all = self.all.iter().copied().chain([one]).collect();
+        (!is_apart).then(|| Self { all, ..self.clone() })
+    }
+
+    /// What of it these resources take in, pattern by pattern.
+    fn within(&self, resources: &'a Selector, of: &str) -> Vec<Self> {
+        match resources {
+            Selector::Only(patterns) => patterns.iter().filter_map(|one| self.with(one, of)).collect(),
+            Selector::Except(spared) => vec![self.without(spared)],
+        }
+    }
+
+    fn without(&self, gone: &'a [String]) -> Self {
+        let none = self.none.iter().copied().chain(gone.iter().map(String::as_str)).collect();
+        Self { none, ..self.clone() }
+    }
+
+    /// Whether there may be a thing of it that more patterns match.
+    fn is_there(&self, more: &[&str]) -> bool {
+        let mut all = [&self.all, more].concat();
+        all.sort_unstable();
+        all.dedup();
+        let is_apart = |(n, one): (usize, &&str)| all[..n].iter().any(|other| !meet(one, other));
+        !all.iter().enumerate().any(is_apart)
+            && ((self.none.is_empty() && all.len() < 3) || remainder::is_left(&all, &self.none))
+    }
 }
 
 impl<'a> Call<'a> {
-    fn of(effective: &'a Effective, action: ActionId, home: AccountRef<'_>) -> Self {
+    fn of(effective: &'a Effective, action: ActionId, home: AccountRef<'_>, counts: &Counts<'_>) -> Self {
         let catalogue = Catalogue::embedded();
-        let mut written = Vec::new();
-        // Whoever makes the thing may meet a condition on it, such as one on its tags.
-        for allow in effective.allowing(action) {
-            match &allow.grant.statement.resources {
-                Some(Selector::Only(all)) if !all.iter().any(|one| pattern::is_everything(one)) => {
-                    written.extend(all.iter().map(String::as_str));
-                }
-                _ => return Self::anywhere(),
+        let name = catalogue.name(action);
+        let needs = NEEDS.iter().find(|(call, _)| *call == name).map_or(&[][..], |(_, needs)| needs);
+        let types: Vec<String> =
+            catalogue.resource_templates(action).map(|template| pattern_of(template, home)).collect();
+        let said = Said::of(effective, action);
+        let mut left = Vec::new();
+        for (place, of) in types.iter().enumerate() {
+            let counts = |grant: &Grant| counts(grant, action, of);
+            let parts = said.left(Left { of: place, ..Left::default() }, of, &counts);
+            if parts.len() > MOST {
+                return Self { any: true, types: Vec::new(), needs: &[], left: Vec::new() };
             }
+            let is_plain = |part: &Left<'_>| part.none.is_empty() && part.all.len() < 2;
+            let are_many = parts.len() > MANY;
+            let is_left = |part: &Left<'_>| are_many || is_plain(part) || part.is_there(&[of]);
+            left.extend(parts.into_iter().filter(is_left));
         }
-        let made = MAKES.iter().find(|(name, _)| *name == catalogue.name(action)).map(|(_, made)| *made);
-        let templates = catalogue.resource_templates(action).filter(|t| made.is_none_or(|m| t.contains(m)));
-        let types: Vec<String> = templates.map(|template| pattern_of(template, home)).collect();
-        if types.is_empty() || types.len() * written.len() > MOST {
-            return Self::anywhere();
-        }
-        let all = written.into_iter().flat_map(|one| (0..types.len()).map(move |place| (one, place)));
-        let named = all.filter(|(one, place)| meet(one, &types[*place])).collect();
-        Self { any: false, types, named }
+        Self { any: types.is_empty(), types, needs, left }
     }
 
-    fn anywhere() -> Self {
-        Self { any: true, types: Vec::new(), named: Vec::new() }
+    /// Whether there is something of each type that it needs, or of any.
+    fn is_possible(&self) -> bool {
+        let is_left = |kind: &&str| self.left.iter().any(|left| self.types[left.of].contains(kind));
+        self.any || (!self.left.is_empty() && self.needs.iter().all(is_left))
     }
 
     /// Whether both can be about one thing, or take no type in common.
     fn meets(&self, other: &Self) -> bool {
         let shares = || self.types.iter().any(|of| !of.starts_with(APART) && other.types.contains(of));
-        if self.any || other.any || !shares() || self.named.len() * other.named.len() > MOST {
+        if self.any || other.any || !shares() || self.left.len() * other.left.len() > MOST {
             return true;
         }
-        self.named.iter().any(|(one, of)| {
-            let same = |place: &usize| other.types[*place] == self.types[*of];
-            other.named.iter().any(|(two, place)| same(place) && meet(one, two))
+        self.left.iter().any(|one| {
+            let of = &self.types[one.of];
+            let same = other.left.iter().filter(|two| other.types[two.of] == *of);
+            let meeting = same.filter(|two| one.all.iter().all(|a| two.all.iter().all(|b| meet(a, b))));
+            meeting.into_iter().any(|two| {
+                let both = Left { none: [&one.none[..], &two.none].concat(), ..one.clone() };
+                both.is_there(&[&[of.as_str()], &two.all[..]].concat())
+            })
         })
     }
+}
+
+/// The statements about a call.
+struct Said<'a> {
+    allows: Vec<&'a Grant>,
+    /// What its boundary allows, where it has one.
+    limits: Option<Vec<&'a Grant>>,
+    denies: Vec<&'a Grant>,
+}
+
+impl<'a> Said<'a> {
+    fn of(effective: &'a Effective, action: ActionId) -> Self {
+        let names = |grant: &&Grant| grant.actions.contains(action);
+        let (limits, within): (Option<Vec<&Grant>>, Vec<&Grant>) = match &effective.ceiling {
+            Ceiling::Known { grants, .. } => {
+                let (allows, denies) = grants.iter().filter(names).partition(|g| g.statement.allow);
+                (Some(allows), denies)
+            }
+            _ => (None, Vec::new()),
+        };
+        let denies = effective.denies.iter().map(|s| &s.grant).filter(names).chain(within).collect();
+        Self { allows: effective.allowing(action).map(|s| &s.grant).collect(), limits, denies }
+    }
+
+    /// What it leaves of all things of a type.
+    fn left(&self, all: Left<'a>, of: &str, counts: &dyn Fn(&Grant) -> bool) -> Vec<Left<'a>> {
+        let here = |grants: &[&'a Grant]| -> Vec<&'a Selector> {
+            let counting = grants.iter().filter(|grant| counts(grant));
+            counting.filter_map(|grant| grant.statement.resources.as_ref()).collect()
+        };
+        let mut left = within(vec![all], &here(&self.allows), of);
+        if let Some(limits) = &self.limits {
+            left = within(left, &here(limits), of);
+        }
+        for deny in here(&self.denies) {
+            let denied = |part: &Left<'a>| match deny {
+                _ if is_everything(deny) => Vec::new(),
+                Selector::Only(gone) => vec![part.without(gone)],
+                Selector::Except(spared) => spared.iter().filter_map(|one| part.with(one, of)).collect(),
+            };
+            left = left.iter().flat_map(denied).take(MOST + 1).collect();
+        }
+        left
+    }
+}
+
+/// What is left within the resources of any of some statements.
+fn within<'a>(left: Vec<Left<'a>>, any_of: &[&'a Selector], of: &str) -> Vec<Left<'a>> {
+    if any_of.iter().any(|resources| is_everything(resources)) {
+        return left;
+    }
+    let each = |part: &Left<'a>| -> Vec<Left<'a>> {
+        any_of.iter().flat_map(|resources| part.within(resources, of)).collect()
+    };
+    left.iter().flat_map(each).take(MOST + 1).collect()
+}
+
+fn is_everything(resources: &Selector) -> bool {
+    matches!(resources, Selector::Only(all) if all.iter().any(|one| pattern::is_everything(one)))
 }
 
 /// Whether some ARN matches both patterns, field by field where the fields can be told: no region holds a
@@ -142,14 +302,17 @@ pub(super) fn meet(written: &str, other: &str) -> bool {
 
 /// All things of a type that an account has.
 fn pattern_of(template: &str, home: AccountRef<'_>) -> String {
+    let is_shared = template.contains(OF_OTHERS);
     let (mut all, mut rest) = (String::new(), template);
     while let Some((before, after)) = rest.split_once("${") {
         let (variable, tail) = after.split_once('}').unwrap_or((after, ""));
         all.push_str(before);
         all.push_str(match variable {
             "Partition" => home.partition,
+            "Account" if is_shared => "*",
             "Account" if !home.account.is_empty() => home.account,
-            _ => "*",
+            // No part of a name is empty.
+            _ => "?*",
         });
         rest = tail;
     }

@@ -19,6 +19,7 @@
 //! circumstance.rs conditions on the caller's circumstances
 //! moment.rs     what is allowed where these are met
 //! sent.rs       which calls send a key of a condition
+//! remainder.rs  whether patterns leave anything between them
 //! narrower.rs   whether one condition asks for what another asks for
 //! ```
 
@@ -45,6 +46,7 @@ pub mod moment;
 pub mod narrower;
 pub mod pattern;
 pub mod policy;
+pub mod remainder;
 pub mod request;
 pub mod restriction;
 pub mod sent;

@@ -85,7 +85,8 @@ pub fn may_match(pattern: &str, text: &str) -> bool {
         && matches(&with_variables_open(pattern).into_iter().collect::<String>(), text)
 }
 
-fn with_variables_open(pattern: &str) -> Vec<char> {
+/// A pattern whose variables may be anything.
+pub(crate) fn with_variables_open(pattern: &str) -> Vec<char> {
     let (mut open, mut rest) = (String::new(), pattern);
     while let Some((before, after)) = rest.split_once("${") {
         open.push_str(before);

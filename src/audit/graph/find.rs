@@ -295,7 +295,7 @@ impl Graph {
                 read(g) == ConditionResult::Held && condition::is_circumstance_but_service(&g.statement)
             });
         let (_, admin) = self.judge(&view.effective, pass, via, view.index);
-        let any = (unlimited || at_times) && stacks::may_be_given_any(&view.effective, way);
+        let any = (unlimited || at_times) && stacks::may_be_given_any(&view.effective, way, self.home());
         Passing { unlimited: any, at_times: at_times && admin.is_none(), admin }
     }
 

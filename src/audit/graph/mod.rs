@@ -376,14 +376,20 @@ impl Graph {
     /// Whether the service that a role is passed to can be given this one.
     fn is_given(&self, effective: &Effective, node: usize, via: Via) -> bool {
         let Via::Pass(way) = via else { return true };
-        stacks::may_be_given(effective, way, &self.nodes[node]) && self.runs(effective, way, node)
+        stacks::may_be_given(effective, way, &self.nodes[node], self.home())
+            && self.runs(effective, way, node)
+    }
+
+    /// The account, as ARNs name it.
+    pub(super) fn home(&self) -> AccountRef<'_> {
+        AccountRef { partition: &self.home.0, account: &self.home.1 }
     }
 
     /// Whether somebody can make, or change, what the service must act for that a role trusts.
     fn runs(&self, effective: &Effective, way: usize, node: usize) -> bool {
         let service = &PASSING_WAYS[way].0;
         let Some(sources) = self.nodes[node].sources_of(service) else { return true };
-        let home = AccountRef { partition: &self.home.0, account: &self.home.1 };
+        let home = self.home();
         let ways = PASSING_WAYS.iter().filter(|(of, _)| of == service).map(|(_, way)| way);
         let mut open = ways.filter(|way| ways::is_open(way, effective, home));
         open.any(|way| ways::makes(way, effective, home, sources))

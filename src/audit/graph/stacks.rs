@@ -4,16 +4,15 @@
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html>,
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>
 
-use crate::audit::escalate::PASSING_WAYS;
+use crate::audit::escalate::{EscalationPath, PASSING_WAYS};
 use crate::audit::node::Node;
-use crate::audit::ways::meet;
+use crate::audit::ways;
 use opsctl_iam::action_set::ActionId;
-use opsctl_iam::catalogue::KnownActions;
+use opsctl_iam::catalogue::{AccountRef, KnownActions};
 use opsctl_iam::condition::{self, Operator};
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::Grant;
-use opsctl_iam::pattern;
-use opsctl_iam::policy::{Condition, Selector, Statement};
+use opsctl_iam::policy::Condition;
 
 /// A key that tells what a service is given.
 struct Told {
@@ -21,7 +20,7 @@ struct Told {
     key: &'static str,
     /// The calls that have it.
     calls: KnownActions,
-    /// What of the things that they take has it; empty: all.
+    /// The type of the things that have it, as ARNs write it; empty: all that they take.
     on: &'static str,
 }
 
@@ -40,7 +39,7 @@ static TOLD: [Told; 2] = [
         service: "ec2.amazonaws.com",
         key: "ec2:InstanceProfile",
         calls: KnownActions::new(&["ec2:RunInstances"]),
-        on: "arn:*:ec2:*:*:instance/*",
+        on: ":instance/",
     },
 ];
 
@@ -86,54 +85,43 @@ pub(super) fn is_conditional(effective: &Effective, way: usize) -> bool {
 }
 
 /// Whether one of the ways to pass a role to the service of `way` may be taken with this one.
-pub(super) fn may_be_given(effective: &Effective, way: usize, role: &Node) -> bool {
+pub(super) fn may_be_given(effective: &Effective, way: usize, role: &Node, home: AccountRef<'_>) -> bool {
     let Some(told) = Told::of(way).filter(|_| is_conditional(effective, way)) else { return true };
     let mut ways = PASSING_WAYS.iter().filter(|(of, _)| of == told.service);
-    ways.any(|(_, way)| way.actions.iter().all(|&a| is_called(effective, a, told, Some(role))))
+    ways.any(|(_, way)| is_open(effective, way, told, Some(role), home))
 }
 
 /// Whether a way may be taken with some role that no condition tells apart from others.
-pub(super) fn may_be_given_any(effective: &Effective, way: usize) -> bool {
+pub(super) fn may_be_given_any(effective: &Effective, way: usize, home: AccountRef<'_>) -> bool {
     let Some(told) = Told::of(way).filter(|_| is_conditional(effective, way)) else { return true };
-    PASSING_WAYS[way].1.actions.iter().all(|&action| is_called(effective, action, told, None))
+    is_open(effective, &PASSING_WAYS[way].1, told, None, home)
 }
 
-/// Whether a call may be made that gives a role, or one that nobody names.
-fn is_called(effective: &Effective, action: ActionId, told: &Told, role: Option<&Node>) -> bool {
+/// Whether a way may be taken that gives a role, or one that nobody names.
+fn is_open(
+    effective: &Effective,
+    way: &EscalationPath,
+    told: &Told,
+    role: Option<&Node>,
+    home: AccountRef<'_>,
+) -> bool {
     /// What nobody writes in a policy.
     const ANY: &str = "\u{1}";
-    let is_given = told.calls.ids().contains(&action);
-    let holds = |c: &Condition| match role {
-        _ if !is_given => holds(c, None),
-        Some(role) => told.values(role, c).iter().any(|value| holds(c, Some(value))),
-        None => holds(c, Some(ANY)),
+    let counts = |grant: &Grant, action: ActionId, of: &str| {
+        let is_told = told.calls.ids().contains(&action) && of.contains(told.on);
+        let holds = |c: &Condition| match role {
+            _ if !is_told => holds(c, None),
+            Some(role) => told.values(role, c).iter().any(|value| holds(c, Some(value))),
+            None => holds(c, Some(ANY)),
+        };
+        let all = &grant.statement.conditions;
+        let is_free = match grant.statement.allow {
+            true => grant.restriction.is_open() || condition::is_by_form(&grant.statement),
+            false => all.iter().all(|c| told.is_in(c)),
+        };
+        is_free && all.iter().filter(|c| told.is_in(c)).all(holds)
     };
-    let fits = |statement: &Statement| statement.conditions.iter().filter(|c| told.is_in(c)).all(holds);
-    let is_free = |grant: &Grant| grant.restriction.is_open() || condition::is_by_form(&grant.statement);
-    let is_about = |grant: &Grant| match &grant.statement.resources {
-        Some(Selector::Only(patterns)) if is_given && !told.on.is_empty() => {
-            patterns.iter().any(|p| pattern::is_everything(p) || meet(p, told.on))
-        }
-        _ => true,
-    };
-    let lets = |grant: &Grant| {
-        grant.actions.contains(action) && is_about(grant) && is_free(grant) && fits(&grant.statement)
-    };
-    let denies = |grant: &Grant| {
-        let only_by_role = grant.statement.conditions.iter().all(|c| told.is_in(c));
-        grant.unlimited.contains(action) && only_by_role && fits(&grant.statement)
-    };
-    let within = match &effective.ceiling {
-        Ceiling::None => true,
-        Ceiling::Missing { .. } => false,
-        Ceiling::Known { grants, .. } => {
-            grants.iter().any(|g| g.statement.allow && lets(g))
-                && !grants.iter().any(|g| !g.statement.allow && denies(g))
-        }
-    };
-    within
-        && effective.allows.iter().any(|s| lets(&s.grant))
-        && !effective.denies.iter().any(|s| denies(&s.grant))
+    way.is_open(&effective.some) && ways::is_left_where(way, effective, home, &counts)
 }
 
 /// Whether a condition on the role holds for a call with this one, or with none.

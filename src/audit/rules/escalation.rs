@@ -3,6 +3,7 @@
 //! Two tiers: CAPABLE, the actions are there; REACHABLE, a target exists now that makes an administrator.
 
 use super::center::identity_center;
+use super::documents::runs_commands;
 use super::found::{Gathered, Held, held, lowered_if, says_it_all, times, ways_everywhere};
 use super::rule::{Check, Context, Hit, Rule};
 use super::takeover::principal_access;
@@ -245,18 +246,14 @@ fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         return None;
     }
     let pass = cx.catalogue.find("iam:PassRole")?;
+    let home = cx.engine.home();
     let mut found = Gathered::default();
     for (index, (service, way)) in PASSING_WAYS.iter().enumerate() {
         let at_times = !way.is_open(&view.effective.some);
-        if !at_times && !ways::is_open(way, &view.effective, cx.engine.home()) {
-            continue;
-        }
-        if at_times
-            && !way
-                .actions
-                .iter()
-                .all(|&a| view.effective.some.contains(a) || view.effective.allows_at_times(a))
-        {
+        let may = |&action: &ActionId| {
+            view.effective.some.contains(action) || view.effective.allows_at_times(action)
+        };
+        if !way.actions.iter().all(may) || !ways::is_left(way, &view.effective, home) {
             continue;
         }
         let reach = cx.graph.passes(view, pass, index);
@@ -293,7 +290,8 @@ fn pass_elsewhere(cx: &Context<'_>, view: &RoleView<'_>, pass: ActionId, found: 
     }
     for (service, name) in PASSING_UNSURELY {
         let service = format!("{service}.amazonaws.com");
-        let action = cx.catalogue.find(name).filter(|&id| view.effective.some.contains(id));
+        let is_open = |&id: &ActionId| ways::is_open_call(id, &view.effective, cx.engine.home());
+        let action = cx.catalogue.find(name).filter(is_open);
         let passed =
             action.and_then(|id| Some((id, cx.graph.passed_to(&view.effective, &service, view.index)?)));
         if let Some((action, role)) = passed.filter(|_| found.severity < Some(Severity::Critical)) {
@@ -305,8 +303,10 @@ fn pass_elsewhere(cx: &Context<'_>, view: &RoleView<'_>, pass: ActionId, found: 
     }
     for (service, role) in cx.graph.passed_elsewhere(&view.effective, view.index) {
         let names = service.split('.').filter_map(|part| cx.catalogue.service(part));
-        let writes =
-            |id: &ActionId| view.effective.some.contains(*id) && cx.catalogue.has_level(*id, Level::Write);
+        let writes = |id: &ActionId| {
+            cx.catalogue.has_level(*id, Level::Write)
+                && ways::is_open_call(*id, &view.effective, cx.engine.home())
+        };
         let Some(action) = names.flatten().find(writes) else { continue };
         found.add(
             Severity::High,
@@ -320,40 +320,11 @@ fn pass_elsewhere(cx: &Context<'_>, view: &RoleView<'_>, pass: ActionId, found: 
     }
 }
 
-/// Documents of AWS that run what the caller sends.
-/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-command-ssm-plugin-reference.html>
-const RUN_ANYTHING: [&str; 12] = [
-    "AWS-ApplyAnsiblePlaybooks",
-    "AWS-ApplyChefRecipes",
-    "AWS-ApplyDSCMofs",
-    "AWS-InstallApplication",
-    "AWS-InstallPowerShellModule",
-    "AWS-RunAnsiblePlaybook",
-    "AWS-RunDockerAction",
-    "AWS-RunDocument",
-    "AWS-RunPowerShellScript",
-    "AWS-RunRemoteScript",
-    "AWS-RunSaltState",
-    "AWS-RunShellScript",
-];
-
-/// Whether the documents that the role may send to machines run what it likes. Those that AWS writes for one
-/// purpose, such as a snapshot, do not; what is in documents of others nobody told.
-fn runs_commands(view: &RoleView<'_>) -> bool {
-    let runs = |pattern: &String| {
-        let Some((_, name)) = pattern.split_once("document/") else { return !pattern.contains("instance/") };
-        !name.starts_with("AWS") || RUN_ANYTHING.iter().any(|known| pattern::matches(name, known))
-    };
-    view.effective.allows.iter().filter(|s| s.grant.names("ssm:SendCommand")).any(|s| {
-        match &s.grant.statement.resources {
-            Some(Selector::Only(patterns)) => patterns.iter().any(runs),
-            _ => true,
-        }
-    })
-}
-
 /// What runs is in no dump, except that a role in an instance profile is there for machines to have.
 fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+    /// Machines, as ARNs write them.
+    const MACHINES: &str = ":instance/";
+    let home = cx.engine.home();
     let pass = cx.catalogue.find("iam:PassRole");
     let machines = |way: &EscalationPath| {
         // The role of what exists can be exchanged, too.
@@ -362,7 +333,7 @@ fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         if let Some(role) = passed {
             return Some((Severity::Critical, format!("what is there, with {role} passed to it")));
         }
-        if way.service != "ec2" {
+        if way.service != "ec2" || !ways::is_left_on(way, &view.effective, home, MACHINES) {
             return None;
         }
         if let Some(role) = cx.graph.machine_role_reaching_admin(view.index) {
@@ -373,9 +344,7 @@ fn existing_resource(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
         let role = cx.graph.machine_role(&takeover.of)?;
         Some((Severity::High, format!("machines of {role}, after {}", takeover.in_order())))
     };
-    let commands = cx.catalogue.find("ssm:SendCommand");
-    let ways =
-        EXISTING_WAYS.iter().filter(|way| way.actions.first().copied() != commands || runs_commands(view));
+    let ways = EXISTING_WAYS.iter().filter(|way| runs_commands(view, way));
     ways_everywhere(cx, view, ways, Severity::Medium, machines)
 }
 

@@ -4,6 +4,7 @@ use super::rule::{Context, Hit};
 use crate::audit::escalate::EscalationPath;
 use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
+use crate::audit::ways;
 use crate::domain::many;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::effective::Ceiling;
@@ -109,7 +110,7 @@ pub(super) fn ways_everywhere(
     let mut found = Gathered::default();
     for way in ways {
         let held = way.actions.iter().map(|&action| held(view, action)).min().unwrap_or(Held::No);
-        if held == Held::No {
+        if held == Held::No || !ways::is_left(way, &view.effective, cx.engine.home()) {
             continue;
         }
         let at_times = held == Held::AtTimes;

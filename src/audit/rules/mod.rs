@@ -2,6 +2,7 @@
 
 mod center;
 mod data;
+mod documents;
 mod drift;
 mod escalation;
 mod exposure;

@@ -6,6 +6,7 @@ mod alarms;
 mod bounded;
 mod callers;
 mod joins;
+mod leftovers;
 mod loosened;
 mod moments;
 mod named;

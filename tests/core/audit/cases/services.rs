@@ -298,7 +298,10 @@ fn what_is_made_under_one_name_is_not_started_under_another() {
         World::of([t().can(statements), admin_of("ec2")])
     };
     check("images alone", runs(&["arn:aws:ec2:*::image/*"]), &[], passes);
-    check("machines too", runs(&["arn:aws:ec2:*::image/*", "arn:aws:ec2:*:*:instance/*"]), passes, &[]);
+    let images_and = |more: &[&str]| runs(&[&["arn:aws:ec2:*::image/*"], more].concat());
+    check("machines too", images_and(&["arn:aws:ec2:*:*:instance/*"]), &[], passes);
+    let network = ["arn:aws:ec2:*:*:instance/*", "arn:aws:ec2:*:*:subnet/*", "arn:aws:ec2:*:*:network-*"];
+    check("a network too", images_and(&network), passes, &[]);
 }
 
 #[test]
