@@ -214,7 +214,7 @@ async fn an_instance_is_terminated_when_what_ran_on_it_has_ended() {
     client.terminate_instances().instance_ids(&id).send().await.unwrap();
     assert_eq!(state(&client, &id).await, "shutting-down");
     backend.0.store(true, Ordering::Relaxed);
-    super::went_off(shared, "us-east-1", &id).unwrap();
+    super::went_off(shared, "eu-west-1", &id).unwrap();
     shared.clock.advance(Duration::from_secs(60));
     assert_eq!(state(&client, &id).await, "terminated");
     sandbox.stop().await;
