@@ -84,8 +84,7 @@ pub fn is_left_where(
 pub fn is_left_on(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>, kind: &str) -> bool {
     way.actions.iter().all(|&action| {
         let call = Call::of(effective, action, home, &counts);
-        let is_of = |of: &String| of.contains(kind);
-        call.any || !call.types.iter().any(is_of) || call.left.iter().any(|left| is_of(&call.types[left.of]))
+        !call.types.iter().any(|of| of.contains(kind)) || call.is_possible_on(kind)
     })
 }
 
@@ -113,7 +112,11 @@ pub fn makes(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>, 
         }
         let call = Call::of(effective, action, home, &counts);
         let is_of_type = || call.types.iter().any(|of| meet(arn, of));
-        call.any || !is_of_type() || call.left.iter().any(|left| left.is_there(&[&call.types[left.of], arn]))
+        let is_it = |left: &Left<'_>| {
+            let of = &call.types[left.of];
+            meet(of, arn) && left.all.iter().all(|one| meet(one, arn)) && left.is_there_with(of, &[arn])
+        };
+        call.any || !is_of_type() || call.left.iter().any(is_it)
     })
 }
 
@@ -149,19 +152,11 @@ struct Left<'a> {
 }
 
 impl<'a> Left<'a> {
-    /// What of it a pattern takes in.
-    fn with(&self, one: &'a str, of: &str) -> Option<Self> {
-        let is_apart = !meet(one, of) || self.all.iter().any(|other| !meet(one, other));
+    /// What of it a pattern of its type takes in.
+    fn with(&self, one: &'a str) -> Option<Self> {
+        let is_apart = self.all.iter().any(|other| !meet(one, other));
         let all = self.all.iter().copied().chain([one]).collect();
         (!is_apart).then(|| Self { all, ..self.clone() })
-    }
-
-    /// What of it these resources take in, pattern by pattern.
-    fn within(&self, resources: &'a Selector, of: &str) -> Vec<Self> {
-        match resources {
-            Selector::Only(patterns) => patterns.iter().filter_map(|one| self.with(one, of)).collect(),
-            Selector::Except(spared) => vec![self.without(spared)],
-        }
     }
 
     fn without(&self, gone: &'a [String]) -> Self {
@@ -169,14 +164,18 @@ impl<'a> Left<'a> {
         Self { none, ..self.clone() }
     }
 
-    /// Whether there may be a thing of it that more patterns match.
-    fn is_there(&self, more: &[&str]) -> bool {
-        let mut all = [&self.all, more].concat();
+    /// Whether there may be a thing of it. Where there are many of its kind, none is looked at closely.
+    fn is_there(&self, types: &[String], are_many: bool) -> bool {
+        let is_plain = self.none.is_empty() && self.all.len() < 2;
+        is_plain || are_many || self.is_there_with(&types[self.of], &[])
+    }
+
+    /// Whether there may be a thing of a type that more patterns match.
+    fn is_there_with(&self, of: &str, more: &[&str]) -> bool {
+        let mut all = [&self.all, more, &[of]].concat();
         all.sort_unstable();
         all.dedup();
-        let is_apart = |(n, one): (usize, &&str)| all[..n].iter().any(|other| !meet(one, other));
-        !all.iter().enumerate().any(is_apart)
-            && ((self.none.is_empty() && all.len() < 3) || remainder::is_left(&all, &self.none))
+        (self.none.is_empty() && all.len() < 3) || remainder::is_left(&all, &self.none)
     }
 }
 
@@ -195,18 +194,23 @@ impl<'a> Call<'a> {
             if parts.len() > MOST {
                 return Self { any: true, types: Vec::new(), needs: &[], left: Vec::new() };
             }
-            let is_plain = |part: &Left<'_>| part.none.is_empty() && part.all.len() < 2;
-            let are_many = parts.len() > MANY;
-            let is_left = |part: &Left<'_>| are_many || is_plain(part) || part.is_there(&[of]);
-            left.extend(parts.into_iter().filter(is_left));
+            left.extend(parts);
         }
         Self { any: types.is_empty(), types, needs, left }
     }
 
     /// Whether there is something of each type that it needs, or of any.
     fn is_possible(&self) -> bool {
-        let is_left = |kind: &&str| self.left.iter().any(|left| self.types[left.of].contains(kind));
-        self.any || (!self.left.is_empty() && self.needs.iter().all(is_left))
+        match self.needs {
+            [] => self.is_possible_on(""),
+            kinds => kinds.iter().all(|kind| self.is_possible_on(kind)),
+        }
+    }
+
+    /// Whether there is something of a type, as ARNs write it.
+    fn is_possible_on(&self, kind: &str) -> bool {
+        let mut left = self.left.iter().filter(|left| self.types[left.of].contains(kind));
+        self.any || left.any(|left| left.is_there(&self.types, self.left.len() > MANY))
     }
 
     /// Whether both can be about one thing, or take no type in common.
@@ -215,13 +219,14 @@ impl<'a> Call<'a> {
         if self.any || other.any || !shares() || self.left.len() * other.left.len() > MOST {
             return true;
         }
+        let are_many = self.left.len() > MANY || other.left.len() > MANY;
         self.left.iter().any(|one| {
             let of = &self.types[one.of];
             let same = other.left.iter().filter(|two| other.types[two.of] == *of);
-            let meeting = same.filter(|two| one.all.iter().all(|a| two.all.iter().all(|b| meet(a, b))));
-            meeting.into_iter().any(|two| {
+            let mut meeting = same.filter(|two| one.all.iter().all(|a| two.all.iter().all(|b| meet(a, b))));
+            meeting.any(|two| {
                 let both = Left { none: [&one.none[..], &two.none].concat(), ..one.clone() };
-                both.is_there(&[&[of.as_str()], &two.all[..]].concat())
+                are_many || both.is_there_with(of, &two.all)
             })
         })
     }
@@ -260,12 +265,18 @@ impl<'a> Said<'a> {
             left = within(left, &here(limits), of);
         }
         for deny in here(&self.denies) {
-            let denied = |part: &Left<'a>| match deny {
-                _ if is_everything(deny) => Vec::new(),
-                Selector::Only(gone) => vec![part.without(gone)],
-                Selector::Except(spared) => spared.iter().filter_map(|one| part.with(one, of)).collect(),
+            let spared: Vec<&str> = match deny {
+                Selector::Except(spared) => of_type(spared, of),
+                Selector::Only(_) => Vec::new(),
             };
-            left = left.iter().flat_map(denied).take(MOST + 1).collect();
+            let denied = |part: &Left<'a>| match deny {
+                Selector::Only(gone) => vec![part.without(gone)],
+                Selector::Except(_) => spared.iter().filter_map(|one| part.with(one)).collect(),
+            };
+            left = match is_everything(deny) {
+                true => Vec::new(),
+                false => left.iter().flat_map(denied).take(MOST + 1).collect(),
+            };
         }
         left
     }
@@ -276,10 +287,23 @@ fn within<'a>(left: Vec<Left<'a>>, any_of: &[&'a Selector], of: &str) -> Vec<Lef
     if any_of.iter().any(|resources| is_everything(resources)) {
         return left;
     }
+    let (mut patterns, mut spared) = (Vec::new(), Vec::new());
+    for resources in any_of {
+        match resources {
+            Selector::Only(all) => patterns.extend(of_type(all, of)),
+            Selector::Except(all) => spared.push(all),
+        }
+    }
     let each = |part: &Left<'a>| -> Vec<Left<'a>> {
-        any_of.iter().flat_map(|resources| part.within(resources, of)).collect()
+        let with = patterns.iter().filter_map(|one| part.with(one));
+        with.chain(spared.iter().map(|all| part.without(all))).collect()
     };
     left.iter().flat_map(each).take(MOST + 1).collect()
+}
+
+/// The patterns that may name a thing of a type.
+fn of_type<'a>(patterns: &'a [String], of: &str) -> Vec<&'a str> {
+    patterns.iter().map(String::as_str).filter(|one| meet(one, of)).collect()
 }
 
 fn is_everything(resources: &Selector) -> bool {
@@ -288,7 +312,7 @@ fn is_everything(resources: &Selector) -> bool {
 
 /// Whether some ARN matches both patterns, field by field where the fields can be told: no region holds a
 /// colon.
-pub(super) fn meet(written: &str, other: &str) -> bool {
+fn meet(written: &str, other: &str) -> bool {
     let fields = |arn| str::splitn(arn, 6, ':').collect::<Vec<&str>>();
     let (one, two) = (fields(written), fields(other));
     let is_told = |all: &[&str], arn: &str| {

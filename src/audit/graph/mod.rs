@@ -343,8 +343,13 @@ impl Graph {
         let exact = unlimited && !by_role && !effective.denies.iter().any(|deny| names_action(&deny.grant));
         let mut targets = Vec::new();
         let ask = self.asker(effective, via);
-        let allowed =
-            |&node: &usize| self.admits(node, via) && self.is_given(effective, node, via) && ask(node);
+        let giving = stacks::Giving::of(effective, via, self.home());
+        let runs = |node| match via {
+            Via::Pass(way) => self.runs(effective, way, node),
+            _ => true,
+        };
+        let is_given = |node: usize| giving.gives(&self.nodes[node]) && runs(node);
+        let allowed = |&node: &usize| self.admits(node, via) && is_given(node) && ask(node);
         for grant in effective.allows.iter().map(|s| &s.grant).filter(|g| opens_by_tags(g)) {
             match &grant.statement.resources {
                 Some(Selector::Only(patterns)) if exact && opens(grant) => {
@@ -376,7 +381,7 @@ impl Graph {
     /// Whether the service that a role is passed to can be given this one.
     fn is_given(&self, effective: &Effective, node: usize, via: Via) -> bool {
         let Via::Pass(way) = via else { return true };
-        stacks::may_be_given(effective, way, &self.nodes[node], self.home())
+        stacks::Giving::of(effective, via, self.home()).gives(&self.nodes[node])
             && self.runs(effective, way, node)
     }
 

@@ -4,6 +4,10 @@
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html>,
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use super::Via;
 use crate::audit::escalate::{EscalationPath, PASSING_WAYS};
 use crate::audit::node::Node;
 use crate::audit::ways;
@@ -53,6 +57,11 @@ impl Told {
         c.key.eq_ignore_ascii_case(self.key)
     }
 
+    /// Whether a condition holds where a role is given.
+    fn holds(&self, role: &Node, c: &Condition) -> bool {
+        self.values(role, c).iter().any(|value| holds(c, Some(value)))
+    }
+
     /// The ARNs that the key may have where a role is given: of a profile the dump has only the name.
     fn values(&self, node: &Node, c: &Condition) -> Vec<String> {
         if self.on.is_empty() {
@@ -84,11 +93,45 @@ pub(super) fn is_conditional(effective: &Effective, way: usize) -> bool {
     all.any(|g| told.calls.any_in(&g.actions) && g.statement.conditions.iter().any(|c| told.is_in(c)))
 }
 
-/// Whether one of the ways to pass a role to the service of `way` may be taken with this one.
-pub(super) fn may_be_given(effective: &Effective, way: usize, role: &Node, home: AccountRef<'_>) -> bool {
-    let Some(told) = Told::of(way).filter(|_| is_conditional(effective, way)) else { return true };
-    let mut ways = PASSING_WAYS.iter().filter(|(of, _)| of == told.service);
-    ways.any(|(_, way)| is_open(effective, way, told, Some(role), home))
+/// Which roles a service may be given by one of the ways to pass one to it: worked out once for those for whom
+/// the conditions hold alike.
+pub(super) struct Giving<'e> {
+    effective: &'e Effective,
+    home: AccountRef<'e>,
+    /// `None`: any.
+    told: Option<&'static Told>,
+    known: RefCell<HashMap<Vec<bool>, bool>>,
+}
+
+impl<'e> Giving<'e> {
+    pub fn of(effective: &'e Effective, via: Via, home: AccountRef<'e>) -> Self {
+        let told = match via {
+            Via::Pass(way) => Told::of(way).filter(|_| is_conditional(effective, way)),
+            _ => None,
+        };
+        Self { effective, home, told, known: RefCell::default() }
+    }
+
+    /// Whether the service may be given a role.
+    pub fn gives(&self, role: &Node) -> bool {
+        let Some(told) = self.told else { return true };
+        let asked = conditions(self.effective).filter(|c| told.is_in(c));
+        let holding = asked.map(|c| told.holds(role, c)).collect();
+        *self.known.borrow_mut().entry(holding).or_insert_with(|| {
+            let mut ways = PASSING_WAYS.iter().filter(|(of, _)| of == told.service);
+            ways.any(|(_, way)| is_open(self.effective, way, told, Some(role), self.home))
+        })
+    }
+}
+
+/// All conditions on what somebody may do.
+fn conditions(effective: &Effective) -> impl Iterator<Item = &Condition> {
+    let ceiling: &[Grant] = match &effective.ceiling {
+        Ceiling::Known { grants, .. } => grants,
+        _ => &[],
+    };
+    let all = effective.allows.iter().chain(&effective.denies).map(|s| &s.grant).chain(ceiling);
+    all.flat_map(|grant| &grant.statement.conditions)
 }
 
 /// Whether a way may be taken with some role that no condition tells apart from others.
@@ -111,7 +154,7 @@ fn is_open(
         let is_told = told.calls.ids().contains(&action) && of.contains(told.on);
         let holds = |c: &Condition| match role {
             _ if !is_told => holds(c, None),
-            Some(role) => told.values(role, c).iter().any(|value| holds(c, Some(value))),
+            Some(role) => told.holds(role, c),
             None => holds(c, Some(ANY)),
         };
         let all = &grant.statement.conditions;
