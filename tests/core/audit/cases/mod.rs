@@ -8,6 +8,7 @@ mod callers;
 mod joins;
 mod loosened;
 mod moments;
+mod moved;
 mod named;
 mod own_tags;
 mod parts;
