@@ -248,8 +248,8 @@ impl Engine<'_> {
         )
     }
 
-    /// Whether nobody holds a policy, and none is bounded by it, or those who hold it may be freed of it: only
-    /// such a one is deleted.
+    /// Whether nobody holds a policy and nobody is bounded by it, or those who hold it may be freed of it:
+    /// only such a one is deleted.
     /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html>
     pub(super) fn may_be_freed(&self, arn: &str, may: impl Fn(&'static str, &str) -> bool) -> bool {
         let Account { roles, users, groups, .. } = self.account;

@@ -26,6 +26,9 @@ const MOVES: [(&str, &str); 2] = [("user", UPDATE_USER), ("group", "iam:UpdateGr
 /// So many names that a trust asks for are tried.
 const MOST: usize = 32;
 
+/// Patterns of names.
+type Patterns = Rc<[String]>;
+
 /// The names of the account.
 #[derive(Clone, Default)]
 pub(super) struct Names {
@@ -34,7 +37,7 @@ pub(super) struct Names {
     partition: String,
     account: String,
     /// The patterns of new names by what somebody holds and the call that is to be allowed there.
-    patterns: RefCell<HashMap<(u32, String), Rc<[String]>>>,
+    patterns: RefCell<HashMap<(u32, String), Patterns>>,
 }
 
 impl Names {
@@ -59,7 +62,7 @@ impl Names {
     }
 
     /// Patterns of the names at which a call, and the move to them, may be allowed.
-    fn at(&self, effective: &Effective, action: &str, kind: &str, update: &'static str) -> Rc<[String]> {
+    fn at(&self, effective: &Effective, action: &str, kind: &str, update: &'static str) -> Patterns {
         let make = || {
             let all = names_written(effective, &[action, update], kind);
             let home = |name: &str| format!("arn:{}:iam::{}:{kind}/{name}", self.partition, self.account);

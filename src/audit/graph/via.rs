@@ -32,8 +32,8 @@ pub enum Via {
 /// What makes credentials of a user for whoever calls.
 pub const KEYS: [&str; 3] = ["iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile"];
 
-/// What puts a key of the caller's into a SAML provider: the provider is rewritten, made again under its name,
-/// which is all that a trust knows of it, or made where it is gone.
+/// What puts a key of the caller's into a SAML provider: the provider is rewritten, made again under its
+/// name, which is all that a trust knows of it, or made where it is gone.
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteSAMLProvider.html>
 pub const PROVIDER: [&[&str]; 3] = [
     &["iam:UpdateSAMLProvider"],

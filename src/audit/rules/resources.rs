@@ -102,8 +102,8 @@ fn public(cx: &Context<'_>) -> Vec<Hit> {
     each(cx).filter(|(_, a)| open(a)).map(hit).collect()
 }
 
-/// The accounts by which AWS writes logs into buckets, region by region: those of load balancers, and those of
-/// Redshift, by a user. Newer regions have a service's principal instead.
+/// The accounts by which AWS writes logs into buckets, region by region: those of load balancers, and those
+/// of Redshift, by a user. Newer regions have a service's principal instead.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html>,
 /// <https://docs.aws.amazon.com/redshift/latest/mgmt/db-auditing-logging.html>
 const BALANCERS: &str = "127311923021 033677994240 027434742980 797873946194 098369216593 754344448648 \
