@@ -120,6 +120,14 @@ const IDENTITY_CENTER: &[&str] = &[
     "sso:CreateAccountAssignment",
     "identitystore:CreateGroupMembership",
     "sso-directory:AddMemberToGroup",
+    // A password for anybody, and what signs, or writes, who anybody is.
+    // <https://docs.aws.amazon.com/singlesignon/latest/userguide/resetpassword-accessportal.html>,
+    // <https://docs.aws.amazon.com/singlesignon/latest/userguide/manage-your-identity-source-idp.html>,
+    // <https://docs.aws.amazon.com/singlesignon/latest/userguide/provision-automatically.html>
+    "sso-directory:UpdatePassword",
+    "sso-directory:ImportExternalIdPCertificate",
+    "sso-directory:CreateExternalIdPConfigurationForDirectory sso-directory:EnableExternalIdPConfigurationForDirectory",
+    "sso-directory:CreateBearerToken sso-directory:CreateProvisioningTenant",
     "sso:CreatePermissionSet sso:CreateAccountAssignment sso:AttachManagedPolicyToPermissionSet",
 ];
 

@@ -295,7 +295,13 @@ impl<'a> Engine<'a> {
             let back =
                 |arn: &str| may("iam:SetDefaultPolicyVersion", arn) && self.mighty_version(arn).is_some();
             let rewritten = known.filter(|arn| pattern::matches(&pattern, arn));
-            let rewritten = rewritten.filter(|arn| may("iam:CreatePolicyVersion", arn) || back(arn)).cloned();
+            let remade = |arn: &str| {
+                let both = ["iam:DeletePolicy", "iam:CreatePolicy"];
+                both.into_iter().all(|action| may(action, arn)) && self.may_be_freed(arn, may)
+            };
+            let rewritten = rewritten
+                .filter(|arn| may("iam:CreatePolicyVersion", arn) || back(arn) || remade(arn))
+                .cloned();
             let new = pattern.replace(['*', '?'], "x");
             let is_new = self.policy(&new).is_none() && may("iam:CreatePolicy", &new);
             let all: Vec<String> = rewritten.chain(is_new.then_some(new)).collect();

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use super::account::{Attachment, Group, InlinePolicy, Role, User, is_aws_owned, name_of};
+use super::account::{Account, Attachment, Boundary, Group, InlinePolicy, Role, User, is_aws_owned, name_of};
 use super::evaluate::Engine;
 use opsctl_iam::action_set::ActionSet;
 use opsctl_iam::effective::{Ceiling, Effective};
@@ -246,6 +246,23 @@ impl Engine<'_> {
                 denies_less(&other).then(|| (call, said.cloned().collect()))
             },
         )
+    }
+
+    /// Whether nobody holds a policy and nobody is bounded by it, or those who hold it may be freed of it:
+    /// only such a one is deleted.
+    /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html>
+    pub(super) fn may_be_freed(&self, arn: &str, may: impl Fn(&'static str, &str) -> bool) -> bool {
+        let Account { roles, users, groups, .. } = self.account;
+        let holds = |attached: &[Attachment]| attached.iter().any(|policy| policy.arn == arn);
+        let bounds = |boundary: &Option<Boundary>| boundary.as_ref().is_some_and(|b| b.arn == arn);
+        let versions = self.policy(arn).map_or(0, |policy| policy.versions.len());
+        let held = (roles.iter().filter(|r| holds(&r.attached)).map(|r| ("iam:DetachRolePolicy", &r.arn)))
+            .chain(users.iter().filter(|u| holds(&u.attached)).map(|u| ("iam:DetachUserPolicy", &u.arn)))
+            .chain(groups.iter().filter(|g| holds(&g.attached)).map(|g| ("iam:DetachGroupPolicy", &g.arn)));
+        (versions < 2 || may(DELETE_VERSION, arn))
+            && !roles.iter().any(|role| bounds(&role.permissions_boundary))
+            && !users.iter().any(|user| bounds(&user.permissions_boundary))
+            && held.into_iter().all(|(detach, holder)| may(detach, holder))
     }
 
     /// Whether a policy takes one version more, or one may be deleted first.

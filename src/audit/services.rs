@@ -5,6 +5,10 @@
 //! same: code or calls of the caller's choice have the rights of the role. Paths that Prowler,
 //! Cloudsplaining, Parliament, PMapper and pathfinding.cloud know are all here.
 
+mod machines;
+
+use std::sync::LazyLock;
+
 /// The service's principal without `.amazonaws.com`, the actions, the page below
 /// <https://docs.aws.amazon.com/>.
 pub type Row = (&'static str, &'static str, &'static str);
@@ -18,119 +22,9 @@ const OTHER_MACHINE: &str = "step-functions/latest/apireference/API_UpdateStateM
 pub const PASSING_UNSURELY: &[(&str, &str)] = &[("ec2", "eks:CreateNodegroup")];
 
 /// Every way, by service. Some services have more than one principal: `airflow-env`, say, beside `airflow`.
-pub const PASSING: &[Row] = &[
-    ("ec2", "ec2:RunInstances", "AWSEC2/latest/APIReference/API_RunInstances.html"),
-    ("ec2", "ec2:RequestSpotInstances", "AWSEC2/latest/APIReference/API_RequestSpotInstances.html"),
-    ("ec2", "ec2:RequestSpotFleet", "AWSEC2/latest/APIReference/API_RequestSpotFleet.html"),
-    ("ec2", "ec2:CreateLaunchTemplate ec2:CreateFleet", "AWSEC2/latest/APIReference/API_CreateFleet.html"),
-    (
-        "ec2",
-        "ec2:CreateLaunchTemplateVersion ec2:CreateFleet",
-        "AWSEC2/latest/APIReference/API_CreateFleet.html",
-    ),
-    (
-        "ec2",
-        "autoscaling:CreateLaunchConfiguration autoscaling:CreateAutoScalingGroup",
-        "autoscaling/ec2/APIReference/API_CreateLaunchConfiguration.html",
-    ),
-    (
-        "ec2",
-        "autoscaling:CreateLaunchConfiguration autoscaling:UpdateAutoScalingGroup",
-        "autoscaling/ec2/APIReference/API_CreateLaunchConfiguration.html",
-    ),
-    (
-        "ec2",
-        "ec2:CreateLaunchTemplate autoscaling:CreateAutoScalingGroup",
-        "autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html",
-    ),
-    (
-        "ec2",
-        "ec2:CreateLaunchTemplateVersion autoscaling:UpdateAutoScalingGroup",
-        "autoscaling/ec2/APIReference/API_UpdateAutoScalingGroup.html",
-    ),
-    ("ec2", "ec2:AssociateIamInstanceProfile", "AWSEC2/latest/UserGuide/permission-to-pass-iam-roles.html"),
-    (
-        "ec2",
-        "ec2:ReplaceIamInstanceProfileAssociation",
-        "AWSEC2/latest/UserGuide/permission-to-pass-iam-roles.html",
-    ),
-    (
-        "ec2",
-        "ec2:CreateLaunchTemplate autoscaling:UpdateAutoScalingGroup",
-        "autoscaling/ec2/APIReference/API_UpdateAutoScalingGroup.html",
-    ),
-    (
-        "ec2",
-        "ec2:CreateLaunchTemplateVersion autoscaling:StartInstanceRefresh",
-        "autoscaling/ec2/APIReference/API_StartInstanceRefresh.html",
-    ),
-    // A refresh takes the template that it is given.
-    (
-        "ec2",
-        "ec2:CreateLaunchTemplate autoscaling:StartInstanceRefresh",
-        "autoscaling/ec2/APIReference/API_StartInstanceRefresh.html",
-    ),
-    (
-        "ec2",
-        "batch:CreateComputeEnvironment batch:CreateJobQueue batch:RegisterJobDefinition batch:SubmitJob",
-        "batch/latest/APIReference/API_ComputeResource.html",
-    ),
-    (
-        "ec2",
-        "ec2:CreateLaunchTemplate eks:CreateNodegroup",
-        "eks/latest/APIReference/API_CreateNodegroup.html",
-    ),
-    (
-        "ec2",
-        "ec2:CreateLaunchTemplateVersion eks:CreateNodegroup",
-        "eks/latest/APIReference/API_CreateNodegroup.html",
-    ),
-    // Its machines let in whoever has the key.
-    ("ec2", "ec2:CreateKeyPair eks:CreateNodegroup", "eks/latest/APIReference/API_RemoteAccessConfig.html"),
-    ("ec2", "ec2:ImportKeyPair eks:CreateNodegroup", "eks/latest/APIReference/API_RemoteAccessConfig.html"),
-    ("ec2", "iam:AddRoleToInstanceProfile", "IAM/latest/APIReference/API_AddRoleToInstanceProfile.html"),
-    ("ec2", "elasticmapreduce:RunJobFlow", "emr/latest/APIReference/API_RunJobFlow.html"),
-    // Machines of a template of the caller's own, with a profile of its choice.
-    (
-        "ec2",
-        "pcs:CreateComputeNodeGroup ec2:CreateLaunchTemplate",
-        "pcs/latest/APIReference/API_CreateComputeNodeGroup.html",
-    ),
-    (
-        "ec2",
-        "pcs:CreateComputeNodeGroup ec2:CreateLaunchTemplateVersion",
-        "pcs/latest/APIReference/API_CreateComputeNodeGroup.html",
-    ),
-    (
-        "ec2",
-        "pcs:UpdateComputeNodeGroup ec2:CreateLaunchTemplate",
-        "pcs/latest/APIReference/API_UpdateComputeNodeGroup.html",
-    ),
-    (
-        "ec2",
-        "imagebuilder:CreateComponent imagebuilder:CreateImageRecipe imagebuilder:CreateInfrastructureConfiguration imagebuilder:CreateImage",
-        "imagebuilder/latest/APIReference/API_CreateInfrastructureConfiguration.html",
-    ),
-    (
-        "ec2",
-        "imagebuilder:CreateComponent imagebuilder:CreateImageRecipe imagebuilder:CreateInfrastructureConfiguration imagebuilder:CreateImagePipeline imagebuilder:StartImagePipelineExecution",
-        "imagebuilder/latest/APIReference/API_StartImagePipelineExecution.html",
-    ),
-    (
-        "ec2",
-        "imagebuilder:CreateComponent imagebuilder:CreateContainerRecipe imagebuilder:CreateInfrastructureConfiguration imagebuilder:CreateImage",
-        "imagebuilder/latest/APIReference/API_CreateContainerRecipe.html",
-    ),
-    (
-        "ec2",
-        "elasticbeanstalk:CreateApplicationVersion elasticbeanstalk:CreateEnvironment",
-        "elasticbeanstalk/latest/api/API_CreateEnvironment.html",
-    ),
-    (
-        "ec2",
-        "elasticbeanstalk:CreateApplicationVersion elasticbeanstalk:UpdateEnvironment",
-        "elasticbeanstalk/latest/api/API_UpdateEnvironment.html",
-    ),
+pub static PASSING: LazyLock<Vec<Row>> = LazyLock::new(|| [machines::MACHINES, OTHERS].concat());
+
+const OTHERS: &[Row] = &[
     ("lambda", "lambda:CreateFunction lambda:InvokeFunction", "lambda/latest/api/API_CreateFunction.html"),
     ("lambda", "lambda:CreateFunction lambda:AddPermission", "lambda/latest/api/API_CreateFunction.html"),
     // Out of use, and allowed by an action of its own all the same.
@@ -411,6 +305,8 @@ pub const PASSING: &[Row] = &[
         "managed-flink/latest/apiv2/API_UpdateApplication.html",
     ),
     ("omics", "omics:CreateWorkflow omics:StartRun", "omics/latest/api/API_StartRun.html"),
+    // A workflow of another account, whose share is accepted first.
+    ("omics", "omics:AcceptShare omics:StartRun", "omics/latest/dev/sharing-workflows.html"),
     ("scheduler", "scheduler:CreateSchedule", "scheduler/latest/APIReference/API_CreateSchedule.html"),
     ("scheduler", "scheduler:UpdateSchedule", "scheduler/latest/APIReference/API_UpdateSchedule.html"),
     (
@@ -436,6 +332,7 @@ pub const PASSING: &[Row] = &[
     ),
     // A document that somebody else shares, from any account.
     ("ssm", "ssm:StartAutomationExecution", "systems-manager/latest/userguide/ssm-using-shared.html"),
+    ("ssm", "ssm:CreateAssociation", "systems-manager/latest/APIReference/API_CreateAssociation.html"),
     // A machine of one's own, registered with the role.
     ("ssm", "ssm:CreateActivation", "systems-manager/latest/APIReference/API_CreateActivation.html"),
     (
@@ -523,6 +420,9 @@ pub const PASSING: &[Row] = &[
     ("appsync", "appsync:CreateDataSource", "appsync/latest/APIReference/API_CreateDataSource.html"),
     ("appsync", "appsync:UpdateDataSource", "appsync/latest/APIReference/API_UpdateDataSource.html"),
     ("apigateway", "apigateway:PUT apigateway:POST", "apigateway/latest/api/API_PutIntegration.html"),
+    ("apigateway", "apigateway:PATCH apigateway:POST", "apigateway/latest/api/API_UpdateIntegration.html"),
+    // An API is made with all that is in it, and deployed by the same action.
+    ("apigateway", "apigateway:POST", "apigateway/latest/api/API_ImportRestApi.html"),
     (
         "fis",
         "fis:CreateExperimentTemplate fis:StartExperiment",
@@ -593,5 +493,21 @@ pub const PASSING: &[Row] = &[
         "bedrock-agentcore",
         "bedrock-agentcore:CreateBrowser bedrock-agentcore:StartBrowserSession bedrock-agentcore:ConnectBrowserAutomationStream",
         "bedrock-agentcore-control/latest/APIReference/API_CreateBrowser.html",
+    ),
+    (
+        "bedrock-agentcore",
+        "bedrock-agentcore:CreateGateway bedrock-agentcore:CreateGatewayTarget bedrock-agentcore:InvokeGateway",
+        "bedrock-agentcore/latest/devguide/gateway-building-smithy-targets.html",
+    ),
+    // A script that runs with the role of the profile.
+    (
+        "sagemaker",
+        "sagemaker:CreateStudioLifecycleConfig sagemaker:CreateUserProfile sagemaker:CreateApp",
+        "sagemaker/latest/APIReference/API_CreateStudioLifecycleConfig.html",
+    ),
+    (
+        "sagemaker",
+        "sagemaker:CreateStudioLifecycleConfig sagemaker:UpdateUserProfile sagemaker:CreateApp",
+        "sagemaker/latest/APIReference/API_CreateStudioLifecycleConfig.html",
     ),
 ];

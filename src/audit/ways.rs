@@ -34,7 +34,11 @@ const OF_OTHERS: &str = ":document/";
 
 /// A call that runs what others wrote and shared, where it is not confined to documents of the account.
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/ssm-using-shared.html>
-const SHARED: &str = "ssm:StartAutomationExecution";
+const SHARED: [&str; 2] = ["ssm:StartAutomationExecution", "ssm:CreateAssociation"];
+
+/// A call that makes an API of a definition, where it is about all APIs, and about a part of one elsewhere.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-iam-policy-examples.html>
+const IMPORTS: &str = "apigateway:POST";
 
 /// Calls that make what has an id of AWS's choice: none that is there already, and none that a policy names.
 /// <https://docs.aws.amazon.com/rolesanywhere/latest/APIReference/API_CreateTrustAnchor.html>
@@ -62,9 +66,16 @@ pub fn is_open_call(action: ActionId, effective: &Effective, home: AccountRef<'_
 
 /// Whether what is allowed, less what is denied, leaves things that the calls of a way can be made on.
 pub fn is_left(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>) -> bool {
-    let is_shared = way.actions.len() == 1 && way.name() == SHARED;
-    (!is_shared || way.actions.iter().all(|&action| is_abroad(effective, action)))
-        && is_left_where(way, effective, home, &counts)
+    if let [action] = way.actions[..] {
+        let name = way.name();
+        if SHARED.contains(&&*name) && !is_abroad(effective, action) {
+            return false;
+        }
+        if name == IMPORTS && !is_on_all_apis(effective, action) {
+            return false;
+        }
+    }
+    is_left_where(way, effective, home, &counts)
 }
 
 /// The same, with what tells which statements count of a call on a type of thing.
@@ -120,11 +131,22 @@ pub fn makes(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>, 
     })
 }
 
+/// Whether an action is allowed on the list of all APIs.
+fn is_on_all_apis(effective: &Effective, action: ActionId) -> bool {
+    const LISTS: [&str; 2] = ["arn:*:apigateway:*::/restapis", "arn:*:apigateway:*::/apis"];
+    effective.allowing(action).any(|allow| match &allow.grant.statement.resources {
+        Some(Selector::Only(all)) => all.iter().any(|one| LISTS.iter().any(|list| meet(one, list))),
+        _ => true,
+    })
+}
+
 /// Whether an action is allowed on documents of any account.
 fn is_abroad(effective: &Effective, action: ActionId) -> bool {
+    const KINDS: [&str; 2] = ["arn:*:ssm:*:*:document/*", "arn:*:ssm:*:*:automation-definition/*"];
     let of_others = |pattern: &String| {
         let account = Arn::pattern(pattern).map_or("*", |arn| arn.account);
-        pattern::is_everything(pattern) || (pattern::is_everything(account) && !pattern.contains("${"))
+        let is_any = pattern::is_everything(account) && !pattern.contains("${");
+        pattern::is_everything(pattern) || (is_any && KINDS.iter().any(|kind| meet(pattern, kind)))
     };
     effective.allowing(action).any(|allow| match &allow.grant.statement.resources {
         Some(Selector::Only(patterns)) => patterns.iter().any(of_others),

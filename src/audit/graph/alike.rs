@@ -8,6 +8,7 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::moved::UPDATE_USER;
 use super::{Graph, Target, Via, stacks};
 use crate::audit::escalate::PASSING_WAYS;
 use crate::audit::node::Node;
@@ -18,9 +19,10 @@ use opsctl_iam::grant::{Grant, Part};
 use opsctl_iam::pattern;
 use opsctl_iam::policy::{Selector, Statement};
 
-/// What sets the tags that a statement asks for, or takes them off.
-static TAGGING: KnownActions =
-    KnownActions::new(&["iam:TagRole", "iam:UntagRole", "iam:TagUser", "iam:UntagUser"]);
+/// What sets the tags that a statement asks for, or takes them off, and what moves a user to where it is
+/// about it.
+static BEFORE: KnownActions =
+    KnownActions::new(&["iam:TagRole", "iam:UntagRole", "iam:TagUser", "iam:UntagUser", UPDATE_USER]);
 
 /// Lists of so many roles are behind a node of their own, which all share that have the list.
 const MANY: usize = 8;
@@ -71,7 +73,7 @@ impl About {
         let is_about = |grant: &Grant| {
             let all = &grant.actions;
             all.contains(action)
-                || TAGGING.any_in(all)
+                || BEFORE.any_in(all)
                 || ways.iter().any(|&id| all.contains(id))
                 || is_told(grant)
         };
@@ -129,7 +131,7 @@ impl Alike {
 impl Graph {
     /// What an action reaches by way of `via`, as it is for all of whom the same is said.
     pub(super) fn targets_alike(&self, effective: &Effective, action: ActionId, via: Via) -> Rc<[Target]> {
-        if is_plain(effective, action) {
+        if is_plain(effective, action, via) {
             return self.find_targets(effective, action, via).into();
         }
         let about = Rc::new(About::of(effective, action, via));
@@ -164,7 +166,7 @@ impl Graph {
             Selector::Except(_) => true,
         };
         let named = |grant: &&Grant| grant.statement.resources.as_ref().is_some_and(is_listed);
-        let about = |grant: &&Grant| grant.names(action) || TAGGING.any_in(&grant.actions);
+        let about = |grant: &&Grant| grant.names(action) || BEFORE.any_in(&grant.actions);
         let by_name: Vec<&Grant> = all.filter(named).filter(about).collect();
         let known: RefCell<HashMap<(usize, Vec<bool>), bool>> = RefCell::default();
         move |node| {
@@ -235,13 +237,14 @@ impl Graph {
 }
 
 /// Whether nothing but patterns of names decides what an action reaches.
-fn is_plain(effective: &Effective, action: ActionId) -> bool {
+fn is_plain(effective: &Effective, action: ActionId, via: Via) -> bool {
     let is_plain = |grant: &Grant| {
         let statement = &grant.statement;
         statement.conditions.is_empty() && matches!(statement.resources, Some(Selector::Only(_)))
     };
     matches!(effective.ceiling, Ceiling::None)
         && effective.allowing(action).all(|s| is_plain(&s.grant))
+        && (!matches!(via, Via::Key(_)) || effective.naming(UPDATE_USER).next().is_none())
         && !effective.denies.iter().any(|s| s.grant.actions.contains(action))
 }
 

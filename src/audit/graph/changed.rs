@@ -61,7 +61,9 @@ impl Graph {
         }
         let all = &engine.account.groups;
         let own = engine.groups_of(user);
-        let joins = |place: usize| alone.decide(JOIN, &all[place].arn) == Decision::Allowed;
+        let moves = |place: usize| self.calls_first(alone, JOIN, &all[place].arn);
+        let joins =
+            |place: usize| alone.decide(JOIN, &all[place].arn) == Decision::Allowed || moves(place).is_some();
         let groups = self.groups(engine).iter().enumerate();
         let open = groups.filter(|(place, kind)| kind.leads && !own.contains(place) && joins(*place));
         let (free, denying): (Vec<_>, Vec<_>) = open.partition(|(_, kind)| !kind.denies);
@@ -74,7 +76,9 @@ impl Graph {
         let mut behind = None;
         for set in sets {
             let groups = shorten(&set.iter().map(|&place| &all[place].name).collect::<Vec<_>>());
-            let calls = vec![format!("{JOIN} of {} to {groups}", user.arn)];
+            let join = format!("{JOIN} of {} to {groups}", user.arn);
+            let moves = set.iter().filter_map(|&place| self.calls_first(alone, JOIN, &all[place].arn));
+            let calls = moves.chain([join]).collect();
             let effective = engine.user_in(user, &set);
             let words = format!("joins {groups}");
             let changed = Changed { of: index, calls, words, effective, tags: None };

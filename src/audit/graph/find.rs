@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Graph, KEYS, Node, Passing, Takeover, Target, Via, own_tags, passable, stacks, takeover};
+use super::{
+    Graph, KEYS, Node, PROVIDER, Passing, Takeover, Target, Via, own_tags, passable, stacks, takeover,
+};
 use crate::audit::account::name_of;
 use crate::audit::escalate::PASSING_WAYS;
 use crate::audit::evaluate::Engine;
@@ -105,22 +107,23 @@ impl Graph {
         self.edges[from].iter().find(|&&(to, _)| to == next).map(|(_, via)| via.action())
     }
 
-    /// The calls that set, or take off, tags of the first principal on the way to an administrator, without
-    /// which the call on it is not allowed.
-    pub fn tagged_first(&self, from: usize, effective: &Effective) -> Option<String> {
+    /// The calls that set, or take off, tags of the first principal on the way to an administrator, or that
+    /// move it, without which the call on it is not allowed.
+    pub fn first_of_all(&self, from: usize, effective: &Effective) -> Option<String> {
         let (_, next) = self.way.get(from).copied().flatten().filter(|(steps, _)| *steps > 0)?;
         let via = self.edges[from].iter().find(|&&(to, _)| to == next)?.1;
         let target = if next < self.nodes.len() { next } else { self.way[next]?.1 };
         let arn = &self.nodes.get(target).filter(|_| !matches!(via, Via::Change | Via::WithTags))?.arn;
-        self.tags_before(effective, via.action(), arn, via.service())
+        self.calls_before(effective, via.action(), arn, via.service())
     }
 
-    /// The calls that set, or take off, tags of what is acted upon, without which a call is not allowed.
+    /// The calls that set, or take off, tags of what is acted upon, or that move it, without which a call is
+    /// not allowed.
     pub fn calls_first(&self, effective: &Effective, action: &str, on: &str) -> Option<String> {
-        self.tags_before(effective, action, on, None)
+        self.calls_before(effective, action, on, None)
     }
 
-    fn tags_before(
+    fn calls_before(
         &self,
         effective: &Effective,
         action: &str,
@@ -130,7 +133,11 @@ impl Graph {
         let known = self.arns.get(on).copied().or_else(|| self.node_of_user(on));
         let other = || Node::new(on, "", &[]);
         let node = known.map_or_else(other, |node| self.nodes[node].clone());
-        let calls = own_tags::calls(&node, &node.tags_first(effective, action, service)?);
+        let Some(tags) = node.tags_first(effective, action, service) else {
+            let is_open = node.admits_call(effective, action, service);
+            return (!is_open).then(|| self.move_first(effective, action, &node))?;
+        };
+        let calls = own_tags::calls(&node, &tags);
         (!calls.is_empty()).then(|| calls.join(", then "))
     }
 
@@ -180,19 +187,27 @@ impl Graph {
     }
 
     /// The roles that trust a SAML provider that a principal may rewrite.
-    pub(super) fn rewritable_federations(&self, effective: &Effective) -> impl Iterator<Item = usize> {
-        let may = |arn: &str| effective.decide(Via::Provider.action(), arn) == Decision::Allowed;
-        let mut roles: Vec<usize> =
-            self.federated.iter().filter(|(arn, _)| may(arn)).flat_map(|(_, roles)| roles).copied().collect();
+    pub(super) fn rewritable_federations(&self, effective: &Effective) -> impl Iterator<Item = (usize, Via)> {
+        let may = |call: &str, arn: &str| effective.decide(call, arn) == Decision::Allowed;
+        let is_gone = |arn: &str| self.providers.as_ref().is_some_and(|known| !known.contains(arn));
+        let way = |arn: &str| {
+            let open = |calls: &&[&str]| calls.iter().all(|call| may(call, arn));
+            let applies = |way: usize| if is_gone(arn) { way == 2 } else { way < 2 };
+            (0..PROVIDER.len()).find(|&way| applies(way) && open(&PROVIDER[way]))
+        };
+        let known = self.federated.iter().filter_map(|(arn, roles)| Some((way(arn)?, roles)));
+        let mut roles: Vec<(usize, usize)> =
+            known.flat_map(|(way, roles)| roles.iter().map(move |&role| (role, way))).collect();
         roles.sort_unstable();
-        roles.into_iter()
+        roles.into_iter().map(|(role, way)| (role, Via::Provider(way)))
     }
 
-    /// A role besides `this` that leads to an administrator, and trusts a provider that may be rewritten.
-    pub fn federated_admin(&self, effective: &Effective, this: usize) -> Option<&str> {
+    /// A role besides `this` that leads to an administrator, and trusts a provider that may be rewritten or
+    /// made, and how.
+    pub fn federated_admin(&self, effective: &Effective, this: usize) -> Option<(&str, Via)> {
         let mut roles = self.rewritable_federations(effective);
-        let found = roles.find(|&role| role != this && self.reaches_admin(role))?;
-        Some(self.arn(found))
+        let (found, via) = roles.find(|&(role, _)| role != this && self.reaches_admin(role))?;
+        Some((self.arn(found), via))
     }
 
     /// A call of one's own that leads to an administrator.

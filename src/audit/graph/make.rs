@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::moved::is_on_name;
 use super::{Graph, Via, takeover};
 use crate::audit::account::{Role, User};
 use crate::audit::escalate::PASSING_WAYS;
@@ -26,6 +27,8 @@ impl Graph {
         let mut asking = graph.add_nodes(engine);
         graph.find_asked(&asking);
         graph.add_everybody();
+        let by_name = asking.iter().filter(|asked| asked.conditions.iter().any(is_on_name));
+        graph.name_askers = by_name.cloned().collect();
         asking.retain(|asked| asked.conditions.iter().any(is_on_tag));
         for index in 0..graph.nodes.len() {
             graph.add_ways_of(index, engine, &asking);
@@ -107,6 +110,7 @@ impl Graph {
         }
         self.add_edges(index, &effective, true, engine);
         self.add_tagged(index, &effective, asking);
+        self.add_renamed(index, &effective, engine);
         self.add_joined(index, user, &effective, engine, asking);
         let more = |attachment| {
             let mut more = user.clone();

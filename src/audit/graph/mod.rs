@@ -10,6 +10,7 @@ mod changed;
 mod find;
 mod make;
 mod moments;
+mod moved;
 mod sessions;
 mod stacks;
 mod tags;
@@ -18,7 +19,7 @@ mod via;
 mod walk;
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::account::Account;
@@ -38,7 +39,7 @@ use opsctl_iam::pattern;
 use opsctl_iam::policy::Selector;
 
 pub use takeover::Takeover;
-pub use via::{KEYS, Via};
+pub use via::{KEYS, PROVIDER, Via};
 
 /// What an action of a role is aimed at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -82,6 +83,8 @@ pub struct Graph {
     asking: HashMap<String, Vec<usize>>,
     /// Roles by the SAML provider that they trust.
     federated: HashMap<String, Vec<usize>>,
+    /// The SAML providers that there are, where the data tells.
+    providers: Option<BTreeSet<String>>,
     patterns: HashMap<(Via, String), usize>,
     /// The nodes that stand for tagged sessions of a role.
     sessions: HashMap<usize, usize>,
@@ -116,8 +119,10 @@ pub struct Graph {
     arrived: Vec<usize>,
     /// The principals that may change somebody's rights.
     writers: Vec<(usize, Rc<Effective>)>,
-    /// The roles that ask for tags of who comes.
+    /// The roles that ask for tags of who comes, and those that ask for a name.
     tag_askers: Vec<Asking>,
+    name_askers: Vec<Asking>,
+    names: moved::Names,
     /// The nodes of sessions that are administrators'.
     admin_sessions: Vec<usize>,
     /// The roles whose tagged sessions were looked at.
@@ -150,6 +155,7 @@ impl Graph {
             open_to: HashMap::new(),
             asking: HashMap::new(),
             federated: HashMap::new(),
+            providers: account.saml_providers.clone(),
             patterns: HashMap::new(),
             sessions: HashMap::new(),
             changed: BTreeMap::new(),
@@ -170,6 +176,8 @@ impl Graph {
             arrived: Vec::new(),
             writers: Vec::new(),
             tag_askers: Vec::new(),
+            name_askers: Vec::new(),
+            names: moved::Names::of(account),
             admin_sessions: Vec::new(),
             taggable: Vec::new(),
             admin_users: Vec::new(),
@@ -224,8 +232,8 @@ impl Graph {
                 self.connect(index, effective, key, Via::Key(way));
             }
         }
-        if open("iam:UpdateSAMLProvider").is_some() {
-            let by_provider = self.rewritable_federations(effective).map(|role| (role, Via::Provider));
+        if PROVIDER.iter().flat_map(|calls| calls.iter()).any(|name| open(name).is_some()) {
+            let by_provider = self.rewritable_federations(effective);
             let edges: Vec<_> = by_provider.filter(|&(role, _)| role != index).collect();
             self.edges[index].extend(edges);
         }
@@ -371,6 +379,8 @@ impl Graph {
                 None => {}
             }
         }
+        let moved = self.movable(effective, via, &targets);
+        targets.extend(moved.into_iter().filter(|node| ask(*node)).map(Target::Role));
         targets
     }
 
@@ -413,9 +423,11 @@ impl Graph {
                 .is_some_and(|roles| roles.binary_search(&index).is_ok()),
             Via::Key(_) => index >= self.roles,
             // Its resource is the provider; see `add_federated`.
-            Via::Provider => false,
+            Via::Provider(_) => false,
             // See `add_tagged`.
             Via::Tagged => false,
+            // See `add_renamed`.
+            Via::Renamed => false,
             // See `add_sessions`.
             Via::WithTags => false,
             // See `add_changed`.

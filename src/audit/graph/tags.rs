@@ -109,7 +109,7 @@ impl Graph {
         })
     }
 
-    /// Whether a principal may be acted upon, by what is known of its tags, or can be made so.
+    /// Whether a principal may be acted upon, by what is known of its tags and its name, or can be made so.
     pub(super) fn may_call(
         &self,
         effective: &Effective,
@@ -117,6 +117,7 @@ impl Graph {
         node: usize,
         service: Option<&str>,
     ) -> bool {
-        self.nodes[node].admits_call(effective, action, service)
+        let node = &self.nodes[node];
+        node.admits_call(effective, action, service) || self.moved(effective, action, node).is_some()
     }
 }

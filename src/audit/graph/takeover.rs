@@ -36,6 +36,7 @@ pub struct Takeover {
     pub by: Option<usize>,
 }
 
+pub(super) use new::{named_here, names_written};
 pub use together::find as find_together;
 
 impl Takeover {
@@ -335,7 +336,12 @@ impl<'g> Finder<'g> {
             let groups = self.engine.groups_of(user).into_iter().map(|place| &account.groups[place]);
             let writes = ["iam:PutGroupPolicy", "iam:AttachGroupPolicy"];
             call = groups.into_iter().find_map(|group| {
-                let by = writes.iter().find(|action| writer.may(action, &group.arn));
+                let is_moved = |action: &str| graph.may_on_moved(&writer.effective, action, &group.arn);
+                let may = |action: &str| {
+                    writer.may(action, &group.arn) || (writer.able.contains(&action) && is_moved(action))
+                };
+                let by = writes.iter().find(|action| may(action));
+                first = by.and_then(|action| graph.calls_first(&writer.effective, action, &group.arn));
                 by.map(|action| format!("{action} on {}", group.arn)).or_else(|| by_policy(&group.attached))
             });
             if call.is_none() {

@@ -11,6 +11,8 @@ pub enum Via {
     Assume,
     /// A tag that the trust asks for, set on oneself, then `sts:AssumeRole`.
     Tagged,
+    /// A name that the trust asks for, taken by oneself, then `sts:AssumeRole`.
+    Renamed,
     /// `sts:AssumeRole`, where the trust asks for MFA.
     WithMfa,
     /// `sts:AssumeRole` and `sts:TagSession`: a session with tags of the caller's choice.
@@ -21,14 +23,23 @@ pub enum Via {
     Rewrite,
     /// A key or password of a user; an index into [`KEYS`].
     Key(usize),
-    /// `iam:UpdateSAMLProvider`: whose key signs the assertions that the role trusts.
-    Provider,
+    /// Whose key signs the assertions that the role trusts; an index into [`PROVIDER`].
+    Provider(usize),
     /// Calls about oneself.
     Change,
 }
 
 /// What makes credentials of a user for whoever calls.
 pub const KEYS: [&str; 3] = ["iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile"];
+
+/// What puts a key of the caller's into a SAML provider: the provider is rewritten, made again under its
+/// name, which is all that a trust knows of it, or made where it is gone.
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteSAMLProvider.html>
+pub const PROVIDER: [&[&str]; 3] = [
+    &["iam:UpdateSAMLProvider"],
+    &["iam:DeleteSAMLProvider", "iam:CreateSAMLProvider"],
+    &["iam:CreateSAMLProvider"],
+];
 
 /// By the index of a way, that of the first to the same service.
 static FIRST: LazyLock<Vec<usize>> = LazyLock::new(|| {
@@ -40,11 +51,11 @@ impl Via {
     /// The action whose resource is the other principal.
     pub fn action(self) -> &'static str {
         match self {
-            Self::Assume | Self::Tagged | Self::WithMfa | Self::WithTags => "sts:AssumeRole",
+            Self::Assume | Self::Tagged | Self::Renamed | Self::WithMfa | Self::WithTags => "sts:AssumeRole",
             Self::Pass(_) => "iam:PassRole",
             Self::Rewrite => "iam:UpdateAssumeRolePolicy",
             Self::Key(way) => KEYS[way],
-            Self::Provider => "iam:UpdateSAMLProvider",
+            Self::Provider(way) => PROVIDER[way][0],
             Self::Change => "iam:*",
         }
     }
@@ -74,12 +85,15 @@ impl Via {
             Self::WithTags => format!("sts:AssumeRole with session tags on {arn}"),
             Self::WithMfa => format!("sts:AssumeRole with MFA on {arn}"),
             Self::Tagged => format!("a tag set on itself, then sts:AssumeRole on {arn}"),
+            Self::Renamed => format!("iam:UpdateUser of itself, then sts:AssumeRole on {arn}"),
             Self::Pass(way) => {
                 let (service, way) = &PASSING_WAYS[way];
                 format!("iam:PassRole of {arn} to {service} with {}", way.name())
             }
             Self::Rewrite => format!("iam:UpdateAssumeRolePolicy on {arn}"),
-            Self::Provider => format!("{} on the provider that {arn} trusts", self.action()),
+            Self::Provider(way) => {
+                format!("{} on the provider that {arn} trusts", PROVIDER[way].join(", then "))
+            }
             Self::Change => format!("calls about {arn}"),
         }
     }
@@ -91,12 +105,14 @@ impl Via {
             Self::WithMfa => "assumes with MFA".into(),
             Self::WithTags => "begins a tagged session of".into(),
             Self::Tagged => "tags itself as asked and assumes".into(),
+            Self::Renamed => "by iam:UpdateUser takes the name that is asked for and assumes".into(),
             Self::Pass(way) => {
                 format!("passes to {} ({})", PASSING_WAYS[way].1.service, PASSING_WAYS[way].1.name())
             }
             Self::Rewrite => "rewrites the trust of".into(),
             Self::Key(way) => format!("by {} becomes", KEYS[way]),
-            Self::Provider => "rewrites the identity provider of".into(),
+            Self::Provider(0) => "rewrites the identity provider of".into(),
+            Self::Provider(_) => "makes the identity provider of".into(),
             Self::Change => "changes".into(),
         }
     }

@@ -478,7 +478,7 @@ fn reaches_admin(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let chain = cx.graph.chain(view.index)?;
     let cause = chain.rsplit(' ').next().unwrap_or_default().to_owned();
     let mut evidence = vec![format!("REACHABLE: {chain}")];
-    let first = cx.graph.tagged_first(view.index, &view.effective);
+    let first = cx.graph.first_of_all(view.index, &view.effective);
     evidence.extend(first.map(|calls| format!("before that: {calls}")));
     evidence.extend(view.written.limits());
     // Which administrator is next changes with every new one; how the role begins does not.

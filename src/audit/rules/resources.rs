@@ -102,13 +102,48 @@ fn public(cx: &Context<'_>) -> Vec<Hit> {
     each(cx).filter(|(_, a)| open(a)).map(hit).collect()
 }
 
+/// The accounts by which AWS writes logs into buckets, region by region: those of load balancers, and those
+/// of Redshift, by a user. Newer regions have a service's principal instead.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html>,
+/// <https://docs.aws.amazon.com/redshift/latest/mgmt/db-auditing-logging.html>
+const BALANCERS: &str = "127311923021 033677994240 027434742980 797873946194 098369216593 754344448648 \
+    589379963580 718504428378 383597477331 600734575887 114774131450 783225319266 582318560864 985666609251 \
+    054676820928 156460612806 652711504416 635631232127 009996457667 897822967062 076674570225 507241528517 \
+    048591011584 190560391635 638102146993";
+const REDSHIFT: &str = "193672423079 391106570357 262260360010 902366379725 365689465814 313564881002 \
+    865932855811 090321488786 760740231472 361669875840 762762565011 404641285394 907379612154 053454850223 \
+    210876761215 307160386991 945612479654 915173422425 729911121831 013126148197 075028567923";
+
+/// Whether it is AWS that writes logs, and does no more.
+fn writes_logs(a: &Admission<'_>, account: &str, by: Principal<'_>) -> bool {
+    let is_one = match by {
+        Principal::Identity { arn, .. } => arn.ends_with(":user/logs") && REDSHIFT.contains(account),
+        _ => BALANCERS.contains(account),
+    };
+    let only = ["s3:PutObject", "s3:GetBucketAcl"];
+    let is_log = |action: &String| only.iter().any(|name| name.eq_ignore_ascii_case(action));
+    is_one && matches!(&a.statement.actions, Selector::Only(all) if all.iter().all(is_log))
+}
+
+/// The canonical ids of accounts, of which nothing tells whose they are. A principal of one's own is shown by
+/// its ARN.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-bucket-user-policy-specifying-principal-intro.html>
+fn canonical_ids<'a>(a: &Admission<'a>) -> impl Iterator<Item = &'a str> {
+    let is_id = |id: &&str| id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    let listed = if a.negated { Vec::new() } else { a.principals.clone() };
+    let ids = listed.into_iter().filter_map(|p| if let Principal::Other(id) = p { Some(id) } else { None });
+    ids.filter(is_id)
+}
+
 fn shared(cx: &Context<'_>) -> Vec<Hit> {
     let hit = |(of, a): (&str, Admission<'_>)| {
         let mut accounts: Vec<String> = foreign(cx, &a)
             .into_iter()
+            .filter(|&(account, by)| !writes_logs(&a, account, by))
             .map(|(account, _)| account.to_owned())
             .filter(|account| !cx.settings.known_accounts.contains_key(account))
             .collect();
+        accounts.extend(canonical_ids(&a).map(str::to_owned));
         accounts.sort();
         accounts.dedup();
         let who = accounts.join(", ");

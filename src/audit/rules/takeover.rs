@@ -5,7 +5,7 @@ use super::rule::{Context, Hit};
 use crate::audit::account::Group;
 use crate::audit::escalate::{USER_STEPS, USER_WAYS};
 use crate::audit::finding::Severity;
-use crate::audit::graph::{KEYS, Via};
+use crate::audit::graph::{KEYS, PROVIDER, Via};
 use crate::audit::role_view::RoleView;
 use opsctl_iam::decide::Decision;
 use opsctl_iam::effective::is_admin;
@@ -20,7 +20,12 @@ pub(super) fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<
         let key = KEYS.iter().position(|key| key == name).map(Via::Key);
         let target = match key {
             Some(via) => cx.graph.judge(&view.effective, action, via, view.index).1,
-            None if *name == Via::Provider.action() => cx.graph.federated_admin(&view.effective, view.index),
+            None if *name == PROVIDER[0][0] => {
+                if cx.graph.federated_admin(&view.effective, view.index).is_some() {
+                    continue;
+                }
+                None
+            }
             None => cx
                 .graph
                 .admin_users
@@ -30,11 +35,9 @@ pub(super) fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<
         };
         match (held(view, action), target) {
             (_, Some(user)) => {
-                let on = match *name == Via::Provider.action() {
-                    true => format!("the provider that {user} trusts"),
-                    false => user.to_owned(),
-                };
-                let line = format!("REACHABLE: {name} on {on}, which leads to an administrator");
+                let first = cx.graph.calls_first(&view.effective, name, user);
+                let first = first.map(|calls| format!("{calls}, then ")).unwrap_or_default();
+                let line = format!("REACHABLE: {first}{name} on {user}, which leads to an administrator");
                 found.add(Severity::Critical, line);
             }
             (Held::No, None) => continue,
@@ -48,11 +51,22 @@ pub(super) fn principal_access(cx: &Context<'_>, view: &RoleView<'_>) -> Option<
         }
         found.because(cx, view, action);
     }
+    federated(cx, view, &mut found);
     steps(cx, view, &mut found);
     added(cx, view, &mut found);
     trusted(cx, view, &mut found);
     rewritten(cx, view, &mut found);
     found.hit(view)
+}
+
+/// A provider of an administrator's that the role may rewrite, or make.
+fn federated(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Gathered) {
+    let Some((role, via)) = cx.graph.federated_admin(&view.effective, view.index) else { return };
+    let Via::Provider(way) = via else { return };
+    let line = format!("REACHABLE: {}, which leads to an administrator", via.calls(role));
+    found.add(Severity::Critical, line);
+    let actions = PROVIDER[way].iter().filter_map(|name| cx.catalogue.find(name));
+    actions.for_each(|action| found.because(cx, view, action));
 }
 
 /// What helps to become anybody, and does nothing alone.
@@ -78,7 +92,10 @@ fn added(cx: &Context<'_>, view: &RoleView<'_>, found: &mut Gathered) {
     }
     let admin = |place: &usize| is_admin(&cx.engine.group_at(*place).open, cx.catalogue);
     let groups = (0..cx.account.groups.len()).filter(admin).map(|place| &cx.account.groups[place]);
-    let may = |group: &&Group| view.effective.decide(ADD, &group.arn) == Decision::Allowed;
+    let may = |group: &&Group| {
+        view.effective.decide(ADD, &group.arn) == Decision::Allowed
+            || cx.graph.may_on_moved(&view.effective, ADD, &group.arn)
+    };
     if let Some(group) = groups.into_iter().find(may) {
         let line = format!("CAPABLE: {ADD} on {}, whose members are administrators", group.arn);
         found.add(Severity::High, line);

@@ -55,6 +55,27 @@ fn what_is_open_to_all_or_to_others_is_found() {
     assert_eq!(rules(when(lets("*".into()), "StringEquals", one, ACCOUNT)), [""; 0]);
 }
 
+/// AWS writes logs of load balancers by accounts of its own; a canonical id is some account's.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html>
+#[test]
+fn accounts_of_aws_that_write_logs_are_not_foreign_and_canonical_ids_are() {
+    let world = World::of([role("a")]);
+    let rules = |principal: Value, action: &str| -> Vec<&'static str> {
+        let mut statement = lets(principal);
+        statement["Action"] = action.into();
+        let found = audited(&world, on_bucket(statement)).0.findings;
+        found.iter().filter(|f| f.resource == BUCKET).map(|f| f.rule).collect()
+    };
+    let by = |who: &str| json!({"AWS": format!("arn:aws:iam::{who}")});
+    for who in ["127311923021:root", "156460612806:root", "193672423079:user/logs"] {
+        assert_eq!(rules(by(who), "s3:PutObject"), [""; 0], "{who}");
+        assert_eq!(rules(by(who), "s3:GetObject"), ["IAM320"], "{who} reads");
+    }
+    assert_eq!(rules(by("193672423079:root"), "s3:PutObject"), ["IAM320"]);
+    let id = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be";
+    assert_eq!(rules(json!({"CanonicalUser": id}), "s3:PutObject"), ["IAM320"]);
+}
+
 #[test]
 fn what_a_deny_keeps_out_is_not_let_in() {
     let world = World::of([role("a")]);

@@ -47,20 +47,10 @@ impl Finder<'_> {
         kind: &str,
     ) -> Vec<String> {
         let account = self.engine.account;
-        let place = format!(":{kind}/");
-        let actions = || std::iter::once(create).chain(rights.iter().copied());
-        let mut written: Vec<&str> = actions().flat_map(|a| patterns(effective, a)).collect();
-        // What a Deny spares.
-        written.extend(actions().flat_map(|a| spared(effective, a)));
-        let named: Vec<&str> = written.iter().copied().filter(|p| p.contains(&place)).collect();
-        let here = |pattern: &str| named_here(pattern, account.partition(), &account.id);
-        let mut names: Vec<String> = named.iter().map(|p| here(p)).collect();
-        // One may be made by one pattern, and given rights by another.
-        if named.len() <= MOST_PATTERNS {
-            let pairs =
-                named.iter().enumerate().flat_map(|(n, one)| named[..n].iter().map(move |two| (one, two)));
-            names.extend(pairs.filter_map(|(one, two)| joined(one, two)).map(|both| here(&both)));
-        }
+        let actions: Vec<&str> = std::iter::once(create).chain(rights.iter().copied()).collect();
+        let x = |resource: &str| resource.replace(['*', '?'], "x");
+        let here = |pattern: String| named_here(&pattern, account.partition(), &account.id, x);
+        let mut names: Vec<String> = names_written(effective, &actions, kind).into_iter().map(here).collect();
         // Any others, where a statement is about all but some.
         names.extend(["x", "q7-new"].map(|name| account.iam_arn(&format!("{kind}/{name}"))));
         // The names that leave the least open fit the most patterns.
@@ -81,6 +71,27 @@ impl Finder<'_> {
         let made = |arn: &String| allowed("iam:CreateGroup", arn) && allowed("iam:AddUserToGroup", arn);
         names.into_iter().filter(filled).find(made)
     }
+}
+
+/// The patterns of names of a kind that the statements about some calls write, and what each two of them have
+/// in common: one may be made by one pattern, and given rights by another.
+pub(in crate::audit::graph) fn names_written(
+    effective: &Effective,
+    actions: &[&str],
+    kind: &str,
+) -> Vec<String> {
+    let place = format!(":{kind}/");
+    let mut written: Vec<&str> = actions.iter().flat_map(|a| patterns(effective, a)).collect();
+    // What a Deny spares.
+    written.extend(actions.iter().flat_map(|a| spared(effective, a)));
+    let named: Vec<&str> = written.iter().copied().filter(|p| p.contains(&place)).collect();
+    let mut names: Vec<String> = named.iter().map(|&p| p.to_owned()).collect();
+    if named.len() <= MOST_PATTERNS {
+        let pairs =
+            named.iter().enumerate().flat_map(|(n, one)| named[..n].iter().map(move |two| (one, two)));
+        names.extend(pairs.filter_map(|(one, two)| joined(one, two)));
+    }
+    names
 }
 
 /// So many patterns of names are compared with each other.
@@ -113,15 +124,20 @@ fn spared<'e>(effective: &'e Effective, action: &str) -> impl Iterator<Item = &'
     })
 }
 
-/// One ARN of this account that a pattern of principals matches.
-fn named_here(pattern: &str, partition: &str, account: &str) -> String {
+/// One ARN of this account that a pattern of principals matches; what its wildcards stand for is `filled`.
+pub(in crate::audit::graph) fn named_here(
+    pattern: &str,
+    partition: &str,
+    account: &str,
+    filled: impl Fn(&str) -> String,
+) -> String {
     match Arn::pattern(pattern).filter(|arn| arn.service == "iam" && arn.region.is_empty()) {
         Some(arn) => {
             let own = |field, own| if pattern::is_wild(field) { own } else { field };
-            let resource = &arn.resource.replace(['*', '?'], "x");
+            let resource = &filled(arn.resource);
             let (partition, account) = (own(arn.partition, partition), own(arn.account, account));
             Arn { partition, account, resource, ..arn }.to_string()
         }
-        None => pattern.replace(['*', '?'], "x"),
+        None => filled(pattern),
     }
 }

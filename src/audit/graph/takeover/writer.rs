@@ -131,10 +131,12 @@ impl Finder<'_> {
             return None;
         }
         let may = |action: &str, on: &str| effective.decide(action, on) == Decision::Allowed;
-        let joins = |arn: &str| may("iam:AddUserToGroup", arn);
+        let join = "iam:AddUserToGroup";
+        let joins = |arn: &str| may(join, arn);
         let known = |group: String, first| Some(ToJoin { group, first, is_unknown: false });
-        if let Some(group) = self.admin_groups.iter().find(|arn| joins(arn)) {
-            return known((*group).to_owned(), None);
+        let mut admins = self.admin_groups.iter();
+        if let Some(group) = admins.find(|arn| joins(arn) || self.graph.may_on_moved(effective, join, arn)) {
+            return known((*group).to_owned(), self.graph.calls_first(effective, join, group));
         }
         let groups = &self.engine.account.groups;
         let rewrites = |action: &&str| action.contains("GroupPolicy") || is_of_version(action);

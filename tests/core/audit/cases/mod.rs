@@ -9,6 +9,7 @@ mod joins;
 mod leftovers;
 mod loosened;
 mod moments;
+mod moved;
 mod named;
 mod own_tags;
 mod parts;

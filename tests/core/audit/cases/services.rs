@@ -25,6 +25,36 @@ fn a_trust_in_one_thing_that_the_caller_cannot_make() {
     check("another", world(&machine("mine-*"), "other"), &[], &["IAM203:critical", "IAM208"]);
 }
 
+/// `POST` makes an API of a definition where it is allowed on all APIs, and deploys one.
+/// <https://docs.aws.amazon.com/apigateway/latest/api/API_ImportRestApi.html>
+#[test]
+fn an_api_is_imported_with_the_role() {
+    let world = |action: &str, on: &[&str]| {
+        let pass = allow(&["iam:PassRole"], &[&role_arn("adm")]);
+        World::of([t().can(vec![pass, allow(&[action], on)]), admin_of("apigateway")])
+    };
+    let up = &["IAM203:critical", "IAM208"];
+    check("all", world("apigateway:POST", &["*"]), up, &[]);
+    check("APIs", world("apigateway:POST", &["arn:aws:apigateway:*::/restapis"]), up, &[]);
+    let one = ["arn:aws:apigateway:*::/restapis/abc/deployments"];
+    check("deployments of one", world("apigateway:POST", &one), &[], &["IAM203:critical", "IAM208"]);
+    check("not deployed", world("apigateway:PUT", &["*"]), &[], &["IAM203:critical", "IAM208"]);
+}
+
+/// An association may be with a document that another account shares.
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateAssociation.html>
+#[test]
+fn an_association_with_a_shared_document_runs_with_the_role() {
+    let world = |documents: &str| {
+        let on = [documents, "arn:aws:ec2:*:*:instance/*", "arn:aws:ssm:*:*:association/*"];
+        let makes = allow(&["ssm:CreateAssociation"], &on);
+        World::of([t().can(vec![allow(&["iam:PassRole"], &["*"]), makes]), admin_of("ssm")])
+    };
+    check("of others", world("arn:aws:ssm:*:*:document/*"), &["IAM203:critical", "IAM208"], &[]);
+    let own = format!("arn:aws:ssm:*:{ACCOUNT}:document/*");
+    check("of one's own", world(&own), &[], &["IAM203:critical", "IAM208"]);
+}
+
 #[test]
 fn an_administrator_passed_to_a_service_outside_the_table() {
     let world = |action: &str, passed: &str| {
@@ -52,7 +82,7 @@ fn an_identity_pool_gives_the_roles_that_trust_it() {
 
 #[test]
 fn every_way_reaches_the_role_that_is_passed() {
-    for (service, actions, page) in PASSING {
+    for (service, actions, page) in PASSING.iter() {
         let actions: Vec<&str> = actions.split(' ').collect();
         check(
             &format!("{service}: {actions:?}"),
