@@ -61,9 +61,13 @@ impl Graph {
         }
         let all = &engine.account.groups;
         let own = engine.groups_of(user);
-        let moves = |place: usize| self.calls_first(alone, JOIN, &all[place].arn);
-        let joins =
-            |place: usize| alone.decide(JOIN, &all[place].arn) == Decision::Allowed || moves(place).is_some();
+        let may_move = alone.may_ever("iam:UpdateGroup");
+        let moves = |graph: &Self, place: usize| {
+            may_move.then(|| graph.calls_first(alone, JOIN, &all[place].arn)).flatten()
+        };
+        let joins = |place: usize| {
+            alone.decide(JOIN, &all[place].arn) == Decision::Allowed || moves(self, place).is_some()
+        };
         let groups = self.groups(engine).iter().enumerate();
         let open = groups.filter(|(place, kind)| kind.leads && !own.contains(place) && joins(*place));
         let (free, denying): (Vec<_>, Vec<_>) = open.partition(|(_, kind)| !kind.denies);
@@ -77,7 +81,7 @@ impl Graph {
         for set in sets {
             let groups = shorten(&set.iter().map(|&place| &all[place].name).collect::<Vec<_>>());
             let join = format!("{JOIN} of {} to {groups}", user.arn);
-            let moves = set.iter().filter_map(|&place| self.calls_first(alone, JOIN, &all[place].arn));
+            let moves = set.iter().filter_map(|&place| moves(self, place));
             let calls = moves.chain([join]).collect();
             let effective = engine.user_in(user, &set);
             let words = format!("joins {groups}");
