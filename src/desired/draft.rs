@@ -419,8 +419,8 @@ impl<'a> Draft<'a> {
         let own = Installed::of(&tree.entries).own;
         let Some((file, named)) = own.first() else { return };
         let message = format!(
-            "{file} names `{named}`, and the server of this image runs pip in another folder than that of the \
-             code: the endpoint will not start"
+            "{file} names `{named}`, and the server of this image runs pip in another folder than the \
+             code's: the endpoint will not start"
         );
         let help = "modules beside the script are imported without being installed: put the package there, \
                     or name it by an address";

@@ -349,15 +349,12 @@ impl Graph {
         };
         let by_role = matches!(via, Via::Pass(way) if stacks::is_conditional(effective, way));
         let exact = unlimited && !by_role && !effective.denies.iter().any(|deny| names_action(&deny.grant));
-        let mut targets = Vec::new();
-        let ask = self.asker(effective, via);
+        let (mut targets, ask) = (Vec::new(), self.asker(effective, via));
         let giving = stacks::Giving::of(effective, via, self.home());
-        let runs = |node| match via {
-            Via::Pass(way) => self.runs(effective, way, node),
-            _ => true,
+        let runs = |node| !matches!(via, Via::Pass(way) if !self.runs(effective, way, node));
+        let allowed = |&node: &usize| {
+            self.admits(node, via) && giving.gives(&self.nodes[node]) && runs(node) && ask(node)
         };
-        let is_given = |node: usize| giving.gives(&self.nodes[node]) && runs(node);
-        let allowed = |&node: &usize| self.admits(node, via) && is_given(node) && ask(node);
         for grant in effective.allows.iter().map(|s| &s.grant).filter(|g| opens_by_tags(g)) {
             match &grant.statement.resources {
                 Some(Selector::Only(patterns)) if exact && opens(grant) => {

@@ -41,6 +41,7 @@ pub(super) struct Names {
 }
 
 impl Names {
+    /// Those of the account's users and groups, none of which is free.
     pub fn of(account: &Account) -> Self {
         let users = account.users.iter().map(|user| taken_by("user", &user.name));
         let groups = account.groups.iter().map(|group| taken_by("group", &group.name));

@@ -93,8 +93,8 @@ pub(super) fn is_conditional(effective: &Effective, way: usize) -> bool {
     all.any(|g| told.calls.any_in(&g.actions) && g.statement.conditions.iter().any(|c| told.is_in(c)))
 }
 
-/// Which roles a service may be given by one of the ways to pass one to it: worked out once for those for whom
-/// the conditions hold alike.
+/// Which roles a service may be given by one of the ways to pass one to it: worked out once for those for
+/// whom the conditions hold alike.
 pub(super) struct Giving<'e> {
     effective: &'e Effective,
     home: AccountRef<'e>,
@@ -104,6 +104,7 @@ pub(super) struct Giving<'e> {
 }
 
 impl<'e> Giving<'e> {
+    /// For what one principal may do, and one way; of another edge than passing, all are given.
     pub fn of(effective: &'e Effective, via: Via, home: AccountRef<'e>) -> Self {
         let told = match via {
             Via::Pass(way) => Told::of(way).filter(|_| is_conditional(effective, way)),
