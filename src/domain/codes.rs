@@ -337,7 +337,7 @@ codes! {
     STILL_READ "E267" "A job still reads the data"
         "A training of this project is at work and may not have read the data set yet, or reads it again when AWS interrupts it (`spot = true`): with other files there, its model would be of these under the name of the old ones. Nothing was changed. Wait until it has ended, or end it with `opsctl stop`, and run the same command again. A training on SageMaker that copies its files (`input_mode = \"file\"`) is in nobody's way any more once its script runs.";
     CLASH "E268" "A file in the bucket where a folder has to be"
-        "S3 keeps `a` and `a/b` side by side; no folder can. A file of the data set has become a folder, or the other way round, and what it was before stays in the bucket, because the section does not say `delete = true`. A training could not copy both, nor could `opsctl data pull`. Nothing was sent or deleted.";
+        "S3 keeps `a` and `a/b` side by side; no folder can. A file of the data set has become a folder, or the other way round, and what it was before stays in the bucket, because the section does not say `delete = true`. A training could not copy both, nor could `opsctl data pull`. Nothing was sent or deleted. What somebody has deleted by hand is still in the manifest: `opsctl upload --verify` compares it with the bucket.";
     BUG "E299" "A bug in opsctl"
         "This should not happen. Please report it with the message; nothing of your data is in it.";
 

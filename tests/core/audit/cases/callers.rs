@@ -309,13 +309,13 @@ fn trust_in_services_alone_or_in_other_ids() {
     let but = |ids: &str| assumes(vec![when(own_root(), "StringNotLike", "aws:userid", ids)]);
     check("all but its id", but("AROAt:*"), &[], &["IAM208"]);
     check("all but one session", but("AROAt:nightly"), &["IAM208"], &[]);
-    check("all but another", but("AROAlow:*"), &["IAM208"], &[]);
+    check("all but another", but("AROAadm:*"), &["IAM208"], &[]);
     let denied = |ids: &str| {
         let all = json!({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"});
         assumes(vec![own_root(), when(all, "StringLike", "aws:userid", ids)])
     };
     check("its id denied", denied("AROAt:*"), &[], &["IAM208"]);
-    check("another denied", denied("AROAlow:*"), &["IAM208"], &[]);
+    check("another denied", denied("AROAadm:*"), &["IAM208"], &[]);
 }
 
 /// Tags of the session, or a source identity, that a trust policy asks for: both sides have to allow them.
