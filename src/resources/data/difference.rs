@@ -81,8 +81,8 @@ impl<'a> Difference<'a> {
 }
 
 /// What to do about a [`clash`].
-pub const NO_CLASH: &str = "give the file another name, or delete what stays in the bucket: `delete = true`. After \
-                            a deletion by hand, `opsctl upload --verify` looks";
+pub const NO_CLASH: &str = "give the file another name, or delete what stays in the bucket: \
+                            `delete = true`. After a deletion by hand, `opsctl upload --verify` looks";
 
 /// What is wrong where a file of the folder and one that stays in the bucket cannot be in one folder: one of
 /// them is where the other needs a folder.
