@@ -144,6 +144,8 @@ fn suggestions_go_where_the_command_goes() {
     world.write("config/dog-breeds/sample.json", "no JSON");
     world.run(["invoke"]).ended(1).says("is not deployed");
     world.run(["-c", "config/dog-breeds.toml", "invoke"]).ended(64).says("the payload is not JSON");
+    let unsaid = world.run(["invoke", "{\"a\": 1}"]).ended(64);
+    unsaid.says("`{\"a\": 1}` is a payload, where a name is expected").says("--payload");
 }
 
 /// What opsctl suggests stands between backticks: there the options in use are put in.

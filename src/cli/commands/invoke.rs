@@ -55,6 +55,10 @@ pub struct InvokeArgs {
 
 impl InvokeArgs {
     fn request(&self, config: &Path) -> Result<Request, Failure> {
+        if let Some(text) = self.target.as_deref().filter(|text| text.trim_start().starts_with(['{', '['])) {
+            let message = format!("`{}` is a payload, where a name is expected", shown::line(text));
+            return Err(Failure::new(codes::USAGE, Exit::Usage, message, "write --payload before it"));
+        }
         let given = Given {
             text: self.payload.as_deref(),
             file: self.file.as_deref(),
