@@ -46,10 +46,11 @@ const CACHES: [&str; 12] = [
 const CONFIGURATION: [&str; 3] = ["opsctl.toml", "opsctl.schema.json", "sample.json"];
 /// What lies at the top of a project beside its code: `source = "."` is that folder, or `source = ".."` of a
 /// config in a folder of its own, and a line more in a log is no other program.
-const BESIDE_CODE: [&str; 12] = [
+const BESIDE_CODE: [&str; 13] = [
     "/.gitignore",
     "/.gitattributes",
-    "/*.ipynb",
+    "*.ipynb",
+    "/tests/",
     "/*.log",
     "/*.png",
     "/*.jpg",

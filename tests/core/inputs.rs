@@ -154,6 +154,9 @@ fn at_the_top_of_a_project_documents_and_data_are_no_code() {
         "shot.png",
         "run.log",
         "try.ipynb",
+        "notebooks/try.ipynb",
+        "tests/test_train.py",
+        "lib/tests/__init__.py",
         "train.py",
         "lib/notes.md",
         "lib/logo.png",
@@ -172,7 +175,7 @@ fn at_the_top_of_a_project_documents_and_data_are_no_code() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, file).unwrap();
     }
-    let code = ["data/names.txt", "lib/logo.png", "lib/notes.md", "train.py"];
+    let code = ["data/names.txt", "lib/logo.png", "lib/notes.md", "lib/tests/__init__.py", "train.py"];
     assert_eq!(packed(&project, UseAs::ALL_CODE), code);
     let chosen = |include: &[&str], exclude: &[&str]| {
         let owned = |patterns: &[&str]| patterns.iter().map(|p| (*p).to_owned()).collect();
@@ -180,7 +183,8 @@ fn at_the_top_of_a_project_documents_and_data_are_no_code() {
     };
     assert_eq!(chosen(&[], &["lib/", "*.txt"]), ["train.py"]);
     // What is named is packed, whatever it is.
-    assert_eq!(chosen(&["*.py", "README.md", "/weights.bin"], &[]), ["README.md", "train.py", "weights.bin"]);
+    let named = ["README.md", "lib/tests/__init__.py", "tests/test_train.py", "train.py", "weights.bin"];
+    assert_eq!(chosen(&["*.py", "README.md", "/weights.bin"], &[]), named);
 }
 
 #[test]
