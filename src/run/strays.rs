@@ -1,5 +1,6 @@
 //! Files that have left a data set's folder and stay in the bucket. Training reads them, so what it makes is
-//! named after them too: they are looked up before anything is planned (docs/decisions/0082).
+//! named after them too, and one of them may be in the way of a folder: they are looked up before anything is
+//! planned (docs/decisions/0082).
 
 use futures_util::future::join_all;
 
@@ -9,11 +10,10 @@ use crate::domain::KindName;
 use crate::engine::{OpCx, RunContext};
 use crate::resources::data::{Data, Spec, sync};
 
-/// Looks for those of every data set that something reads and that keeps them. Whether the graph has to be
+/// Looks for those of every data set that keeps them. Whether the graph has to be
 /// built once more: what is wanted has other names then, or, where `spared`, cannot be compared.
 pub(super) async fn find(desired: &Desired, spared: bool, context: &mut RunContext) -> OpResult<bool> {
-    let is_read = |id| desired.nodes.iter().any(|node| node.needs.contains(id));
-    let sets = desired.nodes.iter().filter(|node| node.id.kind == KindName::Data && is_read(&node.id));
+    let sets = desired.nodes.iter().filter(|node| node.id.kind == KindName::Data);
     let seen: &RunContext = context;
     let looks = sets.filter_map(|node| {
         let spec: &Spec = node.spec_as::<Data>()?;

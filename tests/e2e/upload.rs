@@ -146,30 +146,31 @@ fn a_folder_that_is_suddenly_empty_deletes_nothing() {
     world.run(["deploy", "--prune", "--yes"]).success();
 }
 
-/// S3 has both names, a folder cannot: neither a training's nor one here.
+/// S3 has both names, a folder cannot: neither a training's nor one here. Also where nothing is trained yet.
 #[test]
 fn a_file_that_becomes_a_folder_is_refused_while_it_stays_in_the_bucket() {
-    let world = world(&[("a", "1"), ("b/c", "2"), ("../src/train.py", "")]);
-    let training = "[training.t]\nsource = \"src\"\ndata = [\"things\"]\nmax_runtime = \"10m\"\n";
-    fs::write(world.path("opsctl.toml"), format!("{CONFIG}{training}")).unwrap();
-    upload(&world);
-    for (was, is) in [("a", "a/x"), ("b/c", "b")] {
-        fs::remove_file(world.path("things").join(was)).unwrap();
-        if is == "b" {
-            fs::remove_dir(world.path("things/b")).unwrap();
+    for training in ["[training.t]\nsource = \"src\"\ndata = [\"things\"]\nmax_runtime = \"10m\"\n", ""] {
+        let world = world(&[("a", "1"), ("b/c", "2"), ("../src/train.py", "")]);
+        fs::write(world.path("opsctl.toml"), format!("{CONFIG}{training}")).unwrap();
+        upload(&world);
+        for (was, is) in [("a", "a/x"), ("b/c", "b")] {
+            fs::remove_file(world.path("things").join(was)).unwrap();
+            if is == "b" {
+                fs::remove_dir(world.path("things/b")).unwrap();
+            }
+            put(&world, is, b"3");
+            for args in [&["upload", "--yes"][..], &["upload", "--dry-run"], &["plan"], &["deploy", "--yes"]]
+            {
+                let refused = world.run(args.iter().copied()).ended(1);
+                let both = format!("no folder can have both that and the file `{is}`");
+                let refused = refused.says(&format!("error[E268]: `{was}` stays in the bucket, and {both}"));
+                refused.says("delete = true").does_not_say("+ ");
+            }
+            world.edit("opsctl.toml", "path = \"things\"", "path = \"things\"\ndelete = true");
+            world.run(["upload", "--yes"]).success().says("1 deleted");
+            same_in_the_bucket(&world);
+            world.edit("opsctl.toml", "\ndelete = true", "");
         }
-        put(&world, is, b"3");
-        for args in [&["upload", "--yes"][..], &["upload", "--dry-run"], &["plan"], &["deploy", "--yes"]] {
-            let refused = world.run(args.iter().copied()).ended(1);
-            let why = format!(
-                "error[E268]: `{was}` stays in the bucket, and no folder can have both that and the file `{is}`"
-            );
-            refused.says(&why).says("delete = true").does_not_say("+ ");
-        }
-        world.edit("opsctl.toml", "path = \"things\"", "path = \"things\"\ndelete = true");
-        world.run(["upload", "--yes"]).success().says("1 deleted");
-        same_in_the_bucket(&world);
-        world.edit("opsctl.toml", "\ndelete = true", "");
     }
 }
 
