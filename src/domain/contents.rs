@@ -44,6 +44,9 @@ pub struct Contents {
     pub others: Tally,
     /// The first few of the others, by which their owner knows them.
     pub examples: Vec<String>,
+    /// Whether S3 keeps a delete marker of what goes: the bucket's versions are suspended. A marker has the
+    /// id that somebody's next object gets, so removing it could take that.
+    pub leaves_markers: bool,
     /// Of all the others, by which it is seen that they are the same. Empty: there are none.
     #[serde(skip)]
     pub digest: String,

@@ -487,7 +487,10 @@ impl<'a> Planner<'a> {
             return (Op::DeleteWhole { others: contents.digest }, why);
         }
         let reason = if adopted { "it was there before this project" } else { "others put objects into it" };
-        (Op::Release, vec![format!("is kept, without what opsctl added: {reason}")])
+        let kept = format!("is kept, without what opsctl added: {reason}");
+        let markers = "its versions are suspended, so S3 keeps a delete marker of each object that goes";
+        let markers = contents.leaves_markers.then(|| markers.to_owned());
+        (Op::Release, [kept].into_iter().chain(markers).collect())
     }
 
     /// Deletes leftovers, each after those of the kinds that may use it.

@@ -6,6 +6,7 @@ use crate::desired::Kind;
 use crate::domain::{KindName, Owner};
 use crate::engine::OpCx;
 use crate::engine::lease::{self, FoundLease};
+use crate::plan::Plan;
 use crate::resources::bucket::{self, Bucket};
 
 /// A lease as it was found, and the bucket that it is in.
@@ -40,6 +41,14 @@ impl ProjectLease {
             }
         }
         Ok(here)
+    }
+
+    /// The lease in a bucket that a plan leaves to others: by its tags it is theirs, because the run that was
+    /// to adopt it has not come to that.
+    pub async fn beside(session: &Session, plan: &Plan) -> Option<Self> {
+        let is_theirs = plan.foreign.iter().any(|foreign| foreign.target.kind == KindName::Bucket);
+        // Nothing depends on it: who may not look is told nothing.
+        if is_theirs { Self::find(session).await.ok().flatten() } else { None }
     }
 
     async fn in_bucket(session: &Session, bucket: &str) -> OpResult<Option<Self>> {

@@ -480,3 +480,58 @@ fn what_differs_is_what_is_there() {
     bench.upload();
     assert!(!bench.is_there("new"));
 }
+
+/// The manifest does not know what somebody has deleted; `--verify` looks.
+#[test]
+fn a_file_that_was_deleted_by_hand_makes_room_for_a_folder() {
+    let bench = Bench::with(&[("a", "1"), ("b", "2")], &[]);
+    bench.world.edit("opsctl.toml", "delete = true\n", "");
+    bench.upload();
+    bench.remove("a");
+    fs::create_dir(bench.world.path("things/a")).expect("made");
+    bench.ours("a/x", b"3");
+    bench.world.run(["upload", "--yes"]).ended(1).says("error[E268]").says("upload --verify");
+    bench.served.with("eu-west-1", async |aws| {
+        aws.s3.delete_object().bucket(bench.bucket).key("data/things/a").send().await.expect("deleted");
+    });
+    bench.world.run(["upload", "--verify", "--yes"]).success();
+    assert_eq!(bench.there("a/x"), b"3");
+    bench.world.run(["plan", "--detailed-exitcode"]).success();
+}
+
+/// A delete in a bucket whose versions are suspended leaves a marker, which has the id that somebody's next
+/// object gets. Where versions are kept again, nothing gets it any more.
+#[test]
+fn markers_that_stay_are_told_and_others_go() {
+    let markers = |bench: &Bench| {
+        bench.served.with("eu-west-1", async |aws| {
+            let found = aws.s3.list_object_versions().bucket(bench.bucket).send().await.expect("a list");
+            assert!(found.versions().is_empty(), "{found:?}");
+            found.delete_markers().len()
+        })
+    };
+    const SAID: &str = "so S3 keeps a delete marker of each object that goes";
+    let bench = Bench::in_theirs(&[("a", "1")]);
+    bench.keeps_versions(Some(BucketVersioningStatus::Suspended));
+    bench.world.run(["deploy", "--adopt", "--yes"]).success();
+    bench.world.run(["destroy", "--dry-run"]).says(SAID);
+    bench.world.run(["destroy", "--yes"]).success().says("Nothing else is left").says(SAID);
+    assert!(markers(&bench) > 0);
+    bench.world.run(["deploy", "--adopt", "--yes"]).success();
+    bench.keeps_versions(Some(BucketVersioningStatus::Enabled));
+    bench.world.run(["destroy", "--yes"]).success().does_not_say("marker").does_not_say("did not put there");
+    assert_eq!(markers(&bench), 0);
+}
+
+/// To a destroy the bucket is still somebody's.
+#[test]
+fn the_lease_of_an_adoption_that_was_killed_is_told() {
+    let bench = Bench::in_theirs(&[("a", "1")]);
+    bench.served.strike(&["delay=30s@s3:PutBucketTagging#1x0"]);
+    bench.world.kill_when(["deploy", "--adopt", "--yes"], || bench.served.hits() > 0);
+    bench.served.strike(&[]);
+    let destroyed = bench.world.run(["destroy", "--yes"]).success().says("Nothing to delete");
+    destroyed.says("`theirs` holds `.opsctl/lease.json` of a run").says("lease break` deletes it");
+    bench.world.run(["lease", "break", "--yes"]).success();
+    bench.world.run(["destroy", "--yes"]).success().does_not_say("lease");
+}

@@ -64,7 +64,7 @@ impl Driver for Bucket {
                 .op(action::s3::GetEncryptionConfiguration)
                 .found()
         };
-        let versioning = versioned(cx, bucket);
+        let versioning = versioning(cx, bucket);
         let (policy, lifecycle) = (policy(cx, bucket), lifecycle(cx, bucket));
         let (head, (tags, block, encryption, versioning, policy), lifecycle) =
             try_join!(head, try_join5(tags, block, encryption, versioning, policy), lifecycle)?;
@@ -92,7 +92,7 @@ impl Driver for Bucket {
                 Self::encryption(algorithm, key, *bucket_key)
             }),
             kms_key: own_key(cx, &owner, by_default.and_then(|(by, _)| by.kms_master_key_id)).await?,
-            versioning,
+            versioning: versioning == Some(BucketVersioningStatus::Enabled),
             policy,
             rules: rules.iter().filter_map(own_rule).collect(),
         };
@@ -121,7 +121,9 @@ impl Driver for Bucket {
 
     async fn contents(&self, cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Option<Contents>> {
         let keys = keys(cx, bucket, owner).await?;
-        Ok(Some(empty::count(cx, bucket, |key, version| keys.has(key, version)).await?))
+        let counted = empty::count(cx, bucket, |key, version| keys.has(key, version)).await?;
+        let leaves_markers = keys.keeps_versions == Some(false) && !keys.is_made;
+        Ok(Some(Contents { leaves_markers, ..counted }))
     }
 
     async fn delete(&self, cx: &OpCx<'_>, bucket: &str) -> OpResult<()> {
@@ -281,7 +283,9 @@ async fn keys(cx: &OpCx<'_>, bucket: &str, owner: &Owner) -> OpResult<Keys> {
     let mut names = data_sets::names(cx, bucket).await?;
     let wanted = cx.wanted(KindName::Data).filter_map(|uri| uri.trim_end_matches('/').rsplit('/').next());
     names.extend(wanted.filter(|_| is_made).map(str::to_owned));
-    let mut keys = Keys { prefix: cx.scope.prefix(), is_made, ..Keys::default() };
+    let status = versioning(cx, bucket).await?;
+    let keeps_versions = status.map(|status| status == BucketVersioningStatus::Enabled);
+    let mut keys = Keys { prefix: cx.scope.prefix(), is_made, keeps_versions, ..Keys::default() };
     for name in names {
         let prefix = format!("data/{name}/");
         let below = data_sets::below(cx, bucket, &prefix, owner).await?;
@@ -343,17 +347,19 @@ fn tag_set(tags: impl IntoIterator<Item = (String, String)>) -> Vec<Tag> {
     tags.into_iter().map(tag).collect()
 }
 
-/// Whether versions are kept.
-async fn versioned(cx: &OpCx<'_>, bucket: &str) -> OpResult<bool> {
+/// Whether a bucket keeps versions; `None`: it never did.
+async fn versioning(cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<BucketVersioningStatus>> {
     match cx.aws.s3.get_bucket_versioning().bucket(bucket).send().await {
         // moto 5.2 wraps the answer in an element of another name, which the SDK refuses to read.
         Err(SdkError::ServiceError(error)) if error.raw().status().is_success() => {
             let body = String::from_utf8_lossy(error.raw().body().bytes().unwrap_or_default()).into_owned();
-            Ok(body.contains("<Status>Enabled</Status>"))
+            let is = |status: &BucketVersioningStatus| body.contains(&format!("<Status>{status}</Status>"));
+            let known = [BucketVersioningStatus::Enabled, BucketVersioningStatus::Suspended];
+            Ok(known.into_iter().find(is))
         }
         answer => {
             let found = answer.op(action::s3::GetBucketVersioning).found()?;
-            Ok(found.and_then(|v| v.status) == Some(BucketVersioningStatus::Enabled))
+            Ok(found.and_then(|v| v.status))
         }
     }
 }

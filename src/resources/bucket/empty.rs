@@ -273,6 +273,10 @@ pub async fn count(
                 add(&mut contents.ours, &version);
                 continue;
             }
+            // Left by an earlier delete of opsctl's.
+            if matches!(version.which(), Which::Unnamed) && ours(&version.key, Which::Marker) {
+                continue;
+            }
             add(&mut contents.others, &version);
             if contents.examples.len() < EXAMPLES && !contents.examples.contains(&version.key) {
                 contents.examples.push(version.key.clone());

@@ -61,6 +61,8 @@ pub struct Keys {
     pub prefix: String,
     /// Whether opsctl made the bucket.
     pub is_made: bool,
+    /// Whether the bucket keeps versions; `None`: it never did.
+    pub keeps_versions: Option<bool>,
     /// Data sets in a bucket that opsctl made, of the config or with a manifest: of all that was ever below
     /// them, what is not there any more is opsctl's, such as versions of what an upload has deleted, but for
     /// those of `others`.
@@ -83,8 +85,9 @@ impl Keys {
     /// Whether a version of an object is opsctl's, or of what it runs.
     pub fn has(&self, key: &str, version: Which<'_>) -> bool {
         if matches!(version, Which::Unnamed) {
-            // A bucket with one in it cannot be deleted.
-            return self.is_made && self.has(key, Which::Marker);
+            // A bucket that opsctl made cannot be deleted with one in it; where versions are kept, nothing
+            // new gets its id.
+            return (self.is_made || self.keeps_versions == Some(true)) && self.has(key, Which::Marker);
         }
         if let Some(known) = self.uploaded.get(key) {
             return known.has(version);

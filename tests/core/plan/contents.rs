@@ -13,7 +13,24 @@ fn holds(others: u64) -> Contents {
         ours: Tally { objects: 7, old_versions: 2, bytes: 7_000 },
         others: Tally { objects: others, old_versions: 0, bytes: others * 1_000 },
         examples,
+        leaves_markers: false,
         digest: if others == 0 { String::new() } else { "theirs".into() },
+    }
+}
+
+/// Nobody reads "nothing else is left" where S3 keeps something.
+#[test]
+fn a_release_tells_of_markers_that_stay() {
+    let want = Files::new().desired();
+    let mut account = Account::with(&want);
+    account.seen(&want, "bucket/main")["owner"] = json!("adopted");
+    for leaves_markers in [true, false] {
+        let contents = Contents { leaves_markers, ..holds(0) };
+        account.contents.insert("bucket/main".parse().unwrap(), contents);
+        let plan = account.plan(&want, DESTROY);
+        let step = plan.steps.iter().find(|step| step.target.to_string() == "bucket/main");
+        let why = &step.expect("it goes").why;
+        assert_eq!(why.iter().any(|why| why.contains("delete marker")), leaves_markers, "{why:?}");
     }
 }
 
