@@ -1,6 +1,8 @@
 //! Whether the calls of a way can be made on one thing: what is created under one name is not started under
 //! another.
 
+mod tagged;
+
 use super::account::account_of;
 use super::escalate::EscalationPath;
 use opsctl_iam::action_set::ActionId;
@@ -56,8 +58,42 @@ const MANY: usize = 256;
 /// Whether a way is open, on things of the account, and where two of its calls take the same type of thing,
 /// on the same one.
 pub fn is_open(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>) -> bool {
-    way.is_open(&effective.some) && is_left(way, effective, home)
+    opening(way, effective, home).is_some()
 }
+
+/// The calls that set tags first, of what a way makes or of what is there, where the way is open by tags
+/// only; none where it is open without. `None`: it is not open.
+pub fn opening(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>) -> Option<Vec<ActionId>> {
+    if way.is_open(&effective.some) {
+        return is_left(way, effective, home).then(Vec::new);
+    }
+    let first = tagged::first(way, effective, false)?;
+    is_left_tagged(way, &first, effective, home).then_some(first)
+}
+
+/// The same on all things of the account.
+pub fn opening_on_all(
+    way: &EscalationPath,
+    effective: &Effective,
+    home: AccountRef<'_>,
+) -> Option<Vec<ActionId>> {
+    let first = tagged::first(way, effective, true)?;
+    is_left_tagged(way, &first, effective, home).then_some(first)
+}
+
+/// Whether the calls of a way can be made on things that other calls tag first.
+fn is_left_tagged(
+    way: &EscalationPath,
+    first: &[ActionId],
+    effective: &Effective,
+    home: AccountRef<'_>,
+) -> bool {
+    let actions = [first, &way.actions].concat();
+    let all = EscalationPath { service: way.service, actions };
+    is_left(way, effective, home) && is_left_where(&all, effective, home, &counts)
+}
+
+pub use tagged::calls as tagging_calls;
 
 /// Whether a call is open by itself.
 pub fn is_open_call(action: ActionId, effective: &Effective, home: AccountRef<'_>) -> bool {

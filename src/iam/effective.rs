@@ -48,6 +48,8 @@ pub struct Effective {
     pub held: ActionSet,
     /// Allowed on some resource, without a restriction but on what is asked for. Contains `open`.
     pub some: ActionSet,
+    /// Whether any statement asks for tags of what is acted upon.
+    pub asks_tags: bool,
     /// The number of what several principals have in common; `None` for one that has its own.
     pub serial: Option<u32>,
 }
@@ -140,7 +142,27 @@ impl Effective {
             held.intersect(&limit.held);
             some.intersect(&limit.some);
         }
-        Self { allows, denies, ceiling, void, unreadable, identity, open, held, some, serial: None }
+        let limits: &[Grant] = match &ceiling {
+            Ceiling::Known { grants, .. } => grants,
+            _ => &[],
+        };
+        let asks = |grant: &Grant| {
+            grant.statement.conditions.iter().any(|c| condition::resource_tag(&c.key).is_some())
+        };
+        let asks_tags = allows.iter().chain(&denies).map(|s| &s.grant).chain(limits).any(asks);
+        Self {
+            allows,
+            denies,
+            ceiling,
+            void,
+            unreadable,
+            identity,
+            open,
+            held,
+            some,
+            asks_tags,
+            serial: None,
+        }
     }
 
     /// Whether an action is allowed everywhere at the right moment: with MFA, from the office, through a

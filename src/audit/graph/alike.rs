@@ -12,6 +12,7 @@ use super::moved::UPDATE_USER;
 use super::{Graph, Target, Via, stacks};
 use crate::audit::escalate::PASSING_WAYS;
 use crate::audit::node::Node;
+use crate::audit::ways;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::catalogue::KnownActions;
 use opsctl_iam::effective::{Ceiling, Effective};
@@ -65,7 +66,12 @@ impl About {
         let ways: Vec<ActionId> = match via.service() {
             Some(service) => {
                 let ways = PASSING_WAYS.iter().filter(|(of, _)| of == service);
-                ways.flat_map(|(_, way)| way.actions.iter().copied()).collect()
+                let mut calls: Vec<ActionId> =
+                    ways.flat_map(|(_, way)| way.actions.iter().copied()).collect();
+                if effective.asks_tags {
+                    calls.extend(ways::tagging_calls(&calls));
+                }
+                calls
             }
             None => Vec::new(),
         };

@@ -16,6 +16,7 @@ mod parts;
 mod paths;
 mod services;
 mod strangers;
+mod tagged;
 mod tags;
 mod together;
 mod walls;
