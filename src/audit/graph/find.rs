@@ -33,6 +33,14 @@ impl Graph {
             self.takeovers.extend(found);
             self.find_ways(back);
         }
+        // Whom one may make may lead to whom another may.
+        const MOST: usize = 4;
+        for _ in 0..MOST {
+            if !self.add_made(engine) {
+                return;
+            }
+            self.find_ways(&self.back());
+        }
     }
 
     /// Breadth-first from the administrators, and from the sessions that are, backwards: the shortest way of
@@ -107,11 +115,14 @@ impl Graph {
         self.edges[from].iter().find(|&&(to, _)| to == next).map(|(_, via)| via.action())
     }
 
-    /// The calls that set, or take off, tags of the first principal on the way to an administrator, or that
-    /// move it, without which the call on it is not allowed.
+    /// The calls that make somebody whom the first principal on the way to an administrator lets in, that
+    /// set, or take off, its tags, or that move it, without which the call on it is not allowed.
     pub fn first_of_all(&self, from: usize, effective: &Effective) -> Option<String> {
         let (_, next) = self.way.get(from).copied().flatten().filter(|(steps, _)| *steps > 0)?;
         let via = self.edges[from].iter().find(|&&(to, _)| to == next)?.1;
+        if let (Via::Made(_), Some(calls)) = (via, self.made.get(&(from, next))) {
+            return Some(calls.clone());
+        }
         let target = if next < self.nodes.len() { next } else { self.way[next]?.1 };
         let arn = &self.nodes.get(target).filter(|_| !matches!(via, Via::Change | Via::WithTags))?.arn;
         self.calls_before(effective, via.action(), arn, via.service())

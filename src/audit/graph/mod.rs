@@ -8,6 +8,7 @@ mod again;
 mod alike;
 mod changed;
 mod find;
+mod made;
 mod make;
 mod moments;
 mod moved;
@@ -90,6 +91,8 @@ pub struct Graph {
     sessions: HashMap<usize, usize>,
     /// Those that stand for principals after calls about themselves.
     changed: BTreeMap<usize, changed::Changed>,
+    /// The calls that make somebody whom a role lets in, by who makes them and the role.
+    made: HashMap<(usize, usize), String>,
     groups: OnceCell<Vec<changed::Kind>>,
     /// See [`Graph::targets_by_might`].
     might: OnceCell<own_tags::Targets>,
@@ -159,6 +162,7 @@ impl Graph {
             patterns: HashMap::new(),
             sessions: HashMap::new(),
             changed: BTreeMap::new(),
+            made: HashMap::new(),
             groups: OnceCell::new(),
             might: OnceCell::new(),
             reached: RefCell::default(),
@@ -425,6 +429,8 @@ impl Graph {
             Via::Tagged => false,
             // See `add_renamed`.
             Via::Renamed => false,
+            // See `add_made`.
+            Via::Made(_) => false,
             // See `add_sessions`.
             Via::WithTags => false,
             // See `add_changed`.

@@ -8,6 +8,7 @@ mod callers;
 mod joins;
 mod leftovers;
 mod loosened;
+mod made;
 mod moments;
 mod moved;
 mod named;
