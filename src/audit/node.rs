@@ -36,6 +36,8 @@ pub struct Node {
     pub profiles: Vec<String>,
     /// In an instance profile, and trusted by EC2: machines may have it.
     pub of_machines: bool,
+    /// A service's alone, with what AWS wrote for it; see `serving`.
+    pub serves: bool,
 }
 
 impl Node {
@@ -62,6 +64,7 @@ impl Node {
             sources: Vec::new(),
             profiles: Vec::new(),
             of_machines: false,
+            serves: false,
         }
     }
 

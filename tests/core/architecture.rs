@@ -36,7 +36,7 @@ const ORDER: [&str; 18] = [
 ];
 
 /// The same inside the audit.
-const AUDIT: [&str; 38] = [
+const AUDIT: [&str; 39] = [
     "lenient",
     "surroundings",
     "removed",
@@ -60,6 +60,7 @@ const AUDIT: [&str; 38] = [
     "kept_out",
     "circles",
     "role_view",
+    "serving",
     "explain",
     "graph",
     "least",

@@ -283,9 +283,14 @@ impl Graph {
         found
     }
 
+    /// Whether a role leads to an administrator for whoever has a service act with it.
+    pub(super) fn is_mighty(&self, role: usize) -> bool {
+        self.reaches_admin(role) && !self.nodes[role].serves
+    }
+
     /// A role that leads to an administrator and may be passed to a service.
     pub fn passed_to(&self, effective: &Effective, service: &str, this: usize) -> Option<&str> {
-        let leads = |role: &&usize| **role != this && self.reaches_admin(**role);
+        let leads = |role: &&usize| **role != this && self.is_mighty(**role);
         let may = |role: &&usize| self.may_call(effective, "iam:PassRole", **role, Some(service));
         self.trusting(service).iter().filter(leads).find(may).map(|&role| self.arn(role))
     }

@@ -473,7 +473,7 @@ impl Graph {
     /// Whether a role that can become an administrator trusts any service.
     pub fn service_reaches_admin(&self) -> Option<&str> {
         let mut all: Vec<usize> =
-            self.trusting.values().flatten().copied().filter(|&role| self.reaches_admin(role)).collect();
+            self.trusting.values().flatten().copied().filter(|&role| self.is_mighty(role)).collect();
         all.sort_unstable();
         all.first().map(|&role| self.nodes[role].arn.as_str())
     }

@@ -5,6 +5,7 @@
 mod alarms;
 mod bounded;
 mod callers;
+mod defaults;
 mod joins;
 mod leftovers;
 mod loosened;
