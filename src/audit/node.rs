@@ -1,6 +1,7 @@
 //! A principal as others see it: what trust policies ask of it, and what may be done to it.
 
 use super::account::{Role, Tag, name_of};
+use super::said;
 use opsctl_iam::circumstance::is_on_mfa;
 use opsctl_iam::condition::{self, Asked, Bound, Tags};
 use opsctl_iam::decide::Decision;
@@ -30,6 +31,8 @@ pub struct Node {
     pub rewritable: bool,
     /// What its trust asks callers to say, and so to be allowed: a source identity, tags of the session.
     pub asked_to: Vec<&'static str>,
+    /// What its trust asks callers to say.
+    pub said: said::Asked,
     /// What services that it trusts must act for, by service, where the trust says so: patterns of ARNs.
     pub sources: Vec<(String, Option<Vec<String>>)>,
     /// The names of its instance profiles.
@@ -61,6 +64,7 @@ impl Node {
             admin: false,
             rewritable: true,
             asked_to: Vec::new(),
+            said: said::Asked::default(),
             sources: Vec::new(),
             profiles: Vec::new(),
             of_machines: false,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::{BESIDE, Engine};
 use crate::audit::account::{Role, Tag, name_of};
 use crate::audit::role_view;
-use crate::audit::trust::{Admission, Principal, SAID_IDENTITY};
+use crate::audit::said;
+use crate::audit::trust::{Admission, Principal, SAID_IDENTITY, takes};
 use crate::audit::variables;
 use opsctl_iam::caller::Caller;
 use opsctl_iam::condition::{self, Asked, ConditionResult, Tags};
@@ -151,7 +152,8 @@ impl<'a> Comer<'a> {
         let mut statement = Statement::clone(&admission.statement);
         let says = |key: &str| key.eq_ignore_ascii_case(SAID_IDENTITY);
         let may_say = |action: &str| self.effective.decide(action, &role.arn) == Decision::Allowed;
-        if !admission.asked_to().all(may_say) {
+        let said = said::Asked::of(std::slice::from_ref(admission), takes(role));
+        if !admission.asked_to().all(may_say) || !said.fits(&self.effective, &role.arn) {
             return ConditionResult::Never;
         }
         statement.conditions.retain(|c| {

@@ -28,6 +28,7 @@ use super::escalate::PASSING_WAYS;
 use super::evaluate::Engine;
 use super::node::{Asking, Node};
 use super::own_tags;
+use super::said;
 use super::ways;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::catalogue::AccountRef;
@@ -282,8 +283,9 @@ impl Graph {
 
     /// Whether a principal may say what a role's trust asks to be said: a source identity, tags.
     fn may_say_so(&self, effective: &Effective, role: usize) -> bool {
-        let Node { arn, asked_to, .. } = &self.nodes[role];
+        let Node { arn, asked_to, said, .. } = &self.nodes[role];
         asked_to.iter().all(|action| effective.decide(action, arn) == Decision::Allowed)
+            && said.fits(effective, arn)
     }
 
     fn connect(&mut self, from: usize, effective: &Effective, action: ActionId, via: Via) {
@@ -351,8 +353,8 @@ impl Graph {
                     && !grants.iter().any(|g| !g.statement.allow && names_action(g))
             }
         };
-        let by_role = matches!(via, Via::Pass(way) if stacks::is_conditional(effective, way));
-        let exact = unlimited && !by_role && !effective.denies.iter().any(|deny| names_action(&deny.grant));
+        let is_denied = || effective.denies.iter().any(|deny| names_action(&deny.grant));
+        let exact = unlimited && !is_told_apart(effective, via) && !is_denied();
         let (mut targets, ask) = (Vec::new(), self.asker(effective, via));
         let giving = stacks::Giving::of(effective, via, self.home());
         let runs = |node| !matches!(via, Via::Pass(way) if !self.runs(effective, way, node));
@@ -500,6 +502,15 @@ impl Graph {
         .map(|circle| circle.into_iter().filter(|&node| node < self.roles).collect::<Vec<_>>())
         .filter(|circle| circle.len() > 1)
         .collect()
+    }
+}
+
+/// Whether roles are told apart by more than their names: which one a service is given, or what callers are
+/// to say.
+fn is_told_apart(effective: &Effective, via: Via) -> bool {
+    match via {
+        Via::Pass(way) => stacks::is_conditional(effective, way),
+        _ => via.action() == "sts:AssumeRole" && said::is_asked_of(effective),
     }
 }
 

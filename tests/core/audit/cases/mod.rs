@@ -16,6 +16,7 @@ mod named;
 mod own_tags;
 mod parts;
 mod paths;
+mod said;
 mod services;
 mod strangers;
 mod tagged;
