@@ -16,6 +16,7 @@ mod on_all;
 mod permissions;
 mod resources;
 mod rule;
+mod shares;
 mod takeover;
 mod trust;
 mod usage;

@@ -18,6 +18,7 @@ mod parts;
 mod paths;
 mod said;
 mod services;
+mod shares;
 mod strangers;
 mod tagged;
 mod tags;
