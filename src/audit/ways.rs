@@ -8,10 +8,12 @@ use super::escalate::EscalationPath;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::{AccountRef, Catalogue};
+use opsctl_iam::circumstance::is_on_circumstance;
+use opsctl_iam::condition;
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::Grant;
 use opsctl_iam::pattern;
-use opsctl_iam::policy::Selector;
+use opsctl_iam::policy::{Selector, Statement};
 use opsctl_iam::remainder;
 
 /// Calls that must be allowed on one thing of each of these types, as ARNs write them, whatever else they
@@ -141,7 +143,12 @@ pub type Counts<'c> = dyn Fn(&Grant, ActionId, &str) -> bool + 'c;
 
 /// Whoever makes the thing may meet a condition on it, such as one on its tags.
 fn counts(grant: &Grant, _: ActionId, _: &str) -> bool {
-    grant.statement.allow || grant.statement.conditions.is_empty()
+    grant.statement.allow || grant.statement.conditions.is_empty() || guards(&grant.statement)
+}
+
+/// Whether a Deny leaves what it is about to who calls in other circumstances, with MFA, say.
+pub fn guards(deny: &Statement) -> bool {
+    condition::is_guard(deny) && deny.conditions.iter().all(is_on_circumstance)
 }
 
 /// Whether a way makes or changes a thing with one of these ARNs, which may be patterns: what the service

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::action_set::{ActionId, ActionSet};
 use crate::catalogue::{Catalogue, KnownActions};
+use crate::circumstance::is_on_circumstance;
 use crate::condition;
 use crate::grant::{Grant, Source, Sourced};
 
@@ -85,12 +86,14 @@ fn confined<'g>(denies: impl Iterator<Item = &'g Grant>) -> [ActionSet; 3] {
         if deny.statement.conditions.is_empty() {
             by_resource.union(&deny.confines);
         } else if condition::is_guard(&deny.statement) {
-            let hold = |set: &mut ActionSet| {
-                [&deny.unlimited, &deny.confines].iter().for_each(|gone| set.union(gone))
-            };
-            hold(&mut by_condition);
-            if !condition::guards_by_form(&deny.statement) {
-                hold(&mut by_caller);
+            [&deny.unlimited, &deny.confines].iter().for_each(|gone| by_condition.union(gone));
+            if condition::guards_by_form(&deny.statement) {
+                continue;
+            }
+            by_caller.union(&deny.unlimited);
+            // What it spares is left on some resources, whatever the circumstances.
+            if !deny.statement.conditions.iter().all(is_on_circumstance) {
+                by_caller.union(&deny.confines);
             }
         }
     }

@@ -168,7 +168,7 @@ fn is_open(
                     || condition::resource_tag(&c.key).is_some()
                     || condition::restriction_of(c, all).is_open()
             }),
-            false => all.iter().all(|c| told.is_in(c)),
+            false => all.iter().all(|c| told.is_in(c)) || ways::guards(&grant.statement),
         };
         is_free && all.iter().filter(|c| told.is_in(c)).all(holds)
     };
