@@ -57,8 +57,9 @@ impl Asked {
         Self { takes, ways }
     }
 
-    /// Whether somebody can say what both sides ask for, of those who may call at all.
-    pub fn fits(&self, effective: &Effective, arn: &str) -> bool {
+    /// Whether somebody can say what both sides ask for, of those who may call at all: by a policy of their
+    /// own, or let in by the trust alone.
+    pub fn fits(&self, effective: &Effective, arn: &str, by_own: bool) -> bool {
         let is_plain = self.ways.is_empty() || self.ways.iter().any(Vec::is_empty);
         let is_about = |grant: &&Grant| grant.names(ASSUME) && grant.reaches(arn);
         if is_plain && !is_asked_of(effective) {
@@ -70,8 +71,7 @@ impl Asked {
         let opens = |grant: &&Grant| condition::read(&grant.statement, None) != ConditionResult::Never;
         let own = effective.allows.iter().map(|s| &s.grant).filter(is_about).filter(opens);
         let mut own: Vec<Vec<Condition>> = own.map(of).collect();
-        if own.is_empty() {
-            // Whom the trust names needs no policy.
+        if own.is_empty() || !by_own {
             own.push(Vec::new());
         }
         let within = limits(effective).iter().filter(|g| g.statement.allow).filter(is_about).filter(opens);

@@ -91,7 +91,8 @@ fn label<'a>(principal: &Principal<'a>) -> Option<&'a str> {
 
 fn is_directed(service: &str) -> bool {
     let whole = format!("{service}.amazonaws.com");
-    DIRECTED.contains(&service) || PASSING_WAYS.iter().any(|(known, _)| *known == plain_service(&whole))
+    let plain = plain_service(&whole);
+    DIRECTED.contains(&service) || PASSING_WAYS.iter().any(|(known, _)| *known == plain)
 }
 
 /// Whether AWS wrote a policy about a service: not all of those for its role have the path of these.

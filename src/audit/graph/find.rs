@@ -285,7 +285,12 @@ impl Graph {
 
     /// Whether a role leads to an administrator for whoever has a service act with it.
     pub(super) fn is_mighty(&self, role: usize) -> bool {
-        self.reaches_admin(role) && !self.nodes[role].serves
+        self.reaches_admin(role) && !self.serves(role)
+    }
+
+    /// Whether a role is a service's alone, with what AWS wrote for it.
+    pub fn serves(&self, role: usize) -> bool {
+        self.nodes[role].serves
     }
 
     /// A role that leads to an administrator and may be passed to a service.

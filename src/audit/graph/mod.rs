@@ -285,7 +285,7 @@ impl Graph {
     fn may_say_so(&self, effective: &Effective, role: usize) -> bool {
         let Node { arn, asked_to, said, .. } = &self.nodes[role];
         asked_to.iter().all(|action| effective.decide(action, arn) == Decision::Allowed)
-            && said.fits(effective, arn)
+            && said.fits(effective, arn, false)
     }
 
     fn connect(&mut self, from: usize, effective: &Effective, action: ActionId, via: Via) {

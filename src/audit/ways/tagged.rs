@@ -15,11 +15,20 @@ use opsctl_iam::keys::is_form;
 use opsctl_iam::policy::{Condition, Statement};
 use opsctl_iam::tagging::fitting_values;
 
-/// The calls that set tags of what a call of a way takes.
-static TAGGING: LazyLock<HashMap<ActionId, Vec<ActionId>>> = LazyLock::new(|| {
+/// A call of a way.
+struct Known {
+    /// The calls that set tags of what it takes.
+    taggers: Vec<ActionId>,
+    /// See [`makes`].
+    makes: bool,
+}
+
+/// The calls of all ways.
+static CALLS: LazyLock<HashMap<ActionId, Known>> = LazyLock::new(|| {
     let ways = PASSING_WAYS.iter().map(|(_, way)| way).chain(&*EXISTING_WAYS).chain(&*CENTER_WAYS);
     let actions = ways.flat_map(|way| way.actions.iter().copied());
-    actions.map(|action| (action, taggers(action).collect())).collect()
+    let known = |action| Known { taggers: taggers(action).collect(), makes: makes(action) };
+    actions.map(|action| (action, known(action))).collect()
 });
 
 /// The calls that set tags of things of the types that an action takes.
@@ -42,7 +51,8 @@ fn taggers(action: ActionId) -> impl Iterator<Item = ActionId> {
 
 /// The calls that set tags of what the calls of a way take.
 pub fn calls(ways: &[ActionId]) -> Vec<ActionId> {
-    ways.iter().filter_map(|action| TAGGING.get(action)).flatten().copied().collect()
+    let known = ways.iter().filter_map(|action| CALLS.get(action));
+    known.flat_map(|known| &known.taggers).copied().collect()
 }
 
 /// The calls that set tags first, where all calls of a way are open that way or without a tag; empty where
@@ -97,10 +107,10 @@ impl Set<'_> {
 impl<'a> Tagged<'a> {
     /// The calls that set the tags by which it is open.
     fn opened(&self) -> Option<Vec<ActionId>> {
-        if makes(self.action) {
+        let effective = self.effective;
+        if CALLS.get(&self.action)?.makes || effective.allowing(self.action).next().is_none() {
             return None;
         }
-        let effective = self.effective;
         let names = |g: &&'a Grant| match self.on_all {
             true => g.unlimited.contains(self.action),
             false => g.actions.contains(self.action),
@@ -190,7 +200,7 @@ impl<'a> Tagged<'a> {
     /// The call that may give a tag to what the call takes; `Some(None)`: the one that makes it, in a service
     /// that has no other.
     fn call_that_sets(&self, tag: &str, value: &str) -> Option<Option<ActionId>> {
-        let taggers = TAGGING.get(&self.action).map_or(&[][..], Vec::as_slice);
+        let taggers = CALLS.get(&self.action).map_or(&[][..], |known| &known.taggers);
         if taggers.is_empty() {
             let mut others = self.way.actions.iter().filter(|&&other| makes_for(other, self.action));
             return others.any(|&other| self.may_set(other, tag, value)).then_some(None);

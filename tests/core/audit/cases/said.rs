@@ -78,13 +78,20 @@ fn tags_of_a_session_that_the_callers_own_policy_asks_for() {
     check("not taken", with(own(tagging), adm(&tagging[..1], None)), &[], NO_WAY);
     check("not allowed", with(own(&tagging[..1]), adm(tagging, None)), &[], NO_WAY);
     check("another value", with(own(tagging), adm(tagging, Some((key, "y")))), &[], NO_WAY);
-    let others = vec![own(tagging), vec![may(&tagging[..1])]].concat();
+    let others = [own(tagging), vec![may(&tagging[..1])]].concat();
     check("or without", with(others, adm(&tagging[..1], None)), UP, &[]);
     for pattern in ["*", &role_arn("*")] {
         let own = || vec![when(allow(tagging, &[pattern]), "StringEquals", key, "x")];
         check(pattern, with(own(), adm(tagging, None)), UP, &[]);
         check(pattern, with(own(), adm(&tagging[..1], None)), &[], NO_WAY);
     }
+    // Whom the trust names needs no policy of its own.
+    let named = |who: &str| {
+        let trusts = document(trust(json!({"AWS": role_arn(who)})));
+        with(own(tagging), role("adm").can(everything()).trusts(trusts))
+    };
+    check("named", named("t"), UP, &[]);
+    check("another is named", named("low"), &[], NO_WAY);
     let none = vec![when(may(tagging), "Null", key, "true")];
     check("none of that tag", with(none, adm(&tagging[..1], None)), UP, &[]);
 }
