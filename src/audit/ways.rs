@@ -66,11 +66,26 @@ pub fn is_open(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>
 /// The calls that set tags first, of what a way makes or of what is there, where the way is open by tags
 /// only; none where it is open without. `None`: it is not open.
 pub fn opening(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>) -> Option<Vec<ActionId>> {
-    if way.is_open(&effective.some) {
-        return is_left(way, effective, home).then(Vec::new);
+    let is_free = way.is_open(&effective.some);
+    let first = if is_free { Vec::new() } else { tagged::first(way, effective, false)? };
+    if !is_left_tagged(way, &first, effective, home) {
+        return None;
     }
-    let first = tagged::first(way, effective, false)?;
-    is_left_tagged(way, &first, effective, home).then_some(first)
+    // What is allowed on some things under a condition is not met by what is allowed on others without.
+    let is_plain = |&action: &ActionId| effective.allowing(action).all(|s| is_free_of(&s.grant));
+    if is_free && way.actions.iter().all(is_plain) {
+        return Some(first);
+    }
+    let met = |grant: &Grant, action: ActionId, of: &str| {
+        counts(grant, action, of)
+            && (!grant.statement.allow || is_free_of(grant) || tagged::meets(way, action, effective, grant))
+    };
+    is_left_where(&with_first(way, &first), effective, home, &met).then_some(first)
+}
+
+/// Whether nothing but what a call asks for holds a statement back.
+fn is_free_of(grant: &Grant) -> bool {
+    grant.restriction.is_open() || condition::is_by_form(&grant.statement)
 }
 
 /// The same on all things of the account.
@@ -90,9 +105,13 @@ fn is_left_tagged(
     effective: &Effective,
     home: AccountRef<'_>,
 ) -> bool {
-    let actions = [first, &way.actions].concat();
-    let all = EscalationPath { service: way.service, actions };
-    is_left(way, effective, home) && is_left_where(&all, effective, home, &counts)
+    let is_left = is_left(way, effective, home);
+    is_left && (first.is_empty() || is_left_where(&with_first(way, first), effective, home, &counts))
+}
+
+/// A way with the calls that come first.
+fn with_first(way: &EscalationPath, first: &[ActionId]) -> EscalationPath {
+    EscalationPath { service: way.service, actions: [first, &way.actions].concat() }
 }
 
 pub use tagged::calls as tagging_calls;

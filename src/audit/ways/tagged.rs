@@ -71,6 +71,13 @@ pub fn first(way: &EscalationPath, effective: &Effective, on_all: bool) -> Optio
     Some(found)
 }
 
+/// Whether the tags that a statement asks for may be set of what a call of a way takes.
+pub fn meets(way: &EscalationPath, action: ActionId, effective: &Effective, grant: &Grant) -> bool {
+    let is_new = || CALLS.get(&action).is_some_and(|known| known.makes);
+    let tagged = Tagged { effective, way, action, on_all: false };
+    effective.asks_tags && !is_new() && tagged.meeting(Set::default(), grant).is_some()
+}
+
 /// A call of a way that somebody may make on what has some tags.
 struct Tagged<'a> {
     effective: &'a Effective,
@@ -138,7 +145,7 @@ impl<'a> Tagged<'a> {
     }
 
     /// With the tags that a statement asks for, if nothing else holds it back.
-    fn meeting(&self, set: Set<'a>, grant: &'a Grant) -> Option<Set<'a>> {
+    fn meeting<'s>(&self, set: Set<'s>, grant: &'s Grant) -> Option<Set<'s>> {
         let all = &grant.statement.conditions;
         let mut others = all.iter().filter(|c| tag_of(c).is_none());
         let is_form = |c: &Condition| is_form(&c.key) && Operator::parse(&c.operator).is_known();
@@ -153,7 +160,7 @@ impl<'a> Tagged<'a> {
     }
 
     /// With a tag that meets a condition.
-    fn with(&self, mut set: Set<'a>, tag: &'a str, c: &Condition) -> Option<Set<'a>> {
+    fn with<'s>(&self, mut set: Set<'s>, tag: &'s str, c: &Condition) -> Option<Set<'s>> {
         if set.value(tag).is_some() {
             return None;
         }

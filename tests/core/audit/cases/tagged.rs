@@ -126,3 +126,22 @@ fn what_exists_is_tagged_before_it_is_changed() {
     check("any", world("lambda:TagResource"), &["IAM204:medium"], &[]);
     check("none", world("lambda:ListTags"), &[], &["IAM204"]);
 }
+
+/// What is allowed on other things without a condition opens nothing here.
+#[test]
+fn a_condition_on_these_things_is_not_met_by_others() {
+    let on = |name: &str| format!("arn:aws:lambda:*:{ACCOUNT}:function:{name}");
+    let run = |name: &str| allow(&["lambda:InvokeFunction"], &[&on(name)]);
+    let world = |here: Value, more: Vec<Value>| {
+        let make = allow(&["lambda:CreateFunction"], &[&on("a-*")]);
+        makes("lambda", make, [vec![run("b-*"), here], more].concat())
+    };
+    check("no condition", world(run("a-*"), vec![]), UP, &[]);
+    let by_tag = || when(run("a-*"), "StringEquals", "aws:ResourceTag/team", "x");
+    check("a tag", world(by_tag(), vec![]), &[], NO_WAY);
+    check("a tag to be set", world(by_tag(), vec![allow(&["lambda:TagResource"], &[&on("a-*")])]), UP, &[]);
+    let by_mfa = when(run("a-*"), "Bool", "aws:MultiFactorAuthPresent", "true");
+    check("MFA", world(by_mfa, vec![]), &[], NO_WAY);
+    let by_form = when(run("a-*"), "StringEquals", "lambda:FunctionUrlAuthType", "NONE");
+    check("what is asked for", world(by_form, vec![]), UP, &[]);
+}
