@@ -298,6 +298,9 @@ impl Node {
     /// Other tags than its own with which it may be acted upon, and which may be set; `None`: there are no
     /// such, or its own do.
     pub fn tags_first(&self, effective: &Effective, action: &str, service: Option<&str>) -> Option<Tagged> {
+        if !effective.asks_tags {
+            return None;
+        }
         let decide = |tags: Tags<'_>| self.decide(effective, action, tags, service);
         match decide(Tags::Told(&self.tags)) {
             Decision::Allowed | Decision::Unknown => None,

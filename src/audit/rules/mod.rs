@@ -64,7 +64,7 @@ const OF_CALLERS: [&str; 5] = ["IAM202", "IAM203", "IAM204", "IAM206", "IAM208"]
 impl Rule {
     /// What the rule sees at a role.
     pub(super) fn check(&self, cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
-        if OF_CALLERS.contains(&self.id) && cx.graph.serves(view.index) {
+        if cx.graph.serves(view.index) && OF_CALLERS.contains(&self.id) {
             return None;
         }
         let once = |look: fn(&Context<'_>, &RoleView<'_>) -> Option<Hit>| {
