@@ -125,6 +125,15 @@ fn what_exists_is_tagged_before_it_is_changed() {
     let world = |tag: &str| one(vec![by_tag(&["lambda:UpdateFunctionCode"]), allow(&[tag], &["*"])].into());
     check("any", world("lambda:TagResource"), &["IAM204:medium"], &[]);
     check("none", world("lambda:ListTags"), &[], &["IAM204"]);
+    // What is tagged when it is started has no role but one that is passed to it.
+    let enters = |tags: Value| {
+        let runs = allow(&["ec2:RunInstances"], &["*"]);
+        one(vec![by_tag(&["ec2-instance-connect:SendSSHPublicKey"]), runs, tags].into())
+    };
+    let tags = || allow(&["ec2:CreateTags"], &["*"]);
+    check("machines", enters(tags()), &["IAM204:medium"], &[]);
+    let new = when(tags(), "StringEquals", "ec2:CreateAction", "RunInstances");
+    check("new machines", enters(new), &[], &["IAM204"]);
 }
 
 /// What is allowed on other things without a condition opens nothing here.
