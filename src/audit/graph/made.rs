@@ -5,11 +5,12 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use super::changed::attachable;
 use super::moved::is_on_name;
 use super::takeover::{boundaries_of_new, is_of_aws, joined, named_here, names_written};
 use super::via::MAKES;
 use super::{Graph, Via};
-use crate::audit::account::{Boundary, InlinePolicy, Role, Tag, User, name_of};
+use crate::audit::account::{Attachment, Boundary, InlinePolicy, Role, Tag, User, name_of};
 use crate::audit::evaluate::Engine;
 use crate::audit::node::{Asking, Node, is_on_tag, may_make, may_on, may_within};
 use opsctl_iam::condition::Bound;
@@ -90,6 +91,13 @@ struct Making<'a> {
     way: usize,
     /// The right to assume any role.
     assumes: &'a Document,
+}
+
+/// Policies of a new principal.
+#[derive(Default)]
+struct Given {
+    inline: Vec<InlinePolicy>,
+    attached: Vec<Attachment>,
 }
 
 impl Making<'_> {
@@ -196,31 +204,44 @@ impl Making<'_> {
     /// Whether the new principal comes in, and the call that gives it the right to where it needs one.
     /// Whoever may give it any rights is an administrator by that; see `takeover`.
     fn comes(&self, node: &Node, asked: &Asking, boundary: Option<&str>) -> Option<Option<String>> {
-        if asked.anyone && self.graph.comes_as_anyone(&self.may(node, false, boundary), asked.role) {
+        let none = Given::default();
+        if asked.anyone && self.graph.comes_as_anyone(&self.may(node, none, boundary), asked.role) {
             return Some(None);
         }
-        let mut rights = self.kind.rights.iter();
-        let right = rights.find(|right| may_within(self.effective, right, &node.arn, boundary))?;
         let target = &self.graph.nodes[asked.role].arn;
-        let effective = self.may(node, true, boundary);
-        let is_allowed = effective.decide("sts:AssumeRole", target) == Decision::Allowed;
-        is_allowed.then(|| Some(format!("{right} on it")))
+        let may = |given| {
+            let effective = self.may(node, given, boundary);
+            effective.decide("sts:AssumeRole", target) == Decision::Allowed
+        };
+        let mut rights = self.kind.rights.iter();
+        if let Some(right) = rights.find(|right| may_within(self.effective, right, &node.arn, boundary)) {
+            let inline = InlinePolicy { name: "new".to_owned(), document: self.assumes.clone() };
+            let given = Given { inline: vec![inline], ..Given::default() };
+            return may(given).then(|| Some(format!("{right} on it")));
+        }
+        let attach = self.kind.rights[1];
+        let found = attachable(self.effective, attach, &node.arn, self.engine).into_iter().find(|arn| {
+            let policy = Attachment { name: name_of(arn).to_owned(), arn: arn.clone() };
+            may(Given { attached: vec![policy], ..Given::default() })
+        })?;
+        Some(Some(format!("{attach} of {found} on it")))
     }
 
-    /// What the new principal may do, with the right to assume roles or with none.
-    fn may(&self, node: &Node, assumes: bool, boundary: Option<&str>) -> Rc<Effective> {
-        let inline = InlinePolicy { name: "new".to_owned(), document: self.assumes.clone() };
-        let inline: Vec<InlinePolicy> = assumes.then_some(inline).into_iter().collect();
+    /// What the new principal may do with what it is given.
+    fn may(&self, node: &Node, given: Given, boundary: Option<&str>) -> Rc<Effective> {
+        let Given { inline, attached } = given;
         let permissions_boundary = boundary.map(|arn| Boundary { arn: arn.to_owned() });
         let tags = node.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() });
         let (arn, name, tags) = (node.arn.clone(), name_of(&node.arn).to_owned(), tags.collect());
         match self.kind.name {
             "role" => {
-                let role = Role { arn, name, tags, inline, permissions_boundary, ..Role::default() };
+                let role =
+                    Role { arn, name, tags, inline, attached, permissions_boundary, ..Role::default() };
                 self.engine.role(&role)
             }
             _ => {
-                let user = User { arn, name, tags, inline, permissions_boundary, ..User::default() };
+                let user =
+                    User { arn, name, tags, inline, attached, permissions_boundary, ..User::default() };
                 self.engine.user(&user)
             }
         }

@@ -84,6 +84,21 @@ fn somebody_new_who_is_bounded() {
     check("it may not", with(root(), "s3:GetObject"), &[], NO_WAY);
 }
 
+/// One policy that may be attached is enough where it leaves the call to STS.
+#[test]
+fn somebody_new_with_a_policy_that_may_be_attached() {
+    let with = |named: &str, allowed: &str| {
+        let on = role_arn("app-*");
+        let attach =
+            when(allow(&["iam:AttachRolePolicy"], &[&on]), "ArnEquals", "iam:PolicyARN", policy_arn(named));
+        let own = vec![allow(&["iam:CreateRole"], &[&on]), attach];
+        world(root(), &on, own).policy(customer_policy("hop", allow(&[allowed], &["*"])))
+    };
+    check("it may assume", with("hop", "sts:AssumeRole"), UP, &[]);
+    check("it may not", with("hop", "s3:GetObject"), &[], NO_WAY);
+    check("another policy", with("other", "sts:AssumeRole"), &[], NO_WAY);
+}
+
 #[test]
 fn a_role_with_the_tag_that_is_asked_for_is_made() {
     let with = |calls: &[&str]| {
