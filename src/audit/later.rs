@@ -65,12 +65,14 @@ pub fn check<'a>(
     views: &[Option<RoleView<'a>>],
 ) -> Option<Hit> {
     let mut worst = rule.check(cx, view);
-    if !OF_ROLES.contains(&rule.id) || view.admin >= Admin::Conditional {
+    // Most roles wait for no moment.
+    let leads = |then: &Later<'_>| then.leads_further && then.cx.graph.reaches_admin(view.index);
+    let waits = || views.iter().any(Option::is_some) || later.iter().any(leads);
+    if view.admin >= Admin::Conditional || !waits() || !OF_ROLES.contains(&rule.id) {
         return worst;
     }
     for (then, own) in later.iter().zip(views) {
-        let through_others =
-            then.leads_further && OF_OTHERS.contains(&rule.id) && then.cx.graph.reaches_admin(view.index);
+        let through_others = leads(then) && OF_OTHERS.contains(&rule.id);
         if own.is_none() && !through_others {
             continue;
         }

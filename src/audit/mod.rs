@@ -13,6 +13,8 @@
 //! escalate.rs  ways up, as tables        services.rs   what runs with a passed role
 //! ways.rs      whether one is open       loosen.rs     boundaries and Deny, taken off
 //! node.rs      a principal as others see it
+//! serving.rs   roles of AWS's services
+//! said.rs      what it says when it assumes a role
 //! own_tags.rs  tags of its own that it sets first
 //! graph/       who can become whom, and what one can become by rewriting it
 //! circles.rs   who can become each other  later.rs     ways that wait for the right moment
@@ -66,7 +68,9 @@ pub mod removed;
 pub mod report;
 pub mod role_view;
 pub mod rules;
+mod said;
 pub mod services;
+mod serving;
 mod settings;
 mod shared;
 pub mod surroundings;

@@ -1,6 +1,7 @@
 //! A principal as others see it: what trust policies ask of it, and what may be done to it.
 
 use super::account::{Role, Tag, name_of};
+use super::said;
 use opsctl_iam::circumstance::is_on_mfa;
 use opsctl_iam::condition::{self, Asked, Bound, Tags};
 use opsctl_iam::decide::Decision;
@@ -30,12 +31,16 @@ pub struct Node {
     pub rewritable: bool,
     /// What its trust asks callers to say, and so to be allowed: a source identity, tags of the session.
     pub asked_to: Vec<&'static str>,
+    /// What its trust asks callers to say.
+    pub said: said::Asked,
     /// What services that it trusts must act for, by service, where the trust says so: patterns of ARNs.
     pub sources: Vec<(String, Option<Vec<String>>)>,
     /// The names of its instance profiles.
     pub profiles: Vec<String>,
     /// In an instance profile, and trusted by EC2: machines may have it.
     pub of_machines: bool,
+    /// A service's alone, with what AWS wrote for it; see `serving`.
+    pub serves: bool,
 }
 
 impl Node {
@@ -59,9 +64,11 @@ impl Node {
             admin: false,
             rewritable: true,
             asked_to: Vec::new(),
+            said: said::Asked::default(),
             sources: Vec::new(),
             profiles: Vec::new(),
             of_machines: false,
+            serves: false,
         }
     }
 
@@ -291,6 +298,9 @@ impl Node {
     /// Other tags than its own with which it may be acted upon, and which may be set; `None`: there are no
     /// such, or its own do.
     pub fn tags_first(&self, effective: &Effective, action: &str, service: Option<&str>) -> Option<Tagged> {
+        if !effective.asks_tags {
+            return None;
+        }
         let decide = |tags: Tags<'_>| self.decide(effective, action, tags, service);
         match decide(Tags::Told(&self.tags)) {
             Decision::Allowed | Decision::Unknown => None,

@@ -124,12 +124,20 @@ pub fn admissions<'a>(role: &'a Role, controls: &[&'a Policy], now: Option<Insta
 }
 
 /// What callers say of themselves, by its key, and the action that lets them.
-type Said = (fn(&str) -> bool, &'static str);
+pub type Said = (fn(&str) -> bool, &'static str);
 
-const SAID: [Said; 2] = [(is_of_tags, "sts:TagSession"), (is_of_identity, "sts:SetSourceIdentity")];
+/// See [`Said`].
+pub const SAID: [Said; 2] = [(is_of_tags, "sts:TagSession"), (is_of_identity, "sts:SetSourceIdentity")];
 
 fn is_of_identity(key: &str) -> bool {
     key.eq_ignore_ascii_case(SAID_IDENTITY)
+}
+
+/// The actions by which a role's trust lets callers say something of themselves.
+pub fn takes(role: &Role) -> Vec<&'static str> {
+    let statements = || role.trust.policy().into_iter().flat_map(|policy| &policy.statements);
+    let is_taken = |action: &&str| statements().any(|s| s.allow && covers(s, action));
+    SAID.iter().map(|(_, action)| *action).filter(is_taken).collect()
 }
 
 /// The actions that principals of accounts need besides, to say what a role's trust asks of them by all ways.

@@ -101,6 +101,7 @@ fn with<'s>(
         open: none(),
         held: none(),
         some: none(),
+        asks_tags: effective.asks_tags,
         serial: None,
     }
 }

@@ -1,15 +1,19 @@
 //! Whether the calls of a way can be made on one thing: what is created under one name is not started under
 //! another.
 
+mod tagged;
+
 use super::account::account_of;
 use super::escalate::EscalationPath;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::{AccountRef, Catalogue};
+use opsctl_iam::circumstance::is_on_circumstance;
+use opsctl_iam::condition;
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::Grant;
 use opsctl_iam::pattern;
-use opsctl_iam::policy::Selector;
+use opsctl_iam::policy::{Selector, Statement};
 use opsctl_iam::remainder;
 
 /// Calls that must be allowed on one thing of each of these types, as ARNs write them, whatever else they
@@ -56,8 +60,61 @@ const MANY: usize = 256;
 /// Whether a way is open, on things of the account, and where two of its calls take the same type of thing,
 /// on the same one.
 pub fn is_open(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>) -> bool {
-    way.is_open(&effective.some) && is_left(way, effective, home)
+    opening(way, effective, home).is_some()
 }
+
+/// The calls that set tags first, of what a way makes or of what is there, where the way is open by tags
+/// only; none where it is open without. `None`: it is not open.
+pub fn opening(way: &EscalationPath, effective: &Effective, home: AccountRef<'_>) -> Option<Vec<ActionId>> {
+    let is_free = way.is_open(&effective.some);
+    let first = if is_free { Vec::new() } else { tagged::first(way, effective, false)? };
+    if !is_left_tagged(way, &first, effective, home) {
+        return None;
+    }
+    // What is allowed on some things under a condition is not met by what is allowed on others without.
+    let is_plain = |&action: &ActionId| effective.allowing(action).all(|s| is_free_of(&s.grant));
+    if is_free && way.actions.iter().all(is_plain) {
+        return Some(first);
+    }
+    let met = |grant: &Grant, action: ActionId, of: &str| {
+        counts(grant, action, of)
+            && (!grant.statement.allow || is_free_of(grant) || tagged::meets(way, action, effective, grant))
+    };
+    is_left_where(&with_first(way, &first), effective, home, &met).then_some(first)
+}
+
+/// Whether nothing but what a call asks for holds a statement back.
+fn is_free_of(grant: &Grant) -> bool {
+    grant.restriction.is_open() || condition::is_by_form(&grant.statement)
+}
+
+/// The same on all things of the account.
+pub fn opening_on_all(
+    way: &EscalationPath,
+    effective: &Effective,
+    home: AccountRef<'_>,
+) -> Option<Vec<ActionId>> {
+    let first = tagged::first(way, effective, true)?;
+    is_left_tagged(way, &first, effective, home).then_some(first)
+}
+
+/// Whether the calls of a way can be made on things that other calls tag first.
+fn is_left_tagged(
+    way: &EscalationPath,
+    first: &[ActionId],
+    effective: &Effective,
+    home: AccountRef<'_>,
+) -> bool {
+    let is_left = is_left(way, effective, home);
+    is_left && (first.is_empty() || is_left_where(&with_first(way, first), effective, home, &counts))
+}
+
+/// A way with the calls that come first.
+fn with_first(way: &EscalationPath, first: &[ActionId]) -> EscalationPath {
+    EscalationPath { service: way.service, actions: [first, &way.actions].concat() }
+}
+
+pub use tagged::calls as tagging_calls;
 
 /// Whether a call is open by itself.
 pub fn is_open_call(action: ActionId, effective: &Effective, home: AccountRef<'_>) -> bool {
@@ -105,7 +162,12 @@ pub type Counts<'c> = dyn Fn(&Grant, ActionId, &str) -> bool + 'c;
 
 /// Whoever makes the thing may meet a condition on it, such as one on its tags.
 fn counts(grant: &Grant, _: ActionId, _: &str) -> bool {
-    grant.statement.allow || grant.statement.conditions.is_empty()
+    grant.statement.allow || grant.statement.conditions.is_empty() || guards(&grant.statement)
+}
+
+/// Whether a Deny leaves what it is about to who calls in other circumstances, with MFA, say.
+pub fn guards(deny: &Statement) -> bool {
+    condition::is_guard(deny) && deny.conditions.iter().all(is_on_circumstance)
 }
 
 /// Whether a way makes or changes a thing with one of these ARNs, which may be patterns: what the service

@@ -436,6 +436,13 @@ pub fn is_on_resource_tag(c: &Condition) -> bool {
     ["aws:ResourceTag", "iam:ResourceTag"].iter().any(|key| key.eq_ignore_ascii_case(prefix))
 }
 
+/// The tag of what is acted upon that a key is about, as any service writes it: `ssm:resourceTag/team`.
+pub fn resource_tag(key: &str) -> Option<&str> {
+    let (prefix, tag) = key.split_once('/')?;
+    let (_, name) = prefix.split_once(':')?;
+    name.eq_ignore_ascii_case("ResourceTag").then_some(tag)
+}
+
 /// Whether a condition on the tags of a call holds when it sets this one. Others that it asks for are set
 /// beside it.
 fn allows_tag(c: &Condition, tag: &str, value: Option<&str>, allow: bool) -> Option<bool> {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::action_set::{ActionId, ActionSet};
 use crate::catalogue::{Catalogue, KnownActions};
+use crate::circumstance::is_on_circumstance;
 use crate::condition;
 use crate::grant::{Grant, Source, Sourced};
 
@@ -48,6 +49,8 @@ pub struct Effective {
     pub held: ActionSet,
     /// Allowed on some resource, without a restriction but on what is asked for. Contains `open`.
     pub some: ActionSet,
+    /// Whether any statement asks for tags of what is acted upon.
+    pub asks_tags: bool,
     /// The number of what several principals have in common; `None` for one that has its own.
     pub serial: Option<u32>,
 }
@@ -83,12 +86,14 @@ fn confined<'g>(denies: impl Iterator<Item = &'g Grant>) -> [ActionSet; 3] {
         if deny.statement.conditions.is_empty() {
             by_resource.union(&deny.confines);
         } else if condition::is_guard(&deny.statement) {
-            let hold = |set: &mut ActionSet| {
-                [&deny.unlimited, &deny.confines].iter().for_each(|gone| set.union(gone))
-            };
-            hold(&mut by_condition);
-            if !condition::guards_by_form(&deny.statement) {
-                hold(&mut by_caller);
+            [&deny.unlimited, &deny.confines].iter().for_each(|gone| by_condition.union(gone));
+            if condition::guards_by_form(&deny.statement) {
+                continue;
+            }
+            by_caller.union(&deny.unlimited);
+            // What it spares is left on some resources, whatever the circumstances.
+            if !deny.statement.conditions.iter().all(is_on_circumstance) {
+                by_caller.union(&deny.confines);
             }
         }
     }
@@ -140,7 +145,27 @@ impl Effective {
             held.intersect(&limit.held);
             some.intersect(&limit.some);
         }
-        Self { allows, denies, ceiling, void, unreadable, identity, open, held, some, serial: None }
+        let limits: &[Grant] = match &ceiling {
+            Ceiling::Known { grants, .. } => grants,
+            _ => &[],
+        };
+        let asks = |grant: &Grant| {
+            grant.statement.conditions.iter().any(|c| condition::resource_tag(&c.key).is_some())
+        };
+        let asks_tags = allows.iter().chain(&denies).map(|s| &s.grant).chain(limits).any(asks);
+        Self {
+            allows,
+            denies,
+            ceiling,
+            void,
+            unreadable,
+            identity,
+            open,
+            held,
+            some,
+            asks_tags,
+            serial: None,
+        }
     }
 
     /// Whether an action is allowed everywhere at the right moment: with MFA, from the office, through a

@@ -290,11 +290,18 @@ pub fn condition_text(statement: &Statement, restriction: Restriction) -> String
 }
 
 /// The statement of a principal with what its caller says of itself known to hold nobody back: an external
-/// id is a parameter of the call. In a trust policy it is a secret.
+/// id and a source identity are parameters of the call. In a trust policy the id is a secret.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#ck_externalid>
 fn of_said(statement: &Arc<Statement>) -> Option<Arc<Statement>> {
+    // No call of another service has a source identity to set.
+    let of_sts = || {
+        let of = |action: &String| action.get(..4).is_some_and(|of| of.eq_ignore_ascii_case("sts:"));
+        matches!(&statement.actions, Selector::Only(all) if all.iter().all(of))
+    };
     let is_said = |c: &Condition| {
-        c.key.eq_ignore_ascii_case("sts:ExternalId") && !c.operator.to_ascii_lowercase().contains("null")
+        let is_identity = c.key.eq_ignore_ascii_case("sts:SourceIdentity") && of_sts();
+        (c.key.eq_ignore_ascii_case("sts:ExternalId") || is_identity)
+            && !c.operator.to_ascii_lowercase().contains("null")
     };
     (statement.principals.is_none() && statement.conditions.iter().any(is_said)).then(|| {
         let mut said = Statement::clone(statement);

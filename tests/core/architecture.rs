@@ -36,7 +36,7 @@ const ORDER: [&str; 18] = [
 ];
 
 /// The same inside the audit.
-const AUDIT: [&str; 38] = [
+const AUDIT: [&str; 40] = [
     "lenient",
     "surroundings",
     "removed",
@@ -49,6 +49,8 @@ const AUDIT: [&str; 38] = [
     "allow_list",
     "shared",
     "evaluate",
+    "trust",
+    "said",
     "node",
     "own_tags",
     "loosen",
@@ -56,10 +58,10 @@ const AUDIT: [&str; 38] = [
     "services",
     "escalate",
     "ways",
-    "trust",
     "kept_out",
     "circles",
     "role_view",
+    "serving",
     "explain",
     "graph",
     "least",

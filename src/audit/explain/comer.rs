@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::{BESIDE, Engine};
 use crate::audit::account::{Role, Tag, name_of};
 use crate::audit::role_view;
-use crate::audit::trust::{Admission, Principal, SAID_IDENTITY};
+use crate::audit::said;
+use crate::audit::trust::{Admission, Principal, SAID_IDENTITY, takes};
 use crate::audit::variables;
 use opsctl_iam::caller::Caller;
 use opsctl_iam::condition::{self, Asked, ConditionResult, Tags};
@@ -75,7 +76,7 @@ impl<'a> Comer<'a> {
         let mut best: Option<(Decision, &Admission<'_>)> = None;
         for admission in admissions.iter().filter(|a| a.by("sts:AssumeRole")) {
             let Some(way) = self.way(engine, admission) else { continue };
-            let says = self.reading(engine, admission, role);
+            let says = self.reading(engine, admission, role, way);
             let decision = match (self.by_way(way, "sts:AssumeRole", &role.arn, own), says) {
                 (_, ConditionResult::Never) => continue,
                 (Decision::Allowed, ConditionResult::Held) => Decision::Conditional,
@@ -146,12 +147,19 @@ impl<'a> Comer<'a> {
     }
 
     /// How the conditions of a trust policy read for it. What the caller says itself it says as it is asked.
-    fn reading(&self, engine: &Engine<'_>, admission: &Admission<'_>, role: &Role) -> ConditionResult {
+    fn reading(
+        &self,
+        engine: &Engine<'_>,
+        admission: &Admission<'_>,
+        role: &Role,
+        way: Way,
+    ) -> ConditionResult {
         let tags: Vec<(&str, &str)> = self.tags.iter().map(|tag| (&*tag.key, &*tag.value)).collect();
         let mut statement = Statement::clone(&admission.statement);
         let says = |key: &str| key.eq_ignore_ascii_case(SAID_IDENTITY);
         let may_say = |action: &str| self.effective.decide(action, &role.arn) == Decision::Allowed;
-        if !admission.asked_to().all(may_say) {
+        let said = said::Asked::of(std::slice::from_ref(admission), takes(role));
+        if !admission.asked_to().all(may_say) || !said.fits(&self.effective, &role.arn, way == Way::Account) {
             return ConditionResult::Never;
         }
         statement.conditions.retain(|c| {

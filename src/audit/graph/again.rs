@@ -32,6 +32,7 @@ impl Graph {
             graph.admin_users.retain(|arn| *arn != self.nodes[node].arn);
             graph.add_ways_of(node, engine, &asking);
         }
+        graph.tag_askers = asking;
         graph.waiters.clone_from(&self.waiters);
         // Who becomes a role may tag its sessions.
         if changed.iter().any(|&node| graph.assumes_taggable(node)) {

@@ -12,8 +12,10 @@ use super::moved::UPDATE_USER;
 use super::{Graph, Target, Via, stacks};
 use crate::audit::escalate::PASSING_WAYS;
 use crate::audit::node::Node;
+use crate::audit::said::SAYING;
+use crate::audit::ways;
 use opsctl_iam::action_set::ActionId;
-use opsctl_iam::catalogue::KnownActions;
+use opsctl_iam::catalogue::{Catalogue, KnownActions};
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::{Grant, Part};
 use opsctl_iam::pattern;
@@ -65,7 +67,15 @@ impl About {
         let ways: Vec<ActionId> = match via.service() {
             Some(service) => {
                 let ways = PASSING_WAYS.iter().filter(|(of, _)| of == service);
-                ways.flat_map(|(_, way)| way.actions.iter().copied()).collect()
+                let mut calls: Vec<ActionId> =
+                    ways.flat_map(|(_, way)| way.actions.iter().copied()).collect();
+                if effective.asks_tags {
+                    calls.extend(ways::tagging_calls(&calls));
+                }
+                calls
+            }
+            None if via.action() == "sts:AssumeRole" => {
+                SAYING.iter().filter_map(|call| Catalogue::embedded().find(call)).collect()
             }
             None => Vec::new(),
         };
@@ -166,7 +176,8 @@ impl Graph {
             Selector::Except(_) => true,
         };
         let named = |grant: &&Grant| grant.statement.resources.as_ref().is_some_and(is_listed);
-        let about = |grant: &&Grant| grant.names(action) || BEFORE.any_in(&grant.actions);
+        let says = |grant: &&Grant| action == "sts:AssumeRole" && SAYING.iter().any(|call| grant.names(call));
+        let about = |grant: &&Grant| grant.names(action) || BEFORE.any_in(&grant.actions) || says(grant);
         let by_name: Vec<&Grant> = all.filter(named).filter(about).collect();
         let known: RefCell<HashMap<(usize, Vec<bool>), bool>> = RefCell::default();
         move |node| {
@@ -180,12 +191,12 @@ impl Graph {
     }
 
     /// The kinds of principals that calls may be about, by node: of one kind are those that have the same
-    /// tags and the same boundary.
+    /// tags and the same boundary, and whose trust asks callers to say the same.
     fn kinds(&self) -> &[usize] {
         self.kinds.get_or_init(|| {
             let mut known = HashMap::new();
             let of = |(index, node): (usize, &Node)| {
-                (index < self.roles, node.tags.clone(), node.boundary.clone())
+                (index < self.roles, node.tags.clone(), node.boundary.clone(), node.said.clone())
             };
             let kind = |kind| {
                 let next = known.len();

@@ -193,9 +193,9 @@ impl Graph {
     }
 }
 
-/// The policies that a principal may attach to itself, where a condition names some, none of which makes an
-/// administrator.
-fn attachable(effective: &Effective, attach: &str, own: &str, engine: &Engine<'_>) -> Vec<String> {
+/// The policies that a principal may attach to itself, or to another, where a condition names some, none of
+/// which makes an administrator.
+pub(super) fn attachable(effective: &Effective, attach: &str, own: &str, engine: &Engine<'_>) -> Vec<String> {
     let on_policy = |c: &&Condition| c.key.eq_ignore_ascii_case("iam:PolicyARN");
     let about = |grant: &Grant| grant.names(attach) && grant.reaches(own);
     let others_open = |grant: &Grant| {

@@ -33,6 +33,14 @@ impl Graph {
             self.takeovers.extend(found);
             self.find_ways(back);
         }
+        // Whom one may make may lead to whom another may.
+        const MOST: usize = 4;
+        for _ in 0..MOST {
+            if !self.add_made(engine) {
+                return;
+            }
+            self.find_ways(&self.back());
+        }
     }
 
     /// Breadth-first from the administrators, and from the sessions that are, backwards: the shortest way of
@@ -107,11 +115,14 @@ impl Graph {
         self.edges[from].iter().find(|&&(to, _)| to == next).map(|(_, via)| via.action())
     }
 
-    /// The calls that set, or take off, tags of the first principal on the way to an administrator, or that
-    /// move it, without which the call on it is not allowed.
+    /// The calls that make somebody whom the first principal on the way to an administrator lets in, that
+    /// set, or take off, its tags, or that move it, without which the call on it is not allowed.
     pub fn first_of_all(&self, from: usize, effective: &Effective) -> Option<String> {
         let (_, next) = self.way.get(from).copied().flatten().filter(|(steps, _)| *steps > 0)?;
         let via = self.edges[from].iter().find(|&&(to, _)| to == next)?.1;
+        if let (Via::Made(_), Some(calls)) = (via, self.made.get(&(from, next))) {
+            return Some(calls.clone());
+        }
         let target = if next < self.nodes.len() { next } else { self.way[next]?.1 };
         let arn = &self.nodes.get(target).filter(|_| !matches!(via, Via::Change | Via::WithTags))?.arn;
         self.calls_before(effective, via.action(), arn, via.service())
@@ -272,9 +283,19 @@ impl Graph {
         found
     }
 
+    /// Whether a role leads to an administrator for whoever has a service act with it.
+    pub(super) fn is_mighty(&self, role: usize) -> bool {
+        self.reaches_admin(role) && !self.serves(role)
+    }
+
+    /// Whether a role is a service's alone, with what AWS wrote for it.
+    pub fn serves(&self, role: usize) -> bool {
+        self.nodes[role].serves
+    }
+
     /// A role that leads to an administrator and may be passed to a service.
     pub fn passed_to(&self, effective: &Effective, service: &str, this: usize) -> Option<&str> {
-        let leads = |role: &&usize| **role != this && self.reaches_admin(**role);
+        let leads = |role: &&usize| **role != this && self.is_mighty(**role);
         let may = |role: &&usize| self.may_call(effective, "iam:PassRole", **role, Some(service));
         self.trusting(service).iter().filter(leads).find(may).map(|&role| self.arn(role))
     }

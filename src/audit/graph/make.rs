@@ -10,6 +10,8 @@ use crate::audit::evaluate::Engine;
 use crate::audit::loosen::Held;
 use crate::audit::node::{Asking, Node, is_on_tag, with_tags_of};
 use crate::audit::role_view::{self, Admin, RoleKind, RoleView};
+use crate::audit::said;
+use crate::audit::serving;
 use crate::audit::trust::{self, Entry};
 use opsctl_iam::circumstance::is_on_mfa;
 use opsctl_iam::condition;
@@ -79,6 +81,7 @@ impl Graph {
             view = then;
         }
         self.nodes[index].admin = view.admin == Admin::Yes;
+        self.nodes[index].serves = serving::serves(&view);
         let has_arrived = self.nodes[index].admin || view.rewrites_itself(engine);
         self.add_edges(index, &view.effective, view.touches_iam, engine);
         if view.touches_iam {
@@ -132,6 +135,7 @@ impl Graph {
         node.rewritable = !matches!(kind, RoleKind::ServiceLinked | RoleKind::IdentityCenter);
         let admissions = role_view::admissions(engine, role);
         node.asked_to = trust::asked_to(&admissions);
+        node.said = said::Asked::of(&admissions, trust::takes(role));
         for provider in admissions.iter().flat_map(trust::Admission::saml_providers) {
             self.federated.entry(provider.to_owned()).or_default().push(index);
         }

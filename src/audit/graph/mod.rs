@@ -8,6 +8,7 @@ mod again;
 mod alike;
 mod changed;
 mod find;
+mod made;
 mod make;
 mod moments;
 mod moved;
@@ -27,6 +28,7 @@ use super::escalate::PASSING_WAYS;
 use super::evaluate::Engine;
 use super::node::{Asking, Node};
 use super::own_tags;
+use super::said;
 use super::ways;
 use opsctl_iam::action_set::ActionId;
 use opsctl_iam::catalogue::AccountRef;
@@ -90,6 +92,8 @@ pub struct Graph {
     sessions: HashMap<usize, usize>,
     /// Those that stand for principals after calls about themselves.
     changed: BTreeMap<usize, changed::Changed>,
+    /// The calls that make somebody whom a role lets in, by who makes them and the role.
+    made: HashMap<(usize, usize), String>,
     groups: OnceCell<Vec<changed::Kind>>,
     /// See [`Graph::targets_by_might`].
     might: OnceCell<own_tags::Targets>,
@@ -159,6 +163,7 @@ impl Graph {
             patterns: HashMap::new(),
             sessions: HashMap::new(),
             changed: BTreeMap::new(),
+            made: HashMap::new(),
             groups: OnceCell::new(),
             might: OnceCell::new(),
             reached: RefCell::default(),
@@ -278,8 +283,9 @@ impl Graph {
 
     /// Whether a principal may say what a role's trust asks to be said: a source identity, tags.
     fn may_say_so(&self, effective: &Effective, role: usize) -> bool {
-        let Node { arn, asked_to, .. } = &self.nodes[role];
+        let Node { arn, asked_to, said, .. } = &self.nodes[role];
         asked_to.iter().all(|action| effective.decide(action, arn) == Decision::Allowed)
+            && said.fits(effective, arn, false)
     }
 
     fn connect(&mut self, from: usize, effective: &Effective, action: ActionId, via: Via) {
@@ -347,8 +353,8 @@ impl Graph {
                     && !grants.iter().any(|g| !g.statement.allow && names_action(g))
             }
         };
-        let by_role = matches!(via, Via::Pass(way) if stacks::is_conditional(effective, way));
-        let exact = unlimited && !by_role && !effective.denies.iter().any(|deny| names_action(&deny.grant));
+        let is_denied = || effective.denies.iter().any(|deny| names_action(&deny.grant));
+        let exact = unlimited && !is_told_apart(effective, via) && !is_denied();
         let (mut targets, ask) = (Vec::new(), self.asker(effective, via));
         let giving = stacks::Giving::of(effective, via, self.home());
         let runs = |node| !matches!(via, Via::Pass(way) if !self.runs(effective, way, node));
@@ -425,6 +431,8 @@ impl Graph {
             Via::Tagged => false,
             // See `add_renamed`.
             Via::Renamed => false,
+            // See `add_made`.
+            Via::Made(_) => false,
             // See `add_sessions`.
             Via::WithTags => false,
             // See `add_changed`.
@@ -467,7 +475,7 @@ impl Graph {
     /// Whether a role that can become an administrator trusts any service.
     pub fn service_reaches_admin(&self) -> Option<&str> {
         let mut all: Vec<usize> =
-            self.trusting.values().flatten().copied().filter(|&role| self.reaches_admin(role)).collect();
+            self.trusting.values().flatten().copied().filter(|&role| self.is_mighty(role)).collect();
         all.sort_unstable();
         all.first().map(|&role| self.nodes[role].arn.as_str())
     }
@@ -494,6 +502,15 @@ impl Graph {
         .map(|circle| circle.into_iter().filter(|&node| node < self.roles).collect::<Vec<_>>())
         .filter(|circle| circle.len() > 1)
         .collect()
+    }
+}
+
+/// Whether roles are told apart by more than their names: which one a service is given, or what callers are
+/// to say.
+fn is_told_apart(effective: &Effective, via: Via) -> bool {
+    match via {
+        Via::Pass(way) => stacks::is_conditional(effective, way),
+        _ => via.action() == "sts:AssumeRole" && said::is_asked_of(effective),
     }
 }
 

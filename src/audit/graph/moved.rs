@@ -41,16 +41,22 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Those of the account's users and groups, none of which is free.
+    /// Those of the account's principals and groups, none of which is free.
     pub fn of(account: &Account) -> Self {
         let users = account.users.iter().map(|user| taken_by("user", &user.name));
         let groups = account.groups.iter().map(|group| taken_by("group", &group.name));
+        let roles = account.roles.iter().map(|role| taken_by("role", &role.name));
         Self {
-            taken: users.chain(groups).collect(),
+            taken: users.chain(groups).chain(roles).collect(),
             partition: account.partition().to_owned(),
             account: account.id.clone(),
             patterns: RefCell::default(),
         }
+    }
+
+    /// Whether somebody of a kind has a name.
+    pub fn is_taken(&self, kind: &str, name: &str) -> bool {
+        self.taken.contains(&taken_by(kind, name))
     }
 
     /// An ARN here that a pattern matches, for what has a name already.

@@ -16,6 +16,7 @@ use opsctl_iam::catalogue::{AccountRef, KnownActions};
 use opsctl_iam::condition::{self, Operator};
 use opsctl_iam::effective::{Ceiling, Effective};
 use opsctl_iam::grant::Grant;
+use opsctl_iam::keys::is_form;
 use opsctl_iam::policy::Condition;
 
 /// A key that tells what a service is given.
@@ -160,12 +161,18 @@ fn is_open(
         };
         let all = &grant.statement.conditions;
         let is_free = match grant.statement.allow {
-            true => grant.restriction.is_open() || condition::is_by_form(&grant.statement),
-            false => all.iter().all(|c| told.is_in(c)),
+            // A tag may be set first; see `ways::opening`.
+            true => all.iter().all(|c| {
+                let is_form = is_form(&c.key) && Operator::parse(&c.operator).is_known();
+                is_form
+                    || condition::resource_tag(&c.key).is_some()
+                    || condition::restriction_of(c, all).is_open()
+            }),
+            false => all.iter().all(|c| told.is_in(c)) || ways::guards(&grant.statement),
         };
         is_free && all.iter().filter(|c| told.is_in(c)).all(holds)
     };
-    way.is_open(&effective.some) && ways::is_left_where(way, effective, home, &counts)
+    ways::is_open(way, effective, home) && ways::is_left_where(way, effective, home, &counts)
 }
 
 /// Whether a condition on the role holds for a call with this one, or with none.

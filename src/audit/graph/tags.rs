@@ -118,6 +118,9 @@ impl Graph {
         service: Option<&str>,
     ) -> bool {
         let node = &self.nodes[node];
+        if action == "sts:AssumeRole" && !node.said.fits(effective, &node.arn, true) {
+            return false;
+        }
         node.admits_call(effective, action, service) || self.moved(effective, action, node).is_some()
     }
 }

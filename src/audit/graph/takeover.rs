@@ -36,7 +36,8 @@ pub struct Takeover {
     pub by: Option<usize>,
 }
 
-pub(super) use new::{named_here, names_written};
+pub(super) use bounded::boundaries_of_new;
+pub(super) use new::{is_of_aws, joined, named_here, names_written};
 pub use together::find as find_together;
 
 impl Takeover {

@@ -13,6 +13,8 @@ pub enum Via {
     Tagged,
     /// A name that the trust asks for, taken by oneself, then `sts:AssumeRole`.
     Renamed,
+    /// A principal made that the trust lets in, and `sts:AssumeRole` by it; an index into [`MAKES`].
+    Made(usize),
     /// `sts:AssumeRole`, where the trust asks for MFA.
     WithMfa,
     /// `sts:AssumeRole` and `sts:TagSession`: a session with tags of the caller's choice.
@@ -31,6 +33,9 @@ pub enum Via {
 
 /// What makes credentials of a user for whoever calls.
 pub const KEYS: [&str; 3] = ["iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile"];
+
+/// What makes a principal of the account.
+pub const MAKES: [&str; 2] = ["iam:CreateRole", "iam:CreateUser"];
 
 /// What puts a key of the caller's into a SAML provider: the provider is rewritten, made again under its
 /// name, which is all that a trust knows of it, or made where it is gone.
@@ -52,6 +57,7 @@ impl Via {
     pub fn action(self) -> &'static str {
         match self {
             Self::Assume | Self::Tagged | Self::Renamed | Self::WithMfa | Self::WithTags => "sts:AssumeRole",
+            Self::Made(kind) => MAKES[kind],
             Self::Pass(_) => "iam:PassRole",
             Self::Rewrite => "iam:UpdateAssumeRolePolicy",
             Self::Key(way) => KEYS[way],
@@ -86,6 +92,9 @@ impl Via {
             Self::WithMfa => format!("sts:AssumeRole with MFA on {arn}"),
             Self::Tagged => format!("a tag set on itself, then sts:AssumeRole on {arn}"),
             Self::Renamed => format!("iam:UpdateUser of itself, then sts:AssumeRole on {arn}"),
+            Self::Made(_) => {
+                format!("{} of one that {arn} lets in, then sts:AssumeRole by it", self.action())
+            }
             Self::Pass(way) => {
                 let (service, way) = &PASSING_WAYS[way];
                 format!("iam:PassRole of {arn} to {service} with {}", way.name())
@@ -106,6 +115,9 @@ impl Via {
             Self::WithTags => "begins a tagged session of".into(),
             Self::Tagged => "tags itself as asked and assumes".into(),
             Self::Renamed => "by iam:UpdateUser takes the name that is asked for and assumes".into(),
+            Self::Made(_) => {
+                format!("by {} makes one whom the trust lets in, by whom it assumes", self.action())
+            }
             Self::Pass(way) => {
                 format!("passes to {} ({})", PASSING_WAYS[way].1.service, PASSING_WAYS[way].1.name())
             }

@@ -4,7 +4,7 @@
 
 use super::center::identity_center;
 use super::documents::runs_commands;
-use super::found::{Gathered, Held, held, lowered_if, says_it_all, times, ways_everywhere};
+use super::found::{Gathered, Held, held, lowered_if, says_it_all, times, ways_everywhere, with_tagging};
 use super::rule::{Check, Context, Hit, Rule};
 use super::takeover::principal_access;
 use crate::audit::account::{User, is_aws_owned, name_of};
@@ -249,26 +249,29 @@ fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
     let home = cx.engine.home();
     let mut found = Gathered::default();
     for (index, (service, way)) in PASSING_WAYS.iter().enumerate() {
-        let at_times = !way.is_open(&view.effective.some);
+        let opening = ways::opening(way, &view.effective, home);
+        let at_times = opening.is_none();
         let may = |&action: &ActionId| {
             view.effective.some.contains(action) || view.effective.allows_at_times(action)
         };
-        if !way.actions.iter().all(may) || !ways::is_left(way, &view.effective, home) {
+        let waits = || way.actions.iter().all(may) && ways::is_left(way, &view.effective, home);
+        if at_times && !waits() {
             continue;
         }
+        let tagging = opening.unwrap_or_default();
+        let calls = with_tagging(&tagging, way);
         let reach = cx.graph.passes(view, pass, index);
         match (reach.admin, reach.unlimited) {
             (Some(role), _) => {
                 let severity = lowered_if(at_times || reach.at_times, Severity::Critical);
-                found.add(severity, format!("REACHABLE: {} with {role} passed to {service}", way.name()));
+                found.add(severity, format!("REACHABLE: {calls} with {role} passed to {service}"));
             }
             (None, true) => {
                 let severity = lowered_if(at_times || reach.at_times, Severity::High);
                 found.add(
                     severity,
                     format!(
-                        "CAPABLE: {} with any role passed to {service}{}",
-                        way.name(),
+                        "CAPABLE: {calls} with any role passed to {service}{}",
                         times(at_times || reach.at_times)
                     ),
                 );
@@ -276,7 +279,7 @@ fn pass_to_new(cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
             (None, false) => continue,
         }
         found.because(cx, view, pass);
-        way.actions.iter().for_each(|&action| found.because(cx, view, action));
+        way.actions.iter().chain(&tagging).for_each(|&action| found.because(cx, view, action));
     }
     pass_elsewhere(cx, view, pass, &mut found);
     found.hit(view)

@@ -2,13 +2,14 @@
 
 use std::sync::LazyLock;
 
-use super::on_all::{by_choice, first_of, holding, is_for_service};
+use super::on_all::{by_choice, first_of, holding};
 use super::permissions::held_as_a_whole;
 use super::rule::{Check, Context, Hit, LEAST_PRIVILEGE, Rule};
 use super::trust::foreign;
 use crate::audit::account::is_aws_owned;
 use crate::audit::finding::Severity;
 use crate::audit::role_view::RoleView;
+use crate::audit::serving::is_for_service;
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::arn::Arn;
 use opsctl_iam::catalogue::{Catalogue, KnownActions, Level, in_partition_aws};

@@ -7,6 +7,7 @@ use crate::audit::role_view::RoleView;
 use crate::audit::ways;
 use crate::domain::many;
 use opsctl_iam::action_set::ActionId;
+use opsctl_iam::catalogue::Catalogue;
 use opsctl_iam::effective::Ceiling;
 
 /// How an action is held, strongest first.
@@ -96,6 +97,15 @@ pub(super) fn times(at_times: bool) -> &'static str {
     if at_times { ", while its condition holds" } else { "" }
 }
 
+/// The calls of a way, and those that set the tags by which they are allowed.
+pub(super) fn with_tagging(tagging: &[ActionId], way: &EscalationPath) -> String {
+    let tagging: Vec<_> = tagging.iter().map(|&action| Catalogue::embedded().name(action)).collect();
+    match tagging.is_empty() {
+        true => way.name(),
+        false => format!("{}, with the tag that is asked for by {},", way.name(), tagging.join(" and ")),
+    }
+}
+
 /// The ways that the role has on all resources, each as CAPABLE; what else is known of one is added.
 pub(super) fn ways_everywhere(
     cx: &Context<'_>,
@@ -110,18 +120,22 @@ pub(super) fn ways_everywhere(
     let mut found = Gathered::default();
     for way in ways {
         let held = way.actions.iter().map(|&action| held(view, action)).min().unwrap_or(Held::No);
-        if held == Held::No || !ways::is_left(way, &view.effective, cx.engine.home()) {
-            continue;
-        }
+        let home = cx.engine.home();
+        let tagging = match held {
+            Held::No => ways::opening_on_all(way, &view.effective, home),
+            _ => ways::is_left(way, &view.effective, home).then(Vec::new),
+        };
+        let Some(tagging) = tagging else { continue };
         let at_times = held == Held::AtTimes;
+        let calls = with_tagging(&tagging, way);
         found.add(
             lowered_if(at_times, severity),
-            format!("CAPABLE: {} on all resources{}", way.name(), times(at_times)),
+            format!("CAPABLE: {calls} on all resources{}", times(at_times)),
         );
         if let Some((severity, target)) = reaches(way) {
-            found.add(lowered_if(at_times, severity), format!("REACHABLE: {} on {target}", way.name()));
+            found.add(lowered_if(at_times, severity), format!("REACHABLE: {calls} on {target}"));
         }
-        way.actions.iter().take(1).for_each(|&action| found.because(cx, view, action));
+        way.actions.iter().take(1).chain(&tagging).for_each(|&action| found.because(cx, view, action));
     }
     found.hit(view)
 }

@@ -16,6 +16,7 @@ mod on_all;
 mod permissions;
 mod resources;
 mod rule;
+mod shares;
 mod takeover;
 mod trust;
 mod usage;
@@ -24,6 +25,7 @@ mod validity;
 use std::sync::LazyLock;
 
 use crate::audit::role_view::RoleView;
+use crate::audit::serving;
 
 pub use rule::{Check, Context, Family, Hit, Rule};
 
@@ -56,11 +58,17 @@ pub fn find(name: &str) -> Option<&'static Rule> {
     all().find(|rule| rule.id.eq_ignore_ascii_case(name) || rule.slug.eq_ignore_ascii_case(name))
 }
 
+/// Rules about what whoever is the role may make of it: nobody is a service.
+const OF_CALLERS: [&str; 5] = ["IAM202", "IAM203", "IAM204", "IAM206", "IAM208"];
+
 impl Rule {
     /// What the rule sees at a role.
     pub(super) fn check(&self, cx: &Context<'_>, view: &RoleView<'_>) -> Option<Hit> {
+        if cx.graph.serves(view.index) && OF_CALLERS.contains(&self.id) {
+            return None;
+        }
         let once = |look: fn(&Context<'_>, &RoleView<'_>) -> Option<Hit>| {
-            cx.once(self.id, view.effective.serial, on_all::is_of_service(view), || look(cx, view))
+            cx.once(self.id, view.effective.serial, serving::is_of_service(view), || look(cx, view))
         };
         match self.check {
             Check::Permissions(look) => once(look),

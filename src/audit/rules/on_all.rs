@@ -1,9 +1,8 @@
 //! Actions that a role holds on all resources, as one finding with the statements that give them.
 
 use super::rule::{Context, Hit};
-use crate::audit::account::is_aws_owned;
 use crate::audit::role_view::RoleView;
-use crate::audit::trust::Principal;
+use crate::audit::serving::{is_for_service, is_of_service};
 use crate::domain::few;
 use opsctl_iam::action_set::{ActionId, ActionSet};
 use opsctl_iam::grant::Sourced;
@@ -82,62 +81,4 @@ pub(super) fn by_choice(view: &RoleView<'_>) -> ActionSet {
         .for_each(|s| chosen.union(&s.grant.unlimited));
     chosen.intersect(&view.effective.open);
     chosen
-}
-
-/// Whether the statement is of a policy that AWS wrote for the roles of its services.
-pub(super) fn is_for_service(sourced: &Sourced) -> bool {
-    is_aws_owned(&sourced.source.arn) && sourced.source.arn.contains(":policy/service-role/")
-}
-
-/// Services that run code of the customer with their role: what it holds, whoever writes the code holds.
-const RUN_CODE: &[&str] = &[
-    "airflow",
-    "airflow-env",
-    "bedrock-agentcore",
-    "braket",
-    "cloudformation",
-    "codebuild",
-    "codepipeline",
-    "credentials.deadline",
-    "datapipeline",
-    "ec2",
-    "ecs-tasks",
-    "edgelambda",
-    "elasticmapreduce",
-    "emr-serverless",
-    "events",
-    "gamelift",
-    "glue",
-    "greengrass",
-    "imagebuilder",
-    "kinesisanalytics",
-    "lambda",
-    "omics",
-    "pods.eks",
-    "robomaker",
-    "sagemaker",
-    "scheduler",
-    "ssm",
-    "states",
-    "tasks.apprunner",
-];
-
-/// Whether nobody but services of AWS may assume the role, none of which runs code of the customer with it.
-pub(super) fn is_of_service(view: &RoleView<'_>) -> bool {
-    *view.of_service.get_or_init(|| only_services_assume(view))
-}
-
-fn only_services_assume(view: &RoleView<'_>) -> bool {
-    let is_plain = |principal: &Principal<'_>| match principal {
-        Principal::Service(name) => {
-            let name = name.strip_suffix(".amazonaws.com").unwrap_or(name);
-            let runs = |known: &&str| {
-                name.strip_prefix(*known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            };
-            !RUN_CODE.iter().any(runs)
-        }
-        _ => false,
-    };
-    let only_plain = |a: &crate::audit::trust::Admission<'_>| !a.negated && a.principals.iter().all(is_plain);
-    !view.admissions.is_empty() && view.admissions.iter().all(only_plain)
 }

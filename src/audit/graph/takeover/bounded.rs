@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate>
 
 use super::{Finder, Takeover};
-use crate::audit::account::{Boundary, Role, User};
+use crate::audit::account::{Account, Boundary, Role, User};
 use crate::audit::node::{Node, may_make, may_on, may_within};
 use opsctl_iam::condition::{Asked, Bound, Tags};
 use opsctl_iam::decide::Decision;
@@ -46,7 +46,8 @@ impl Finder<'_> {
             "Role" => ["iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary"],
             _ => ["iam:DeleteUserPermissionsBoundary", "iam:PutUserPermissionsBoundary"],
         };
-        let boundaries = self.boundaries_of_new(effective, &[&[&*create], making.rights].concat());
+        let boundaries =
+            boundaries_of_new(self.engine.account, effective, &[&[&*create], making.rights].concat());
         let asked = [making.rights, if boundaries.is_empty() { &[] } else { &lifts }].concat();
         self.names(effective, &create, &asked, &kind.to_lowercase()).into_iter().find_map(|arn| {
             let more = more(&arn)?;
@@ -108,7 +109,7 @@ impl Finder<'_> {
             return None;
         }
         let now = &self.graph.nodes[node];
-        let asked = self.boundaries_of_new(effective, &writes);
+        let asked = boundaries_of_new(self.engine.account, effective, &writes);
         let others = asked.into_iter().filter(|arn| now.boundary.as_ref() != Some(arn));
         others.into_iter().find_map(|arn| {
             let given =
@@ -129,29 +130,33 @@ impl Finder<'_> {
             self.engine.may_be_admin(&bounded).then_some(taken)
         })
     }
+}
 
-    /// The policies that conditions name as the boundary of what is made or given rights.
-    fn boundaries_of_new(&self, effective: &Effective, actions: &[&str]) -> Vec<String> {
-        let limits = match &effective.ceiling {
-            Ceiling::Known { grants, .. } => &grants[..],
-            _ => &[],
-        };
-        let grants = effective.allows.iter().chain(&effective.denies).map(|s| &s.grant).chain(limits);
-        let about = grants.filter(|grant| actions.iter().any(|action| grant.names(action)));
-        let conditions = about.flat_map(|grant| &grant.statement.conditions);
-        let values = conditions.filter(|c| c.key.eq_ignore_ascii_case("iam:PermissionsBoundary"));
-        let mut found = Vec::new();
-        for value in values.flat_map(|c| &c.values).filter(|value| value.starts_with("arn:")) {
-            let policies = self.engine.account.policies.iter().map(|policy| &policy.arn);
-            let known = policies.filter(|arn| pattern::matches(value, arn)).cloned();
-            let before = found.len();
-            found.extend(known);
-            // One that the data does not have.
-            found.extend((found.len() == before).then(|| value.replace(['*', '?'], "x")));
-        }
-        found.sort();
-        found.dedup();
-        found.truncate(MOST);
-        found
+/// The policies that conditions name as the boundary of what is made or given rights.
+pub(in crate::audit::graph) fn boundaries_of_new(
+    account: &Account,
+    effective: &Effective,
+    actions: &[&str],
+) -> Vec<String> {
+    let limits = match &effective.ceiling {
+        Ceiling::Known { grants, .. } => &grants[..],
+        _ => &[],
+    };
+    let grants = effective.allows.iter().chain(&effective.denies).map(|s| &s.grant).chain(limits);
+    let about = grants.filter(|grant| actions.iter().any(|action| grant.names(action)));
+    let conditions = about.flat_map(|grant| &grant.statement.conditions);
+    let values = conditions.filter(|c| c.key.eq_ignore_ascii_case("iam:PermissionsBoundary"));
+    let mut found = Vec::new();
+    for value in values.flat_map(|c| &c.values).filter(|value| value.starts_with("arn:")) {
+        let policies = account.policies.iter().map(|policy| &policy.arn);
+        let known = policies.filter(|arn| pattern::matches(value, arn)).cloned();
+        let before = found.len();
+        found.extend(known);
+        // One that the data does not have.
+        found.extend((found.len() == before).then(|| value.replace(['*', '?'], "x")));
     }
+    found.sort();
+    found.dedup();
+    found.truncate(MOST);
+    found
 }

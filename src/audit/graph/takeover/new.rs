@@ -57,7 +57,7 @@ impl Finder<'_> {
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
         names.dedup();
         // What only AWS makes.
-        names.retain(|arn| !arn.contains(":role/aws-reserved/") && !arn.contains(":role/aws-service-role/"));
+        names.retain(|arn| !is_of_aws(arn));
         names
     }
 
@@ -71,6 +71,11 @@ impl Finder<'_> {
         let made = |arn: &String| allowed("iam:CreateGroup", arn) && allowed("iam:AddUserToGroup", arn);
         names.into_iter().filter(filled).find(made)
     }
+}
+
+/// Whether AWS alone makes roles below this path.
+pub(in crate::audit::graph) fn is_of_aws(arn: &str) -> bool {
+    arn.contains(":role/aws-reserved/") || arn.contains(":role/aws-service-role/")
 }
 
 /// The patterns of names of a kind that the statements about some calls write, and what each two of them have
@@ -98,7 +103,7 @@ pub(in crate::audit::graph) fn names_written(
 const MOST_PATTERNS: usize = 24;
 
 /// A pattern of what two patterns match that overlap: the longer beginning, and the longer end.
-fn joined(one: &str, two: &str) -> Option<String> {
+pub(in crate::audit::graph) fn joined(one: &str, two: &str) -> Option<String> {
     let longer = |a: &'_ str, b: &'_ str| if a.len() >= b.len() { a.to_owned() } else { b.to_owned() };
     let end = |p: &str| p.rsplit(['*', '?']).next().unwrap_or_default().to_owned();
     if !pattern::is_wild(one) || !pattern::is_wild(two) || !pattern::meet(one, two) {

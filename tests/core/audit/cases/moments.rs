@@ -243,3 +243,50 @@ fn explain_knows_the_trust_of_the_role_that_is_assumed() {
     assert_eq!(asked(None, trust(json!({"AWS": role_arn("t")}))).0, Decision::Allowed);
     assert_eq!(asked(None, own_root()).0, Decision::NotAllowed);
 }
+
+/// A Deny without MFA on some names leaves the others to everybody.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-multifactorauthpresent>
+#[test]
+fn what_is_denied_without_mfa_on_some_names_only() {
+    let no_mfa = |deny: Value| when(deny, "BoolIfExists", "aws:MultiFactorAuthPresent", "false");
+    let but = |actions: &[&str], spared: &str| {
+        no_mfa(json!({"Effect": "Deny", "Action": actions, "NotResource": spared}))
+    };
+    let assume = || allow(&["sts:AssumeRole"], &["*"]);
+    let to = |name: &str, fence: Value| {
+        let adm = role(name).can(everything()).trusts(trust_own_account());
+        World::of([t().can(vec![assume(), fence]), adm])
+    };
+    let fence = || no_mfa(deny(&["sts:AssumeRole"], &[&role_arn("prod-*")]));
+    check("others", to("dev-adm", fence()), &["IAM208:critical"], &[]);
+    check("those", to("prod-adm", fence()), &[], &["IAM208:critical"]);
+    let spares = || but(&["sts:AssumeRole"], &role_arn("dev-*"));
+    check("what is spared", to("dev-adm", spares()), &["IAM208:critical"], &[]);
+    check("what is not", to("prod-adm", spares()), &[], &["IAM208:critical"]);
+
+    let function = |name: &str| format!("arn:aws:lambda:*:{ACCOUNT}:function:{name}");
+    let both = ["lambda:CreateFunction", "lambda:InvokeFunction"];
+    let passes = |on: &str, fence: Value| {
+        let pass = allow(&["iam:PassRole"], &[&role_arn("adm")]);
+        World::of([t().can(vec![pass, allow(&both, &[on]), fence]), admin_of("lambda")])
+    };
+    let up = &["IAM203:critical", "IAM208:critical"];
+    let fence = || no_mfa(deny(&both, &[&function("prod-*")]));
+    check("other functions", passes("*", fence()), up, &[]);
+    check("those functions", passes(&function("prod-*"), fence()), &[], up);
+    let pass = allow(&["iam:PassRole"], &[&role_arn("adm")]);
+    let own = vec![pass, allow(&both, &[&function("prod-*")]), fence()];
+    let people = World::of([of_people().can(own), admin_of("lambda")]);
+    check("those with MFA", people, &["IAM203:medium", "IAM208:medium"], &[]);
+    check("functions that are spared", passes("*", but(&both, &function("dev-*"))), up, &[]);
+    check("and no others", passes(&function("prod-*"), but(&both, &function("dev-*"))), &[], up);
+
+    let writes = |fence: Value| one(vec![allow(&["iam:PutRolePolicy"], &["*"]), fence].into());
+    let put = ["iam:PutRolePolicy"];
+    check("oneself", writes(no_mfa(deny(&put, &[&role_arn("prod-*")]))), &["IAM201:critical"], &[]);
+    check("oneself spared", writes(but(&put, &role_arn("t"))), &["IAM201:critical"], &[]);
+    check("others spared", writes(but(&put, &role_arn("dev-*"))), &[], &["IAM201:critical"]);
+    let exists = |fence: Value| one(vec![allow(&["lambda:UpdateFunctionCode"], &["*"]), fence].into());
+    let code = ["lambda:UpdateFunctionCode"];
+    check("code", exists(no_mfa(deny(&code, &[&function("prod-*")]))), &["IAM204:medium"], &[]);
+}
