@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::inputs::{is_in_place, open_kept, read_kept};
@@ -24,7 +25,7 @@ impl Proof {
         std::fs::create_dir_all(leases).ok().filter(|()| is_in_place(folder) && is_in_place(leases))?;
         let mut file = File::create_new(&path).ok()?;
         file.try_lock().ok()?;
-        file.write_all(boot()?.as_bytes()).ok()?;
+        file.write_all(mark(&file)?.as_bytes()).ok()?;
         Some(Self { path, _locked: file })
     }
 
@@ -36,11 +37,11 @@ impl Proof {
 
 /// Whether the holder of the lease with this token ran on this machine and is gone.
 pub(super) fn is_dead(folder: &Path, token: &str) -> bool {
-    let Some((path, boot)) = at(folder, token).zip(boot()) else { return false };
+    let Some(path) = at(folder, token) else { return false };
     let (Ok(file), Ok(written)) = (open_kept(&path, OpenOptions::new().read(true)), read_kept(&path)) else {
         return false;
     };
-    written == boot.as_bytes()
+    mark(&file).is_some_and(|mark| written == mark.as_bytes())
         && !matches!(file.try_lock(), Err(TryLockError::WouldBlock | TryLockError::Error(_)))
 }
 
@@ -56,6 +57,12 @@ pub(super) fn forget(folder: &Path, token: &str) {
 fn at(folder: &Path, token: &str) -> Option<PathBuf> {
     let is_token = token.len() == 32 && token.bytes().all(|b| b.is_ascii_hexdigit());
     is_token.then(|| folder.join("leases").join(token))
+}
+
+/// Under which boot, and in which file: a copy of the folder has files of the same name that nobody locks.
+fn mark(file: &File) -> Option<String> {
+    let of = file.metadata().ok()?;
+    Some(format!("{} {} {}", boot()?, of.dev(), of.ino()))
 }
 
 /// The kernel's name for this boot of the machine; only Linux has one that can be read.
@@ -79,8 +86,13 @@ mod tests {
         drop(alive); // as a kill does
         std::fs::write(&path, "another boot").unwrap();
         assert!(!is_dead(folder.path(), token), "locked elsewhere");
-        std::fs::write(&path, boot().unwrap()).unwrap();
+        let here = mark(&File::open(&path).unwrap()).unwrap();
+        std::fs::write(&path, &here).unwrap();
         assert!(is_dead(folder.path(), token));
+        let copied = tempfile::tempdir().unwrap();
+        std::fs::create_dir(copied.path().join("leases")).unwrap();
+        std::fs::copy(&path, copied.path().join("leases").join(token)).unwrap();
+        assert!(!is_dead(copied.path(), token), "a copy of the folder, whoever holds the lease");
         assert!(is_dead(folder.path(), token), "taking over may have failed");
         forget(folder.path(), token);
         assert!(!path.exists() && !is_dead(folder.path(), token), "taken over");
