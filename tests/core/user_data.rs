@@ -347,6 +347,9 @@ for path in [model + "/m.txt", "out/best", data + "/curve"]:
     let (outcome, files) = ended(&code("time.sleep(60)"), 600, Some(2));
     assert!(outcome.stopped && outcome.message.ends_with("stopped by a signal"), "{outcome:?}");
     assert_eq!(files, all);
+    let deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)";
+    let (outcome, _) = ended(&code(deaf), 600, Some(2));
+    assert!(outcome.stopped && outcome.message.ends_with("stopped by a signal"), "{outcome:?}");
     // What fails by itself, with the exit code of a time limit too, has no model.
     for code_of in [3, 124] {
         let (outcome, files) = ended(&code(&format!("sys.exit({code_of})")), 600, None);

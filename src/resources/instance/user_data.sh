@@ -316,7 +316,11 @@ message() {
   case $1 in
     0) return ;;
     124 | 137)
-      ! is_stopped "$1" || cause="stopped at the deadline of $DEADLINE s"
+      if [[ -n ${signal:-} && $SECONDS -lt $DEADLINE ]]; then
+        cause="stopped by a signal"
+      elif is_stopped "$1"; then
+        cause="stopped at the deadline of $DEADLINE s"
+      fi
       [[ $1 == 124 ]] || cause=${cause:-killed, as the kernel does when memory runs out}
       ;;
     130 | 143) cause="stopped by a signal" ;;
