@@ -12,6 +12,8 @@ const REQUIREMENTS: &str = "requirements.txt";
 /// How a line or a command names what is installed from a folder, and other files of requirements.
 const EDITABLE: [&str; 2] = ["--editable", "-e"];
 const OTHERS: [&str; 4] = ["--requirement", "--constraint", "-r", "-c"];
+/// How it names a folder of wheels: looked for beside the list, and then where pip runs.
+const LINKS: [&str; 2] = ["--find-links", "-f"];
 /// What builds the project of the folder that it runs in.
 const BUILDERS: [&str; 5] = ["uv", "poetry", "pdm", "hatch", "flit"];
 const BUILDING: [&str; 4] = ["sync", "install", "build", "run"];
@@ -56,6 +58,10 @@ impl Installed {
     /// A line of a file of requirements. Lists are looked for beside the file, packages where pip runs.
     fn line(&mut self, file: &str, line: &str, entries: &[Entry], named: &mut Vec<String>) {
         let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+        let is_there = |path: &str| {
+            let below = entries.iter().filter_map(|entry| entry.path.strip_prefix(path));
+            path.is_empty() || below.map(|rest| rest.chars().next()).any(|c| c.is_none_or(|c| c == '/'))
+        };
         let mut places = Vec::new();
         for (option, value) in options(line) {
             if OTHERS.contains(&option.as_str()) {
@@ -63,23 +69,24 @@ impl Installed {
                 places.push((folder, value, true));
             } else if EDITABLE.contains(&option.as_str()) {
                 places.push((Path::new(""), value, false));
+            } else if LINKS.contains(&option.as_str()) {
+                let is_beside = beside(folder, of_file_url(&value)).is_some_and(|path| is_there(&path));
+                places.push((if is_beside { folder } else { Path::new("") }, value, false));
             }
         }
+        let wanted = without_marker(line);
         if !line.starts_with('-') {
-            let wanted = without_marker(line);
             let place = wanted.split_once(" @ ").map_or(wanted, |(_, place)| place.trim());
             places.extend(is_place(place).then(|| (Path::new(""), place.to_owned(), false)));
         }
+        // For which machines and Pythons it is, pip decides.
+        let is_for_some = !line.starts_with('-') && line[wanted.len()..].trim_start().starts_with(';');
         for (from, place, is_list) in places {
             self.is_built |= is_here(&place);
             let path = of_file_url(&place).split(['#', '[']).next().unwrap_or_default();
             // Addresses, paths of the image, and what pip fills in.
             let is_elsewhere = path.contains("://") || path.starts_with('/') || path.contains("${");
-            let is_there = |path: &str| {
-                let below = entries.iter().filter_map(|entry| entry.path.strip_prefix(path));
-                path.is_empty() || below.map(|rest| rest.chars().next()).any(|c| c.is_none_or(|c| c == '/'))
-            };
-            if is_elsewhere {
+            if is_elsewhere || is_for_some {
                 continue;
             }
             let is_missing = !beside(from, path).is_some_and(|path| is_there(&path));
@@ -153,7 +160,8 @@ fn beside(folder: &Path, named: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-fn is_shell(entry: &Entry) -> bool {
+/// Whether it is a shell script, by its name or its first line.
+pub(super) fn is_shell(entry: &Entry) -> bool {
     let first = entry.content.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let is_called = || first.starts_with(b"#!") && first.windows(2).any(|word| word == b"sh");
     entry.path.ends_with(".sh") || entry.path.ends_with(".bash") || is_called()

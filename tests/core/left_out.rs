@@ -229,6 +229,7 @@ fn what_requirements_name_and_is_not_packed_is_said() {
         ("six\n./wheels/own-1-py3-none-any.whl\n", "names `./wheels/own-1-py3-none-any.whl`"),
         ("-e ../lib[train] # ours\n", "names `../lib[train]`"),
         ("-r reqs/base.txt\n", "reqs/base.txt names `gone.txt`"),
+        ("--find-links wheels\nown\n", "names `wheels`"),
     ] {
         place.write("project/src/requirements.txt", text);
         place.write("project/src/reqs/base.txt", "-c gone.txt\n");
@@ -241,7 +242,8 @@ fn what_requirements_name_and_is_not_packed_is_said() {
     for text in [
         "six\n-r reqs/base.txt\n-e ./lib\nlib/\n.\n-e.[train]\n",
         "own @ git+https://github.com/o/r@main\nhttps://a/b-1-py3-none-any.whl\n-c https://a/c.txt\n",
-        "/opt/own-1-py3-none-any.whl\n${WHEELS}/own.whl\nsix --hash=sha256:00\n--find-links wheels\n",
+        "/opt/own-1-py3-none-any.whl\n${WHEELS}/own.whl\nsix --hash=sha256:00\n--find-links https://a/b\n",
+        "-f lib\n./gone-1-py3-none-any.whl ; sys_platform == 'win32'\n",
     ] {
         place.write("project/src/requirements.txt", text);
         assert!(!place.said("").contains("C138"), "{text}: {}", place.said(""));

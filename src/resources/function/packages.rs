@@ -76,8 +76,8 @@ pub fn wanted(
         };
         draft.error(codes::NOT_INSTALLED, at.clone(), text, help);
     }
-    if let Some(list) = requirements.unread.iter().find(|list| !list.contains("://")) {
-        let text = format!("{file} names `{list}`, and there is no such file");
+    if let Some((by, named)) = requirements.unread.iter().find(|(_, named)| !named.contains("://")) {
+        let text = format!("{by} names `{named}`, and there is no such file");
         draft.error(codes::NOT_INSTALLED, at.clone(), text, "write it, or take the line out");
     }
     if has_all(tree, &requirements) {

@@ -11,8 +11,9 @@ pub struct Requirements {
     pub asked: Vec<Line>,
     /// Packages that a list of constraints is about.
     pub constrained: Vec<String>,
-    /// Lists that could not be read, as they are named: at an address, or not there.
-    pub unread: Vec<String>,
+    /// Lists and wheels that could not be read: the list that names them, and how. At an address, or not
+    /// there.
+    pub unread: Vec<(String, String)>,
     /// What each file is called where it is named, and its bytes.
     files: Vec<(String, Vec<u8>)>,
 }
@@ -71,7 +72,7 @@ impl Reader<'_> {
             } else if constrains {
                 self.found.constrained.extend(name_of(&line));
             } else {
-                self.asked(line);
+                self.asked(file, line);
             }
         }
     }
@@ -98,7 +99,7 @@ impl Reader<'_> {
     fn named(&mut self, by: &Path, value: &str, constrains: bool) {
         let path = by.with_file_name("").join(of_file_url(value));
         let Some(text) = content(&self.root.join(&path)) else {
-            self.found.unread.push(value.to_owned());
+            self.unread(by, value);
             return;
         };
         if !self.seen.contains(&self.place(&path)) {
@@ -126,15 +127,28 @@ impl Reader<'_> {
             self.keep(name, &wheel);
         }
         self.keep(value.to_owned(), &place);
+        if !place.exists() {
+            self.unread(by, value);
+        }
     }
 
-    fn asked(&mut self, text: String) {
+    fn unread(&mut self, by: &Path, value: &str) {
+        self.found.unread.push((by.to_string_lossy().into_owned(), value.to_owned()));
+    }
+
+    fn asked(&mut self, by: &Path, text: String) {
         let wanted = without_marker(&text);
+        // For which machines and Pythons it is, pip decides.
+        let is_for_some = text[wanted.len()..].trim_start().starts_with(';');
         let place = wanted.split_once(" @ ").map_or(wanted, |(_, place)| place.trim());
         let asks_for = match (name_of(&text), is_place(place)) {
             (_, true) if place.split(['#', '?', '[']).next().is_some_and(|place| place.ends_with(".whl")) => {
                 let wheel = of_file_url(place).split(['#', '[']).next().unwrap_or_default().to_owned();
                 let at = self.root.join(&wheel);
+                let is_elsewhere = wheel.contains("://") || wheel.contains("${");
+                if !at.exists() && !is_for_some && !is_elsewhere {
+                    self.unread(by, &wheel);
+                }
                 self.keep(wheel, &at);
                 AsksFor::Wheel
             }
@@ -235,6 +249,14 @@ mod tests {
         let found =
             read("six\n--constraint ../constraints.txt\n--find-links=wheels\nwheels/b-1-py3-none-any.whl");
         assert_eq!((found.constrained, found.asked.len(), found.files.len()), (vec!["six".to_owned()], 2, 4));
-        assert_eq!(read("-r gone.txt\n-c https://a/b.txt").unread, ["gone.txt", "https://a/b.txt"]);
+        let unread = |text: &str| read(text).unread.into_iter().map(|(_, named)| named).collect::<Vec<_>>();
+        assert_eq!(unread("-r gone.txt\n-c https://a/b.txt"), ["gone.txt", "https://a/b.txt"]);
+        assert_eq!(unread("wheels/b-1-py3-none-any.whl\n-f wheels\n-f requirements/wheels"), [""; 0]);
+        let gone = "wheels/gone-1-py3-none-any.whl";
+        assert_eq!(unread(&format!("{gone}\n-f links")), [gone, "links"]);
+        assert_eq!(unread(&format!("{gone} ; sys_platform == 'win32'")), [""; 0]);
+        std::fs::write(root.join("requirements/more.txt"), "-r deep.txt").unwrap();
+        let by = [("requirements/../requirements/more.txt".to_owned(), "deep.txt".to_owned())];
+        assert_eq!(read("-r requirements/base.txt").unread, by);
     }
 }
