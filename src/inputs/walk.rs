@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ignore::{DirEntry, Match, WalkBuilder};
 
-use super::built::Installed;
+use super::built::{Installed, is_shell};
 use super::ignored::{self, Ignored};
 use super::sieve::{EXCLUDE, Sieve};
 use super::written::{self, Record};
@@ -46,11 +46,10 @@ const CACHES: [&str; 12] = [
 const CONFIGURATION: [&str; 3] = ["opsctl.toml", "opsctl.schema.json", "sample.json"];
 /// What lies at the top of a project beside its code: `source = "."` is that folder, or `source = ".."` of a
 /// config in a folder of its own, and a line more in a log is no other program.
-const BESIDE_CODE: [&str; 13] = [
+const BESIDE_CODE: [&str; 12] = [
     "/.gitignore",
     "/.gitattributes",
-    "*.ipynb",
-    "/tests/",
+    "/*.ipynb",
     "/*.log",
     "/*.png",
     "/*.jpg",
@@ -65,6 +64,9 @@ const BESIDE_CODE: [&str; 13] = [
 const DOCUMENTS: [&str; 3] = ["/*.md", "/*.rst", "/LICENSE*"];
 /// The same, but that others may name it.
 const REQUIREMENTS: [&str; 1] = ["/requirements-dev.txt"];
+/// The same, but that a script may read them: then it has one of these words.
+const SELDOM_READ: [(&str, &[&str]); 1] = [("*.ipynb", &["ipynb"])];
+
 /// The files of a source. Of code, what tools keep beside it, the project's documents, and `data` (paths of
 /// data sets, relative to `folder`) are left out, unless `include` says what is packed.
 pub(super) fn walk(folder: &Path, source: &Source, data: &[PathBuf]) -> Result<Tree, Diagnostic> {
@@ -113,6 +115,20 @@ pub(super) fn walk(folder: &Path, source: &Source, data: &[PathBuf]) -> Result<T
     }
     let left_out = sieve.left_out(|path| is_chosen(Path::new(path)));
     Ok(Tree { root: walk.root, entries, left_out, seen_at })
+}
+
+/// Whether a script has one of these words.
+fn is_read(entries: &[Entry], words: &[&str]) -> bool {
+    let scripts = entries.iter().filter(|entry| is_script(entry));
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    scripts.into_iter().any(|script| {
+        let text = String::from_utf8_lossy(&script.content);
+        text.split(|c| !is_part(c)).any(|word| words.contains(&word))
+    })
+}
+
+fn is_script(entry: &Entry) -> bool {
+    entry.path.ends_with(".py") || is_shell(entry)
 }
 
 fn is_in_s3(written: &str) -> bool {
@@ -215,7 +231,9 @@ impl<'a> Walk<'a> {
         let installed = Installed::of(entries);
         let documents = DOCUMENTS.into_iter().filter(|_| !installed.is_built);
         let others = REQUIREMENTS.into_iter().filter(|file| !installed.files.contains(&file[1..]));
-        Ok(Some(self.excluding(documents.chain(others))?))
+        let unread = SELDOM_READ.into_iter().filter(|(_, words)| !is_read(entries, words));
+        let unread = unread.map(|(pattern, _)| pattern);
+        Ok(Some(self.excluding(documents.chain(others).chain(unread))?))
     }
 
     /// What alone is kept; of nothing, everything.

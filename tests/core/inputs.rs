@@ -155,8 +155,6 @@ fn at_the_top_of_a_project_documents_and_data_are_no_code() {
         "run.log",
         "try.ipynb",
         "notebooks/try.ipynb",
-        "tests/test_train.py",
-        "lib/tests/__init__.py",
         "train.py",
         "lib/notes.md",
         "lib/logo.png",
@@ -173,9 +171,9 @@ fn at_the_top_of_a_project_documents_and_data_are_no_code() {
     for file in files {
         let path = project.path().join(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, file).unwrap();
+        std::fs::write(path, "").unwrap();
     }
-    let code = ["data/names.txt", "lib/logo.png", "lib/notes.md", "lib/tests/__init__.py", "train.py"];
+    let code = ["data/names.txt", "lib/logo.png", "lib/notes.md", "train.py"];
     assert_eq!(packed(&project, UseAs::ALL_CODE), code);
     let chosen = |include: &[&str], exclude: &[&str]| {
         let owned = |patterns: &[&str]| patterns.iter().map(|p| (*p).to_owned()).collect();
@@ -183,8 +181,20 @@ fn at_the_top_of_a_project_documents_and_data_are_no_code() {
     };
     assert_eq!(chosen(&[], &["lib/", "*.txt"]), ["train.py"]);
     // What is named is packed, whatever it is.
-    let named = ["README.md", "lib/tests/__init__.py", "tests/test_train.py", "train.py", "weights.bin"];
-    assert_eq!(chosen(&["*.py", "README.md", "/weights.bin"], &[]), named);
+    assert_eq!(chosen(&["*.py", "README.md", "/weights.bin"], &[]), ["README.md", "train.py", "weights.bin"]);
+}
+
+/// A script that opens one needs it.
+#[test]
+fn notebooks_that_a_script_reads_are_code() {
+    let project = tempfile::tempdir().unwrap();
+    std::fs::create_dir(project.path().join("eda")).unwrap();
+    std::fs::write(project.path().join("eda/look.ipynb"), "{}").unwrap();
+    for (script, is_read) in [("import notebooks", false), ("run('eda/look.ipynb')", true)] {
+        std::fs::write(project.path().join("train.py"), script).unwrap();
+        let all = packed(&project, UseAs::ALL_CODE);
+        assert_eq!(all.contains(&"eda/look.ipynb".to_owned()), is_read, "{script}");
+    }
 }
 
 #[test]

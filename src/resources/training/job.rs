@@ -42,9 +42,9 @@ pub struct Item {
     /// program in it.
     pub source: Option<PathBuf>,
     /// Pack only files of `source` that match one of these patterns (gitignore syntax). Empty: all but data
-    /// sets and, where it has all of the project, notebooks and, at its top, `tests/`, logs, configuration
-    /// and documents; the last are kept where a `setup.py`, `-e .` in its requirements or `pip install .` in
-    /// a shell script makes a package of it.
+    /// sets and, where it has all of the project, notebooks that no script names and, at its top, logs,
+    /// configuration and documents; the last stay where a `setup.py`, `-e .` in its requirements or
+    /// `pip install .` in a shell script makes a package of it.
     #[serde(default)]
     pub include: Vec<String>,
     /// Files of `source` to leave out (gitignore syntax), beside what `.gitignore` files of the project and
