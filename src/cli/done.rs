@@ -5,12 +5,11 @@ use super::exit::Exit;
 use super::ui::Ui;
 use super::{sandbox, stopped};
 use crate::aws::OpErrorKind;
-use crate::domain::{Facts, LEASE_KEY, ResourceId, codes, console, shown};
+use crate::domain::{Facts, ResourceId, codes, console, shown};
 use crate::engine::RunResult;
 use crate::plan::{Mode, Op};
 use crate::report::cost;
 use crate::report::overview::summary;
-use crate::run::lease::ProjectLease;
 use crate::run::overview::{Overview, Row};
 use crate::run::{Done, Intent, Session, Unverified, Verified, logs, played};
 
@@ -18,9 +17,6 @@ use crate::run::{Done, Intent, Session, Unverified, Verified, logs, played};
 pub async fn report(done: &Done, session: &Session, intent: &Intent, ui: &Ui) -> Exit {
     if !ui.json() {
         say(done, session, intent, ui);
-        if intent.mode.destroys() && done.is_ok() {
-            say_lease(done, session, ui).await;
-        }
         costs(done, session, intent, ui).await;
         if done.is_ok() && !done.plan.is_empty() && !intent.mode.destroys() {
             made(done, session, intent, ui).await;
@@ -121,16 +117,11 @@ fn say_gone(done: &Done, session: &Session, ui: &Ui) {
         let why = foreign.why(scope);
         ui.say(&format!("{} `{}` stays: {}.", foreign.target, foreign.physical, shown::line(&why)));
     }
+    if let Some(lease) = &done.lease_beside {
+        ui.say(&lease.is_left());
+    }
     if let Some(left) = left {
         ui.error(left.code, &left.message, left.help);
-    }
-}
-
-/// What a run that was killed has left in a bucket that a destroy takes for somebody's.
-async fn say_lease(done: &Done, session: &Session, ui: &Ui) {
-    if let Some(ProjectLease { bucket, found }) = ProjectLease::beside(session, &done.plan).await {
-        ui.say(&format!("`{bucket}` holds `{LEASE_KEY}` of a run that did not give it back ({found})."));
-        ui.say("If that run is dead, `opsctl lease break` deletes it.");
     }
 }
 

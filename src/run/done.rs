@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::lease::ProjectLease;
 use super::{Continues, Host, Refusal, Verified};
 use crate::aws::OpErrorKind;
 use crate::domain::{Code, codes, few_sentences};
@@ -18,6 +19,8 @@ pub struct Done {
     pub have: Option<Observed>,
     /// What of it runs on, although nobody waits for it here.
     pub continues: Vec<Continues>,
+    /// The lease of a killed run in a bucket that a destroy leaves to others.
+    pub lease_beside: Option<ProjectLease>,
 }
 
 impl Done {
@@ -55,7 +58,9 @@ impl Done {
             context.events.send(Event::Continues { target, reason, stop });
         }
         for foreign in &self.plan.foreign {
-            let reason = format!("{}.", foreign.why(&self.plan.scope));
+            let lease = self.lease_beside.as_ref().filter(|lease| lease.bucket == foreign.physical);
+            let lease = lease.map(|lease| format!(" {}", lease.is_left())).unwrap_or_default();
+            let reason = format!("{}.{lease}", foreign.why(&self.plan.scope));
             let (target, physical) = (foreign.target.clone(), foreign.physical.clone());
             let used_by = foreign.used_by.clone();
             context.events.send(Event::Kept { target, physical, reason, used_by });
@@ -200,7 +205,8 @@ mod tests {
             [(Verified::AsWanted, true), (Verified::Unlike(vec!["role".into()]), false), (unread(), false)]
         {
             let (plan, outcome) = (plan.clone(), RunOutcome::default());
-            let done = Done { plan, outcome, verified, have: None, continues: Vec::new() };
+            let done =
+                Done { plan, outcome, verified, have: None, continues: Vec::new(), lease_beside: None };
             assert_eq!(done.is_ok(), ok);
         }
     }

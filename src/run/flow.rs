@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use super::lease::ProjectLease;
 use super::reads::Reads;
 use super::{
     Difference, Done, Gates, Host, Intent, Refusal, SavedPlan, Session, Standing, Verified, continues,
@@ -77,7 +78,11 @@ impl LeasedRun<'_> {
         let lost = release(run.context, lease).await;
         outcome.lease_lost = outcome.lease_lost.or(lost);
         let continues = continues::of(&plan, &outcome, run.kinds, run.host);
-        let done = Done { plan, outcome, verified, have, continues };
+        let lease_beside = match outcome.result() {
+            RunResult::Ok => ProjectLease::beside(context, registry, &plan).await,
+            _ => None,
+        };
+        let done = Done { plan, outcome, verified, have, continues, lease_beside };
         done.tell(run.context, run.host, began);
         done
     }
