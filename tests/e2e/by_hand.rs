@@ -101,6 +101,15 @@ impl Bench {
         })
     }
 
+    /// How many markers there are in the whole bucket, where nothing else is.
+    pub fn markers(&self) -> usize {
+        self.served.with("eu-west-1", async |aws| {
+            let found = aws.s3.list_object_versions().bucket(self.bucket).send().await.expect("a list");
+            assert!(found.versions().is_empty(), "{found:?}");
+            found.delete_markers().len()
+        })
+    }
+
     /// From here on it is another machine.
     pub fn forget(&self) {
         fs::remove_dir_all(self.world.path(".opsctl/cache")).expect("removed");
@@ -503,24 +512,41 @@ fn a_file_that_was_deleted_by_hand_makes_room_for_a_folder() {
 /// object gets. Where versions are kept again, nothing gets it any more.
 #[test]
 fn markers_that_stay_are_told_and_others_go() {
-    let markers = |bench: &Bench| {
-        bench.served.with("eu-west-1", async |aws| {
-            let found = aws.s3.list_object_versions().bucket(bench.bucket).send().await.expect("a list");
-            assert!(found.versions().is_empty(), "{found:?}");
-            found.delete_markers().len()
-        })
-    };
     const SAID: &str = "so S3 keeps a delete marker of each object that goes";
     let bench = Bench::in_theirs(&[("a", "1")]);
     bench.keeps_versions(Some(BucketVersioningStatus::Suspended));
     bench.world.run(["deploy", "--adopt", "--yes"]).success();
     bench.world.run(["destroy", "--dry-run"]).says(SAID);
     bench.world.run(["destroy", "--yes"]).success().says("Nothing else is left").says(SAID);
-    assert!(markers(&bench) > 0);
+    assert!(bench.markers() > 0);
     bench.world.run(["deploy", "--adopt", "--yes"]).success();
     bench.keeps_versions(Some(BucketVersioningStatus::Enabled));
     bench.world.run(["destroy", "--yes"]).success().does_not_say("marker").does_not_say("did not put there");
-    assert_eq!(markers(&bench), 0);
+    assert_eq!(bench.markers(), 0);
+}
+
+/// What is from before the versions is below them, and has the id of what is put there while they are
+/// suspended.
+#[test]
+fn what_is_put_in_the_place_of_a_first_version_stays() {
+    let bench = Bench::in_theirs(&[("a", "1"), ("b", "1")]);
+    bench.world.run(["deploy", "--adopt", "--yes"]).success();
+    bench.keeps_versions(Some(BucketVersioningStatus::Enabled));
+    bench.ours("a", b"two");
+    bench.ours("b", b"two");
+    bench.upload();
+    bench.keeps_versions(Some(BucketVersioningStatus::Suspended));
+    bench.served.strike(&["delay=3s@s3:DeleteObjects#1x1"]);
+    std::thread::scope(|scope| {
+        let destroy = scope.spawn(|| bench.world.run(["destroy", "--yes"]).success());
+        while bench.served.hits() == 0 {
+            pause(Duration::from_millis(20));
+        }
+        bench.theirs("a", b"by hand");
+        destroy.join().expect("it ends");
+    });
+    assert_eq!(bench.there("a"), b"by hand");
+    assert_eq!(bench.versions().0, ["data/things/a 7"]);
 }
 
 /// To a destroy the bucket is still somebody's.
@@ -532,6 +558,10 @@ fn the_lease_of_an_adoption_that_was_killed_is_told() {
     bench.served.strike(&[]);
     let destroyed = bench.world.run(["destroy", "--yes"]).success().says("Nothing to delete");
     destroyed.says("`theirs` holds `.opsctl/lease.json` of a run").says("lease break` deletes it");
+    bench.keeps_versions(Some(BucketVersioningStatus::Enabled));
+    let told = bench.world.run(["destroy", "--yes", "-o", "json"]).success();
+    told.says("lease break` deletes it");
     bench.world.run(["lease", "break", "--yes"]).success();
+    assert_eq!(bench.markers(), 0);
     bench.world.run(["destroy", "--yes"]).success().does_not_say("lease");
 }

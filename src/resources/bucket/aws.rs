@@ -1,6 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_bucket_lifecycle_configuration::GetBucketLifecycleConfigurationOutput;
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
@@ -13,6 +12,7 @@ use futures_util::{future::try_join5, try_join};
 use serde_json::Value;
 
 use super::spec::OwnRule;
+use super::versioning::versioning;
 use super::{Bucket, Keys, Spec, State, Which, data_sets, empty};
 use crate::aws::{OpError, OpErrorKind, OpResult, OpResultExt, SdkResultExt};
 use crate::desired::Seen;
@@ -345,23 +345,6 @@ pub(crate) async fn owner(cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<Owner>
 fn tag_set(tags: impl IntoIterator<Item = (String, String)>) -> Vec<Tag> {
     let tag = |(key, value)| Tag::builder().key(key).value(value).build().expect("key and value are set");
     tags.into_iter().map(tag).collect()
-}
-
-/// Whether a bucket keeps versions; `None`: it never did.
-async fn versioning(cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<BucketVersioningStatus>> {
-    match cx.aws.s3.get_bucket_versioning().bucket(bucket).send().await {
-        // moto 5.2 wraps the answer in an element of another name, which the SDK refuses to read.
-        Err(SdkError::ServiceError(error)) if error.raw().status().is_success() => {
-            let body = String::from_utf8_lossy(error.raw().body().bytes().unwrap_or_default()).into_owned();
-            let is = |status: &BucketVersioningStatus| body.contains(&format!("<Status>{status}</Status>"));
-            let known = [BucketVersioningStatus::Enabled, BucketVersioningStatus::Suspended];
-            Ok(known.into_iter().find(is))
-        }
-        answer => {
-            let found = answer.op(action::s3::GetBucketVersioning).found()?;
-            Ok(found.and_then(|v| v.status))
-        }
-    }
 }
 
 async fn policy(cx: &OpCx<'_>, bucket: &str) -> OpResult<Option<Value>> {

@@ -3,13 +3,17 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use aws_sdk_s3::types::{Delete, DeletedObject, ObjectIdentifier};
+use aws_sdk_s3::types::{BucketVersioningStatus, Delete, DeletedObject, ObjectIdentifier};
 
 use super::Which;
+use super::versioning::versioning;
 use crate::aws::{OpResult, OpResultExt, SdkResultExt};
 use crate::domain::{Contents, Tally, action};
 use crate::engine::{OpCx, lease};
 use crate::resources::objects::if_unchanged;
+
+/// Versions that S3 lists, or deletes, by one call.
+const PAGE: usize = 1_000;
 
 /// One version of an object, or the marker that it was deleted.
 pub struct Version {
@@ -41,6 +45,12 @@ impl Version {
     /// By which it is asked for; `None` of the one that a reader gets.
     pub fn old_id(&self) -> Option<String> {
         self.id.clone().filter(|_| !self.current)
+    }
+
+    /// Whether it is one that is older than the bucket's versions, below others. While versions are
+    /// suspended, what is put there gets its id.
+    fn is_first(&self) -> bool {
+        !self.current && !self.is_marker && !self.has_id()
     }
 
     /// Whether it has an id of its own: what is put into a bucket while it keeps no versions has not.
@@ -188,24 +198,45 @@ pub async fn remove(
     prefix: &str,
     ours: impl Fn(&str, Which<'_>) -> bool,
 ) -> OpResult<usize> {
-    let mut others = 0;
-    // What is from before the bucket kept versions is an old one after its delete, with a marker above.
-    for _ in 0..2 {
-        let (mut pages, mut is_marked) = (Pages::of(cx, bucket, prefix), false);
+    let (mut others, mut is_suspended) = (0, None);
+    // What is from before the bucket kept versions is an old one after its delete, with a marker above. While
+    // they are suspended it is the other way round: when those above are gone, it is what a reader gets, and
+    // can be deleted as it was seen, which leaves a marker.
+    for _ in 0..3 {
+        let (mut pages, mut again) = (Pages::of(cx, bucket, prefix), false);
+        let (mut markers, mut kept) = (Vec::new(), HashSet::new());
         others = 0;
         while let Some(mut versions) = pages.next().await? {
             // What keeps other runs out goes last.
             versions.retain(|v| !(v.current && v.key == lease::KEY && cx.aws.fence.is_held()));
-            let all = versions.len();
-            versions.retain(|v| ours(&v.key, v.which()));
-            others += all - versions.len();
-            if !versions.is_empty() {
-                let (replaced, marked) = delete(cx, bucket, versions).await?;
-                others += replaced;
-                is_marked |= marked;
+            if is_suspended.is_none() && versions.iter().any(Version::is_first) {
+                let status = versioning(cx, bucket).await?;
+                is_suspended = Some(status == Some(BucketVersioningStatus::Suspended));
             }
+            let mut goes = Vec::new();
+            for version in versions {
+                let is_ours = ours(&version.key, version.which());
+                let waits = is_ours && is_suspended == Some(true) && version.is_first();
+                again |= waits;
+                match is_ours && !waits {
+                    true if version.is_marker => markers.push(version),
+                    true => goes.push(version),
+                    false => {
+                        others += 1;
+                        kept.insert(version.key);
+                    }
+                }
+            }
+            let (replaced, marked) = delete(cx, bucket, goes).await?;
+            others += replaced;
+            again |= marked;
         }
-        if !is_marked {
+        // A marker above what is somebody's hides it: he may have deleted it.
+        let mut markers = markers.into_iter().filter(|marker| !kept.contains(&marker.key)).peekable();
+        while markers.peek().is_some() {
+            delete(cx, bucket, markers.by_ref().take(PAGE).collect()).await?;
+        }
+        if !again {
             break;
         }
     }
@@ -213,11 +244,14 @@ pub async fn remove(
     Ok(others)
 }
 
-/// Deletes up to 1,000 versions: by their ids, or objects that have none as they were seen. Gives the number
+/// Deletes up to [`PAGE`] versions: by their ids, or objects that have none as they were seen. Gives the number
 /// of those that are others by now, and whether markers were made. S3 holds a condition against the current
 /// version alone.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>
 async fn delete(cx: &OpCx<'_>, bucket: &str, versions: Vec<Version>) -> OpResult<(usize, bool)> {
+    if versions.is_empty() {
+        return Ok((0, false));
+    }
     let objects = versions.into_iter().map(|version| {
         // The lease may be renewed meanwhile; what guards it is its own.
         let is_alone = version.current && !version.has_id() && version.key != lease::KEY;

@@ -46,7 +46,8 @@ impl Known {
     pub fn has(&self, version: Which<'_>) -> bool {
         match version {
             Which::Current(etag) => self.ours.iter().any(|ours| ours == etag),
-            Which::Old(etag) => !self.foreign.contains(etag),
+            // Not what has come since the look: somebody may have replaced it twice.
+            Which::Old(etag) => self.ours.iter().any(|ours| ours == etag),
             Which::Marker => self.foreign.is_empty(),
             Which::Unnamed => false,
             Which::Unfinished => true,

@@ -14,6 +14,8 @@ pub mod data_sets;
 pub mod empty;
 mod keys;
 mod spec;
+#[cfg(feature = "sdk")]
+mod versioning;
 
 #[cfg(feature = "sdk")]
 pub(crate) use aws::{found, owner};
