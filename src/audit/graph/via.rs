@@ -13,7 +13,7 @@ pub enum Via {
     Tagged,
     /// A name that the trust asks for, taken by oneself, then `sts:AssumeRole`.
     Renamed,
-    /// A principal made that the trust lets in, and `sts:AssumeRole` by it; an index into [`MAKES`].
+    /// A principal made that the trust lets in, and `sts:AssumeRole` by it; an index into `MAKES`.
     Made(usize),
     /// `sts:AssumeRole`, where the trust asks for MFA.
     WithMfa,
