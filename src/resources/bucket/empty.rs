@@ -244,9 +244,9 @@ pub async fn remove(
     Ok(others)
 }
 
-/// Deletes up to [`PAGE`] versions: by their ids, or objects that have none as they were seen. Gives the number
-/// of those that are others by now, and whether markers were made. S3 holds a condition against the current
-/// version alone.
+/// Deletes up to [`PAGE`] versions: by their ids, or objects that have none as they were seen. Gives the
+/// number of those that are others by now, and whether markers were made. S3 holds a condition against the
+/// current version alone.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>
 async fn delete(cx: &OpCx<'_>, bucket: &str, versions: Vec<Version>) -> OpResult<(usize, bool)> {
     if versions.is_empty() {
