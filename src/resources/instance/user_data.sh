@@ -316,11 +316,8 @@ message() {
   case $1 in
     0) return ;;
     124 | 137)
-      if [[ -n ${signal:-} && $SECONDS -lt $DEADLINE ]]; then
-        cause="stopped by a signal"
-      elif is_stopped "$1"; then
-        cause="stopped at the deadline of $DEADLINE s"
-      fi
+      ! is_stopped "$1" || cause="stopped at the deadline of $DEADLINE s"
+      [[ -z ${signal:-} || $SECONDS -ge $DEADLINE ]] || cause="stopped by a signal"
       [[ $1 == 124 ]] || cause=${cause:-killed, as the kernel does when memory runs out}
       ;;
     130 | 143) cause="stopped by a signal" ;;
